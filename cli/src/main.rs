@@ -1,0 +1,3 @@
+//! The command `handclasp`.
+
+fn main() {}
