@@ -1,0 +1,554 @@
+//! Kernel expressions to Verilog text whose every operand has exactly the width of Rust's `Bits<N>`.
+//!
+//! Verilog computes an operator at the width of its context, Rust at the width of its operands. The two agree when both operands are
+//! printed at one equal width and the result is widened by a concatenation or narrowed by a size cast only, since the operands of
+//! those two are self-determined. That is the invariant of this file.
+
+use crate::design::{literal_value, literal_width};
+use crate::error::Refusal;
+use crate::names::{flat_name, loop_value, Loops};
+use crate::scope::{Id, Scope};
+use num_bigint::BigUint;
+use num_traits::{One, ToPrimitive, Zero};
+use rust_hdl::core::ast::{VerilogExpression as E, VerilogOp as Op, VerilogOpUnary as Unary};
+use std::collections::BTreeSet;
+
+/// A printed expression of known width.
+#[derive(Clone, Debug)]
+pub(crate) struct Sized {
+    pub text: String,
+    pub width: usize,
+    pub shape: Shape,
+    /// Signals read.
+    pub reads: BTreeSet<Id>,
+    /// Constants and enum labels mentioned, by Verilog name: only these are declared.
+    pub mentions: BTreeSet<String>,
+    /// The value, where it is known at emission.
+    pub constant: Option<BigUint>,
+}
+
+/// How an expression may be used inside another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A name: may be sliced.
+    Name,
+    /// A literal, a call or a bracketed form: needs no parentheses.
+    Closed,
+    /// An operator: needs parentheses.
+    Open,
+}
+
+/// An expression, or a number whose width comes from its neighbour.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Sized(Sized),
+    Number {
+        value: BigUint,
+        is_loop_variable: bool,
+    },
+}
+
+impl Sized {
+    pub(crate) fn literal(value: &BigUint, width: usize) -> Self {
+        let text = match width {
+            1 => format!("1'b{value}"),
+            _ => format!("{width}'h{value:x}"),
+        };
+        Sized {
+            text,
+            width,
+            shape: Shape::Closed,
+            reads: BTreeSet::new(),
+            mentions: BTreeSet::new(),
+            constant: Some(value.clone()),
+        }
+    }
+
+    /// The text as an operand.
+    fn operand(&self) -> String {
+        match self.shape {
+            Shape::Open => format!("({})", self.text),
+            _ => self.text.clone(),
+        }
+    }
+
+    /// A new expression that reads what this one and `others` read.
+    fn derive(&self, others: &[&Sized], text: String, width: usize, shape: Shape) -> Sized {
+        let mut result = Sized {
+            text,
+            width,
+            shape,
+            constant: None,
+            ..self.clone()
+        };
+        for other in others {
+            result.reads.extend(&other.reads);
+            result.mentions.extend(other.mentions.iter().cloned());
+        }
+        result
+    }
+
+    /// Zero-extends or truncates: rust-hdl's `bit_cast`.
+    fn cast(self, width: usize) -> Sized {
+        let text = match width.cmp(&self.width) {
+            std::cmp::Ordering::Equal => return self,
+            std::cmp::Ordering::Greater => format!("{{{}'h0, {}}}", width - self.width, self.text),
+            std::cmp::Ordering::Less => return self.slice(0, width),
+        };
+        let constant = self.constant.clone();
+        Sized {
+            constant,
+            ..self.derive(&[], text, width, Shape::Closed)
+        }
+    }
+
+    /// `width` bits from `offset`, both known and in range.
+    fn slice(self, offset: usize, width: usize) -> Sized {
+        if width == self.width {
+            return self;
+        }
+        let constant = self.constant.as_ref().map(|c| (c >> offset) & mask(width));
+        let (text, shape) = match (self.shape, offset) {
+            (Shape::Name, _) if width == 1 => (format!("{}[{offset}]", self.text), Shape::Closed),
+            (Shape::Name, _) => (
+                format!("{}[{}:{offset}]", self.text, offset + width - 1),
+                Shape::Closed,
+            ),
+            (_, 0) => (format!("{width}'({})", self.text), Shape::Closed),
+            _ => (
+                format!("{width}'({} >> {offset})", self.operand()),
+                Shape::Closed,
+            ),
+        };
+        Sized {
+            constant,
+            ..self.derive(&[], text, width, shape)
+        }
+    }
+}
+
+/// `width` ones.
+pub(crate) fn mask(width: usize) -> BigUint {
+    (BigUint::one() << width) - BigUint::one()
+}
+
+/// Prints expressions in one module, inside some loops.
+pub(crate) struct Expressions<'a> {
+    pub scope: &'a Scope,
+    pub loops: &'a Loops,
+}
+
+impl Expressions<'_> {
+    /// `expr` at exactly `width` bits, as the right-hand side of `statement`.
+    pub(crate) fn at_width(
+        &self,
+        expr: &E,
+        width: usize,
+        statement: &str,
+    ) -> Result<Sized, Refusal> {
+        match self.value(expr)? {
+            Value::Number { value, .. } => fit(&value, width, statement),
+            Value::Sized(sized) if sized.width == width => Ok(sized),
+            Value::Sized(sized) => Err(Refusal::WidthMismatch {
+                statement: statement.to_owned(),
+                left: width,
+                right: sized.width,
+            }),
+        }
+    }
+
+    /// `expr` with a width of its own.
+    pub(crate) fn sized(&self, expr: &E) -> Result<Sized, Refusal> {
+        match self.value(expr)? {
+            Value::Sized(sized) => Ok(sized),
+            Value::Number { .. } => Err(Refusal::UnknownWidth(describe(expr))),
+        }
+    }
+
+    pub(crate) fn value(&self, expr: &E) -> Result<Value, Refusal> {
+        Ok(Value::Sized(match expr {
+            E::Paren(inner) => return self.value(inner),
+            E::Signal(name) => return self.name(name),
+            E::Literal(literal) => {
+                let text = literal.to_string();
+                let value = literal_value(&text)
+                    .ok_or_else(|| Refusal::Unsupported(format!("negative number {text}")))?;
+                if literal_width(&text) == Some(1) {
+                    Sized::literal(&value, 1)
+                } else {
+                    return Ok(Value::Number {
+                        value,
+                        is_loop_variable: false,
+                    });
+                }
+            }
+            E::Cast(inner, width) => match self.value(inner)? {
+                Value::Number { value, .. } => fit(&value, *width, &describe(expr))?,
+                Value::Sized(sized) => sized.cast(*width),
+            },
+            E::Binary(left, op, right) => return self.binary(expr, left, op, right),
+            E::Unary(op, inner) => {
+                let inner = self.sized(inner)?;
+                let (symbol, width) = match op {
+                    Unary::Not => ("~", inner.width),
+                    Unary::All => ("&", 1),
+                    Unary::Any => ("|", 1),
+                    Unary::Xor => ("^", 1),
+                    Unary::Neg => {
+                        return Err(Refusal::Unsupported(format!(
+                            "negation in `{}`: subtract from 0",
+                            describe(expr)
+                        )))
+                    }
+                };
+                // A second reduction would otherwise read as one operator (`& &a`, `~&a`).
+                inner.derive(
+                    &[],
+                    format!("{symbol}{}", inner.operand()),
+                    width,
+                    Shape::Open,
+                )
+            }
+            E::Index(base, index) => self.select(expr, base, 1, index)?,
+            E::Slice(base, width, offset) => self.select(expr, base, *width, offset)?,
+            E::IndexReplace(base, index, bit) => self.replace_bit(expr, base, index, bit)?,
+            E::Signed(_) | E::Unsigned(_) => {
+                return Err(Refusal::Unsupported(format!(
+                    "signed arithmetic in `{}`: use Bits<N>",
+                    describe(expr)
+                )))
+            }
+        }))
+    }
+
+    fn name(&self, name: &str) -> Result<Value, Refusal> {
+        if let Some(value) = loop_value(self.loops, name) {
+            return Ok(Value::Number {
+                value: value.into(),
+                is_loop_variable: true,
+            });
+        }
+        let flat = flat_name(name, self.loops)?;
+        if let Some(id) = self.scope.symbol(&flat) {
+            let symbol = &self.scope.symbols[id];
+            let mut sized = Sized::literal(&BigUint::zero(), symbol.width);
+            sized.text = symbol.verilog.clone();
+            sized.shape = Shape::Name;
+            sized.constant = symbol.constant.clone();
+            match sized.constant {
+                Some(_) => sized.mentions.insert(symbol.verilog.clone()),
+                None => sized.reads.insert(id),
+            };
+            return Ok(Value::Sized(sized));
+        }
+        if let Some(label) = self.scope.label(&flat)? {
+            let mut sized = Sized::literal(&label.code.into(), label.width());
+            sized.text = label.verilog.clone();
+            sized.shape = Shape::Name;
+            sized.mentions.insert(label.verilog.clone());
+            return Ok(Value::Sized(sized));
+        }
+        Err(Refusal::UnknownName(
+            name.to_owned(),
+            " (numbers come from literals, loop variables and `Constant` fields)",
+        ))
+    }
+
+    fn binary(&self, whole: &E, left: &E, op: &Op, right: &E) -> Result<Value, Refusal> {
+        let (l, r) = (self.value(left)?, self.value(right)?);
+        if let (Value::Number { value: a, .. }, Value::Number { value: b, .. }) = (&l, &r) {
+            let value = fold(a, op, b).ok_or_else(|| {
+                Refusal::Unsupported(format!("`{}` between numbers", describe(whole)))
+            })?;
+            return Ok(Value::Number {
+                value,
+                is_loop_variable: false,
+            });
+        }
+        if matches!(op, Op::Shl | Op::Shr) {
+            return self.shift(whole, l, op, r).map(Value::Sized);
+        }
+        let statement = describe(whole);
+        let (mut l, mut r) = match (l, r) {
+            (Value::Number { value, .. }, Value::Sized(r)) => {
+                (fit(&value, r.width, &statement)?, r)
+            }
+            (Value::Sized(l), Value::Number { value, .. }) => {
+                let r = fit(&value, l.width, &statement)?;
+                (l, r)
+            }
+            (Value::Sized(l), Value::Sized(r)) => (l, r),
+            (Value::Number { .. }, Value::Number { .. }) => {
+                return Err(Refusal::UnknownWidth(statement))
+            }
+        };
+        // `Bits<N> + bool` is the one operator of rust-hdl whose operands may differ in width.
+        if matches!(op, Op::Add) && r.width == 1 && l.width > 1 {
+            r = r.cast(l.width);
+        }
+        if l.width != r.width {
+            return Err(Refusal::WidthMismatch {
+                statement,
+                left: l.width,
+                right: r.width,
+            });
+        }
+        let boolean = matches!(op, Op::LogicalAnd | Op::LogicalOr);
+        if boolean && l.width != 1 {
+            return Err(Refusal::WidthMismatch {
+                statement,
+                left: l.width,
+                right: 1,
+            });
+        }
+        let mut width = l.width;
+        if is_comparison(op) {
+            if let Some(known) = limited_range(op, &l, &r) {
+                return Ok(Value::Sized(Sized::literal(&u8::from(known).into(), 1)));
+            }
+            width = 1;
+        }
+        if matches!(op, Op::Mul) {
+            if l.width != 16 {
+                return Err(Refusal::Unsupported(format!(
+                    "`{statement}`: only Bits<16> * Bits<16> multiplies"
+                )));
+            }
+            width = 32;
+            (l, r) = (l.cast(32), r.cast(32));
+        }
+        let symbol = operator(op);
+        let text = format!("{} {symbol} {}", l.operand(), r.operand());
+        Ok(Value::Sized(l.derive(&[&r], text, width, Shape::Open)))
+    }
+
+    /// A shift by the width or more gives 0 in Rust as in Verilog.
+    fn shift(&self, whole: &E, left: Value, op: &Op, right: Value) -> Result<Sized, Refusal> {
+        let left = match left {
+            Value::Sized(left) => left,
+            Value::Number {
+                is_loop_variable: true,
+                ..
+            } => return Err(Refusal::UnknownWidth(describe(whole))),
+            // rust-hdl: a number shifted by Bits<N> is Bits<64>.
+            Value::Number { value, .. } => fit(&value, 64, &describe(whole))?,
+        };
+        let symbol = operator(op);
+        let known = match &right {
+            Value::Number { value, .. } => Some(value.clone()),
+            Value::Sized(amount) => amount.constant.clone(),
+        };
+        if known.as_ref().is_some_and(|k| *k >= left.width.into()) {
+            return Ok(Sized::literal(&BigUint::zero(), left.width));
+        }
+        let amount = match (right, known) {
+            (Value::Sized(amount), None) => amount,
+            (_, Some(known)) if known.is_zero() => return Ok(left),
+            (_, Some(known)) => {
+                let text = format!("{} {symbol} {known}", left.operand());
+                return Ok(left.derive(&[], text, left.width, Shape::Open));
+            }
+            (Value::Number { .. }, None) => return Err(Refusal::UnknownWidth(describe(whole))),
+        };
+        Ok(shift_by(&left, symbol, &amount))
+    }
+
+    /// `base.get_bits::<width>(offset)`: bits beyond the end read 0.
+    fn select(&self, whole: &E, base: &E, width: usize, offset: &E) -> Result<Sized, Refusal> {
+        let base = self.sized(base)?;
+        let (offset, known) = match self.value(offset)? {
+            Value::Number { value, .. } => (None, Some(value)),
+            Value::Sized(offset) => {
+                let known = offset.constant.clone();
+                (Some(offset), known)
+            }
+        };
+        let limit = base.width;
+        let first = known
+            .as_ref()
+            .and_then(|k| k.to_usize())
+            .unwrap_or(usize::from(known.is_some()) * limit);
+        if width == 0 || first + width > limit {
+            return Err(Refusal::OutOfRange {
+                signal: describe(whole),
+                width: limit,
+                offset: first,
+                end: first + width,
+            });
+        }
+        match offset {
+            Some(offset) if known.is_none() => {
+                let always_inside = width == 1
+                    && offset.width < usize::BITS as usize
+                    && (1 << offset.width) <= limit;
+                if always_inside && base.shape == Shape::Name {
+                    let bits = clog2(limit);
+                    let index = offset.clone().cast(bits);
+                    return Ok(base.derive(
+                        &[&offset],
+                        format!("{}[{}]", base.text, index.text),
+                        1,
+                        Shape::Closed,
+                    ));
+                }
+                let shifted = shift_by(&base, ">>", &offset);
+                let text = format!("{width}'({})", shifted.text);
+                Ok(match width == limit {
+                    true => shifted,
+                    false => shifted.derive(&[], text, width, Shape::Closed),
+                })
+            }
+            _ => Ok(base.slice(first, width)),
+        }
+    }
+
+    fn replace_bit(&self, whole: &E, base: &E, index: &E, bit: &E) -> Result<Sized, Refusal> {
+        let base = self.sized(base)?;
+        let bit = self.at_width(bit, 1, &describe(whole))?.cast(base.width);
+        let index = match self.value(index)? {
+            Value::Sized(index) => index,
+            Value::Number { value, .. } => fit(&value, 32, &describe(whole))?,
+        };
+        if index
+            .constant
+            .as_ref()
+            .is_some_and(|k| *k >= base.width.into())
+        {
+            let offset = index
+                .constant
+                .as_ref()
+                .and_then(|k| k.to_usize())
+                .unwrap_or(usize::MAX);
+            return Err(Refusal::OutOfRange {
+                signal: describe(whole),
+                width: base.width,
+                offset,
+                end: offset.saturating_add(1),
+            });
+        }
+        let hole = shift_by(&Sized::literal(&BigUint::one(), base.width), "<<", &index);
+        let value = shift_by(&bit, "<<", &index);
+        let text = format!(
+            "({} & ~{}) | {}",
+            base.operand(),
+            hole.operand(),
+            value.operand()
+        );
+        Ok(base.derive(&[&hole, &value], text, base.width, Shape::Open))
+    }
+}
+
+/// `left << amount`; amounts of more than 32 bits, which Verilator does not shift by, are split.
+fn shift_by(left: &Sized, symbol: &str, amount: &Sized) -> Sized {
+    let shifted = |amount: &Sized| format!("{} {symbol} {}", left.operand(), amount.operand());
+    if amount.width <= 32 {
+        return left.derive(&[amount], shifted(amount), left.width, Shape::Open);
+    }
+    let low = amount.clone().slice(0, 32);
+    let high = format!("({} >> 32) != {}'h0", amount.operand(), amount.width);
+    let text = format!("({high}) ? {}'h0 : ({})", left.width, shifted(&low));
+    left.derive(&[amount], text, left.width, Shape::Open)
+}
+
+fn clog2(value: usize) -> usize {
+    (usize::BITS - value.saturating_sub(1).leading_zeros()) as usize
+}
+
+fn fit(value: &BigUint, width: usize, statement: &str) -> Result<Sized, Refusal> {
+    if value.bits() > width as u64 {
+        return Err(Refusal::LiteralTooWide {
+            value: value.to_string(),
+            width,
+            statement: statement.to_owned(),
+        });
+    }
+    Ok(Sized::literal(value, width))
+}
+
+fn fold(a: &BigUint, op: &Op, b: &BigUint) -> Option<BigUint> {
+    Some(match op {
+        Op::Add => a + b,
+        Op::Sub if a >= b => a - b,
+        Op::Mul => a * b,
+        Op::Shl => a << b.to_u8()?,
+        Op::Shr => a >> b.to_u8()?,
+        _ => return None,
+    })
+}
+
+/// The operator's spelling, which Rust and Verilog share.
+fn operator(op: &Op) -> &'static str {
+    match op {
+        Op::Add => "+",
+        Op::Sub => "-",
+        Op::Mul => "*",
+        Op::LogicalAnd => "&&",
+        Op::LogicalOr => "||",
+        Op::BitXor => "^",
+        Op::BitAnd => "&",
+        Op::BitOr => "|",
+        Op::Shl => "<<",
+        Op::Shr => ">>",
+        Op::Eq => "==",
+        Op::Lt => "<",
+        Op::Le => "<=",
+        Op::Ne => "!=",
+        Op::Ge => ">=",
+        Op::Gt => ">",
+    }
+}
+
+fn is_comparison(op: &Op) -> bool {
+    matches!(op, Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge)
+}
+
+/// A comparison with the least or greatest number of the width may be decided by the width alone; linters object to those.
+fn limited_range(op: &Op, left: &Sized, right: &Sized) -> Option<bool> {
+    let most = mask(left.width);
+    let is = |side: &Sized, value: &BigUint| side.constant.as_ref() == Some(value);
+    let zero = BigUint::zero();
+    match op {
+        Op::Ge if is(right, &zero) || is(left, &most) => Some(true),
+        Op::Lt if is(right, &zero) || is(left, &most) => Some(false),
+        Op::Le if is(right, &most) || is(left, &zero) => Some(true),
+        Op::Gt if is(right, &most) || is(left, &zero) => Some(false),
+        _ => None,
+    }
+}
+
+/// The expression in Rust's spelling, for messages.
+pub(crate) fn describe(expr: &E) -> String {
+    match expr {
+        E::Signal(name) => name.replace('$', "."),
+        E::Literal(literal) => match literal_value(&literal.to_string()) {
+            Some(value) => value.to_string(),
+            None => literal.to_string(),
+        },
+        E::Cast(inner, width) => format!("bit_cast::<{width}, _>({})", describe(inner)),
+        E::Signed(inner) | E::Unsigned(inner) => format!("signed({})", describe(inner)),
+        E::Paren(inner) => format!("({})", describe(inner)),
+        E::Binary(l, op, r) => {
+            let symbol = operator(op);
+            format!("{} {symbol} {}", describe(l), describe(r))
+        }
+        E::Unary(op, inner) => match op {
+            Unary::Not => format!("!{}", describe(inner)),
+            Unary::Neg => format!("-{}", describe(inner)),
+            Unary::All => format!("{}.all()", describe(inner)),
+            Unary::Any => format!("{}.any()", describe(inner)),
+            Unary::Xor => format!("{}.xor()", describe(inner)),
+        },
+        E::Index(base, index) => format!("{}.get_bit({})", describe(base), describe(index)),
+        E::Slice(base, width, offset) => format!(
+            "{}.get_bits::<{width}>({})",
+            describe(base),
+            describe(offset)
+        ),
+        E::IndexReplace(base, index, bit) => format!(
+            "{}.replace_bit({}, {})",
+            describe(base),
+            describe(index),
+            describe(bit)
+        ),
+    }
+}

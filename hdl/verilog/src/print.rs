@@ -1,0 +1,579 @@
+//! One module's Verilog text.
+//!
+//! Registers become one `always @(posedge clk)` a clock, everything else one `assign` or `always @*` a driven signal.
+
+use crate::design::{Design, Module};
+use crate::drivers::{analyse, filter, Drivers, Group};
+use crate::error::Refusal;
+use crate::expression::{Shape, Sized};
+use crate::kernel::{lower, Assign, Statement};
+use crate::names;
+use crate::scope::{is_register, Id, Register, Role, Scope};
+use rust_hdl::core::ast::Verilog;
+use rust_hdl::core::atom::AtomKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// The text of `module`, and the vendor cores that it needs; `module_names` are the Verilog names of the design's modules.
+pub(crate) fn module_text(
+    design: &Design,
+    index: usize,
+    module_names: &[String],
+) -> Result<(String, Option<String>), Refusal> {
+    let module = &design.modules[index];
+    let name = &module_names[index];
+    match &module.code {
+        Verilog::Combinatorial(kernel) => {
+            let scope = Scope::new(design, module)?;
+            let statements = lower(&scope, kernel)?;
+            let drivers = analyse(&scope, &statements)?;
+            let printer = Printer {
+                scope: &scope,
+                statements: &statements,
+                drivers: &drivers,
+                module_names,
+            };
+            Ok((printer.module(name)?, None))
+        }
+        Verilog::Empty => {
+            let scope = Scope::new(design, module)?;
+            let drivers = analyse(&scope, &[])?;
+            let printer = Printer {
+                scope: &scope,
+                statements: &[],
+                drivers: &drivers,
+                module_names,
+            };
+            Ok((printer.module(name)?, None))
+        }
+        Verilog::Custom(code) => Ok((leaf(module, name, code, "output reg")?, None)),
+        Verilog::Wrapper(wrapper) => Ok((
+            leaf(module, name, &wrapper.code, "output wire")?,
+            Some(wrapper.cores.clone()),
+        )),
+        Verilog::Blackbox(_) => Err(Refusal::Unsupported(
+            "a Blackbox cannot be renamed: use Verilog::Wrapper".to_owned(),
+        )),
+    }
+}
+
+/// A module whose body was written by hand: `Verilog::Custom` or `Verilog::Wrapper`.
+fn leaf(module: &Module, name: &str, code: &str, output: &str) -> Result<String, Refusal> {
+    if code
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| word == "initial")
+    {
+        let reason = "an `initial` block in hand-written Verilog: clear the memory by a state machine, and emit from a fresh instance";
+        return Err(Refusal::Unsupported(reason.to_owned()));
+    }
+    if !module.children.is_empty() {
+        return Err(Refusal::Unsupported(
+            "hand-written Verilog in a block with children".to_owned(),
+        ));
+    }
+    let mut taken = names::Scope::default();
+    let mut ports = vec![];
+    let mut body = format!("\n{}\n", code.trim_matches('\n'));
+    for signal in &module.signals {
+        let verilog = taken.take(&signal.name)?;
+        body = replace_word(&body, &signal.name, &verilog);
+        match signal.kind {
+            AtomKind::InputParameter => {
+                ports.push(format!("input wire{} {verilog}", range(signal.width)))
+            }
+            AtomKind::OutputParameter => {
+                ports.push(format!("{output}{} {verilog}", range(signal.width)))
+            }
+            AtomKind::Constant => {
+                let value = signal.constant.clone().unwrap_or_default();
+                let literal = Sized::literal(&value, signal.width).text;
+                body = format!(
+                    "\nlocalparam{} {verilog} = {literal};{body}",
+                    range(signal.width)
+                );
+            }
+            AtomKind::LocalSignal => {}
+            _ => {
+                return Err(Refusal::Unsupported(format!(
+                    "`{}`: inout signals have no Verilog here",
+                    signal.name
+                )))
+            }
+        }
+    }
+    let body: String = body
+        .trim_end()
+        .lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("  {line}\n")
+            }
+        })
+        .collect();
+    Ok(format!(
+        "module {name} (\n  {}\n);\n{body}endmodule\n",
+        ports.join(",\n  ")
+    ))
+}
+
+/// Replaces `word` where it stands alone.
+fn replace_word(text: &str, word: &str, by: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(found) = rest.find(word) {
+        let end = found + word.len();
+        let alone = !rest[..found].ends_with(is_part) && !rest[end..].starts_with(is_part);
+        out.push_str(&rest[..found]);
+        out.push_str(if alone { by } else { word });
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+fn range(width: usize) -> String {
+    match width {
+        1 => String::new(),
+        _ => format!(" [{}:0]", width - 1),
+    }
+}
+
+struct Printer<'a> {
+    scope: &'a Scope,
+    statements: &'a [Statement],
+    drivers: &'a Drivers,
+    module_names: &'a [String],
+}
+
+impl Printer<'_> {
+    fn module(&self, name: &str) -> Result<String, Refusal> {
+        let clocks = self.clocks()?;
+        let direct = self.direct_connections();
+        let clocked = self.clocked_registers();
+        let mut body = String::new();
+        let mut variables: BTreeSet<Id> = BTreeSet::new();
+        let mut printed: Vec<Statement> = vec![];
+        for group in &self.drivers.groups {
+            let first = group.signals[0];
+            let role = self.scope.symbols[first].role;
+            if role == Role::RegisterClock
+                || direct.contains_key(&first)
+                || clocked.contains(&first)
+            {
+                continue;
+            }
+            let own = filter(self.statements, &|a| {
+                group.signals.contains(&a.target) && !group.dead.contains(&a.at)
+            });
+            if let [Statement::Assign(a)] = &own[..] {
+                self.line(
+                    &mut body,
+                    1,
+                    &format!(
+                        "assign {} = {};",
+                        self.target(a, &|id| self.name(id)),
+                        a.value.text
+                    ),
+                );
+            } else {
+                self.line(&mut body, 1, "always @* begin");
+                self.block(&mut body, 2, &own, "=", &|id| self.name(id));
+                self.line(&mut body, 1, "end");
+                variables.extend(&group.signals);
+            }
+            printed.extend(own);
+        }
+        for (clock, registers) in &clocks {
+            let own = self.clocked_statements(registers, &clocked);
+            self.line(
+                &mut body,
+                1,
+                &format!("always @(posedge {}) begin", self.name(*clock)),
+            );
+            self.block(&mut body, 2, &own, "<=", &|id| {
+                self.name(self.register_output(id))
+            });
+            for register in registers.iter().filter(|r| !clocked.contains(&r.d)) {
+                let line = format!("{} <= {};", self.name(register.q), self.name(register.d));
+                self.line(&mut body, 2, &line);
+            }
+            self.line(&mut body, 1, "end");
+            printed.extend(own);
+        }
+        let mut out = String::new();
+        let _ = writeln!(
+            out,
+            "module {name} (\n  {}\n);",
+            self.ports(&variables).join(",\n  ")
+        );
+        self.declarations(&mut out, &printed, &variables, &direct, &clocked);
+        self.instances(&mut out, &direct);
+        Ok(out + &body + "endmodule\n")
+    }
+
+    fn name(&self, id: Id) -> &str {
+        &self.scope.symbols[id].verilog
+    }
+
+    fn register_output(&self, d: Id) -> Id {
+        self.scope
+            .registers
+            .iter()
+            .find(|r| r.d == d)
+            .map_or(d, |r| r.q)
+    }
+
+    fn line(&self, out: &mut String, depth: usize, text: &str) {
+        let _ = writeln!(out, "{:1$}{text}", "", 2 * depth);
+    }
+
+    fn ports(&self, variables: &BTreeSet<Id>) -> Vec<String> {
+        let ports = self
+            .scope
+            .symbols
+            .iter()
+            .enumerate()
+            .filter_map(|(id, symbol)| {
+                let direction = match symbol.role {
+                    Role::Input => "input wire",
+                    Role::Output if variables.contains(&id) => "output reg",
+                    Role::Output => "output wire",
+                    _ => return None,
+                };
+                Some(format!(
+                    "{direction}{} {}",
+                    range(symbol.width),
+                    symbol.verilog
+                ))
+            });
+        ports.collect()
+    }
+
+    /// The signal that drives `id`, when that is all there is to it.
+    fn alias(&self, id: Id) -> Option<Id> {
+        let group = self.drivers.groups.iter().find(|g| g.signals[..] == [id])?;
+        let own = filter(self.statements, &|a| {
+            a.target == id && !group.dead.contains(&a.at)
+        });
+        match &own[..] {
+            [Statement::Assign(a)] if a.value.shape == Shape::Name => {
+                a.value.reads.iter().next().copied()
+            }
+            _ => None,
+        }
+    }
+
+    fn is_clock_input(&self, id: Id) -> bool {
+        self.scope.symbols[id].role == Role::Input && self.scope.symbols[id].is_clock
+    }
+
+    /// The registers of each clock.
+    fn clocks(&self) -> Result<BTreeMap<Id, Vec<&Register>>, Refusal> {
+        let mut clocks: BTreeMap<Id, Vec<&Register>> = BTreeMap::new();
+        for register in &self.scope.registers {
+            match self.alias(register.clock) {
+                Some(clock) if self.is_clock_input(clock) => {
+                    clocks.entry(clock).or_default().push(register)
+                }
+                _ => return Err(Refusal::Clock(self.scope.rust_name(register.clock))),
+            }
+        }
+        Ok(clocks)
+    }
+
+    /// Clock inputs of children that are an input clock of the module: connected without a signal between.
+    fn direct_connections(&self) -> BTreeMap<Id, Id> {
+        let children = self
+            .scope
+            .children
+            .iter()
+            .flat_map(|c| &c.ports)
+            .map(|(_, id)| *id);
+        children
+            .filter(|id| {
+                self.scope.symbols[*id].role == Role::ChildInput && self.scope.symbols[*id].is_clock
+            })
+            .filter_map(|id| {
+                Some((
+                    id,
+                    self.alias(id).filter(|clock| self.is_clock_input(*clock))?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Registers whose statements can stand in the clocked block itself: nothing reads their `d`.
+    fn clocked_registers(&self) -> BTreeSet<Id> {
+        let alone = |d: Id| {
+            self.drivers
+                .groups
+                .iter()
+                .any(|g: &Group| g.signals[..] == [d])
+        };
+        let registers = self.scope.registers.iter().map(|r| r.d);
+        registers
+            .filter(|d| alone(*d) && !self.drivers.read.contains(d))
+            .collect()
+    }
+
+    /// The statements of a clock's registers; `d = q` at their start says nothing there and is left out.
+    fn clocked_statements(
+        &self,
+        registers: &[&Register],
+        clocked: &BTreeSet<Id>,
+    ) -> Vec<Statement> {
+        let mine: BTreeSet<Id> = registers
+            .iter()
+            .map(|r| r.d)
+            .filter(|d| clocked.contains(d))
+            .collect();
+        let groups = self
+            .drivers
+            .groups
+            .iter()
+            .filter(|g| mine.contains(&g.signals[0]));
+        let mut skip: BTreeSet<usize> = groups.flat_map(|g| g.dead.iter().copied()).collect();
+        for d in &mine {
+            let first = self.statements.iter().find_map(|s| match s {
+                Statement::Assign(a) if a.target == *d && !skip.contains(&a.at) => Some(a),
+                _ => None,
+            });
+            let holds = |a: &&Assign| {
+                a.width == self.scope.symbols[*d].width
+                    && a.value.text == self.name(self.register_output(*d))
+            };
+            let earlier = |at: usize| {
+                let mut found = false;
+                for statement in self.statements {
+                    statement.assigns(&mut vec![], &mut |a, _| {
+                        found |= a.target == *d && a.at < at && !skip.contains(&a.at)
+                    });
+                }
+                found
+            };
+            if let Some(hold) = first.filter(holds).filter(|a| !earlier(a.at)) {
+                skip.insert(hold.at);
+            }
+        }
+        filter(self.statements, &|a| {
+            mine.contains(&a.target) && !skip.contains(&a.at)
+        })
+    }
+
+    fn declarations(
+        &self,
+        out: &mut String,
+        printed: &[Statement],
+        variables: &BTreeSet<Id>,
+        direct: &BTreeMap<Id, Id>,
+        clocked: &BTreeSet<Id>,
+    ) {
+        let mut mentions = BTreeSet::new();
+        printed.iter().for_each(|s| mentioned(s, &mut mentions));
+        for symbol in &self.scope.symbols {
+            if let (Some(value), true) = (&symbol.constant, mentions.contains(&symbol.verilog)) {
+                let literal = Sized::literal(value, symbol.width).text;
+                self.line(
+                    out,
+                    1,
+                    &format!(
+                        "localparam [{}:0] {} = {literal};",
+                        symbol.width - 1,
+                        symbol.verilog
+                    ),
+                );
+            }
+        }
+        for label in self
+            .scope
+            .labels()
+            .filter(|l| mentions.contains(&l.verilog))
+        {
+            let literal = Sized::literal(&label.code.into(), label.width()).text;
+            self.line(
+                out,
+                1,
+                &format!(
+                    "localparam [{}:0] {} = {literal};",
+                    label.width() - 1,
+                    label.verilog
+                ),
+            );
+        }
+        for (id, symbol) in self.scope.symbols.iter().enumerate() {
+            let driven = self.drivers.groups.iter().any(|g| g.signals.contains(&id));
+            let kind = match symbol.role {
+                Role::RegisterQ => "reg",
+                Role::ChildOutput => "wire",
+                Role::RegisterD if clocked.contains(&id) => continue,
+                Role::ChildInput if direct.contains_key(&id) => continue,
+                Role::RegisterD | Role::ChildInput | Role::Local if !driven => continue,
+                Role::RegisterD | Role::ChildInput | Role::Local if variables.contains(&id) => {
+                    "reg"
+                }
+                Role::RegisterD | Role::ChildInput | Role::Local => "wire",
+                Role::Input | Role::Output | Role::Constant | Role::RegisterClock => continue,
+            };
+            self.line(
+                out,
+                1,
+                &format!("{kind}{} {};", range(symbol.width), symbol.verilog),
+            );
+        }
+    }
+
+    fn instances(&self, out: &mut String, direct: &BTreeMap<Id, Id>) {
+        for child in &self.scope.children {
+            let name = &self.module_names[child.module];
+            let connections = child.ports.iter().map(|(port, id)| {
+                let signal = direct.get(id).unwrap_or(id);
+                format!(".{port}({})", self.name(*signal))
+            });
+            let connections: Vec<_> = connections.collect();
+            self.line(
+                out,
+                1,
+                &format!(
+                    "{name} {} (\n    {}\n  );",
+                    child.instance,
+                    connections.join(",\n    ")
+                ),
+            );
+        }
+    }
+
+    fn target<'b>(&self, assign: &Assign, name: &dyn Fn(Id) -> &'b str) -> String {
+        let (name, full) = (name(assign.target), self.scope.symbols[assign.target].width);
+        match assign.width {
+            width if width == full => name.to_owned(),
+            1 => format!("{name}[{}]", assign.offset),
+            width => format!("{name}[{}:{}]", assign.offset + width - 1, assign.offset),
+        }
+    }
+
+    fn block<'b>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        block: &[Statement],
+        operator: &str,
+        name: &dyn Fn(Id) -> &'b str,
+    ) {
+        for statement in block {
+            match statement {
+                Statement::Assign(a) => {
+                    self.line(
+                        out,
+                        depth,
+                        &format!("{} {operator} {};", self.target(a, name), a.value.text),
+                    );
+                }
+                Statement::If { .. } => self.conditional(out, depth, "", statement, operator, name),
+                Statement::Case {
+                    test,
+                    arms,
+                    default,
+                    ..
+                } => {
+                    self.line(out, depth, &format!("case ({})", test.text));
+                    for (label, body) in arms {
+                        self.arm(out, depth + 1, &label.text, body, operator, name);
+                    }
+                    self.arm(out, depth + 1, "default", default, operator, name);
+                    self.line(out, depth, "endcase");
+                }
+            }
+        }
+    }
+
+    fn arm<'b>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        label: &str,
+        body: &[Statement],
+        operator: &str,
+        name: &dyn Fn(Id) -> &'b str,
+    ) {
+        if body.is_empty() {
+            return self.line(out, depth, &format!("{label}: ;"));
+        }
+        self.line(out, depth, &format!("{label}: begin"));
+        self.block(out, depth + 1, body, operator, name);
+        self.line(out, depth, "end");
+    }
+
+    fn conditional<'b>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        lead: &str,
+        statement: &Statement,
+        operator: &str,
+        name: &dyn Fn(Id) -> &'b str,
+    ) {
+        let Statement::If {
+            test,
+            then,
+            otherwise,
+            ..
+        } = statement
+        else {
+            return;
+        };
+        let (test, then, otherwise) = match then.is_empty() {
+            true => (format!("!({})", test.text), otherwise, then),
+            false => (test.text.clone(), then, otherwise),
+        };
+        self.line(out, depth, &format!("{lead}if ({test}) begin"));
+        self.block(out, depth + 1, then, operator, name);
+        match &otherwise[..] {
+            [] => self.line(out, depth, "end"),
+            [nested @ Statement::If { .. }] => {
+                self.conditional(out, depth, "end else ", nested, operator, name)
+            }
+            _ => {
+                self.line(out, depth, "end else begin");
+                self.block(out, depth + 1, otherwise, operator, name);
+                self.line(out, depth, "end");
+            }
+        }
+    }
+}
+
+fn mentioned(statement: &Statement, names: &mut BTreeSet<String>) {
+    match statement {
+        Statement::Assign(a) => names.extend(a.value.mentions.iter().cloned()),
+        Statement::If {
+            test,
+            then,
+            otherwise,
+            ..
+        } => {
+            names.extend(test.mentions.iter().cloned());
+            then.iter()
+                .chain(otherwise)
+                .for_each(|s| mentioned(s, names));
+        }
+        Statement::Case {
+            test,
+            arms,
+            default,
+            ..
+        } => {
+            names.extend(test.mentions.iter().cloned());
+            for (label, body) in arms {
+                names.extend(label.mentions.iter().cloned());
+                body.iter().for_each(|s| mentioned(s, names));
+            }
+            default.iter().for_each(|s| mentioned(s, names));
+        }
+    }
+}
+
+/// Modules that are printed: all but the registers, which their parents print.
+pub(crate) fn is_printed(module: &Module) -> bool {
+    !is_register(module)
+}
