@@ -1,0 +1,38 @@
+# The two commands a newcomer needs are `make demo` and `make test`. Each installs what is missing and says so.
+
+CARGO ?= cargo
+
+.PHONY: demo test deps deps-test lint datasheet emit clean
+
+## demo: open, use and close a TCP connection over the simulated gateware; writes demo.pcapng, demo.fst, demo.svg
+demo: deps
+	$(CARGO) run --release --locked -p handclasp -- demo
+
+## test: everything that CI runs: format, lints, unit tests, co-simulation, Verilog lint
+test: deps-test
+	scripts/test
+
+## deps: what building and simulating needs (Verilator)
+deps:
+	scripts/install verilator g++ zlib1g-dev
+
+## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network)
+deps-test:
+	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy
+
+## lint: only the checks that read the source
+lint: deps
+	scripts/lint
+
+## datasheet: write DATASHEET.md anew from hdl/layout
+datasheet:
+	$(CARGO) run --quiet --locked -p handclasp-layout --bin datasheet > DATASHEET.md.new
+	mv DATASHEET.md.new DATASHEET.md
+
+## emit: the Verilog of both widths, in build/
+emit: deps
+	$(CARGO) run --release --locked -p handclasp -- emit -o build
+
+clean:
+	$(CARGO) clean
+	rm -rf build demo.pcapng demo.fst demo.svg
