@@ -31,6 +31,9 @@ pub(crate) enum Statement {
     },
 }
 
+/// The conditions that lead to a statement: where each stands, and the signals it reads.
+pub(crate) type Conditions<'a> = [(usize, &'a BTreeSet<Id>)];
+
 /// `target[offset +: width] = value`.
 #[derive(Debug)]
 pub(crate) struct Assign {
@@ -310,7 +313,7 @@ impl Statement {
     pub(crate) fn assigns<'a>(
         &'a self,
         path: &mut Vec<(usize, &'a BTreeSet<Id>)>,
-        visit: &mut dyn FnMut(&'a Assign, &[(usize, &'a BTreeSet<Id>)]),
+        visit: &mut dyn FnMut(&'a Assign, &Conditions<'a>),
     ) {
         match self {
             Statement::Assign(assign) => visit(assign, path),

@@ -1,7 +1,7 @@
 //! Prints Verilog from the kernel AST of rust-hdl.
 //!
 //! rust-hdl's stock printer miscompiles ordinary expressions in silence; this one gives every operand the width it has in Rust and refuses
-//! what it cannot print right. [`emit`] prints a design, [`ports`] lists its ports, [`Ram`] is the block RAM to use.
+//! what it cannot print right. `equivalence` (a feature, for tests) compares a block with its Verilog. [`emit`] prints a design, [`ports`] lists its ports, [`Ram`] is the block RAM to use.
 //!
 //! # Writing kernels (`#[hdl_gen]`)
 //! | wanted | write |
@@ -31,6 +31,8 @@
 
 mod design;
 mod drivers;
+#[cfg(feature = "equivalence")]
+pub mod equivalence;
 mod error;
 mod expression;
 mod kernel;
