@@ -1,0 +1,211 @@
+//! Commands on their way to the NIC.
+//!
+//! ```text
+//!   completed            rung              written         completed + entries
+//!       |  the NIC's      |  the driver's    |   free          |
+//!   ----+-----------------+------------------+-----------------+---->  free-running 32-bit indices
+//! ```
+//!
+//! # Ownership
+//! - `completed..rung` is the NIC's. The driver neither reads nor writes these entries, nor the payloads they point to.
+//! - `rung..completed + entries` is the driver's. It writes an entry, and passes it on by ringing the doorbell.
+//! - An entry, and the payload it points to, comes back with a completion of this command or of a later one: commands
+//!   complete in order. So that the ring never starves, the driver asks for a completion at least every quarter ring.
+//!
+//! # Memory barriers
+//! - To the NIC: the entry (and the payload) is written, then the doorbell. [`Bus::write32`] orders the two (release).
+//! - From the NIC: the completion is read with acquire ordering ([`crate::event_ring`]) before an entry is written anew.
+
+use handclasp_layout::queue::{FlowCommand, ListenCommand, Opcode, SegmentCommand, ENTRY_BYTES};
+use handclasp_layout::register::COMMAND_PRODUCER;
+
+use crate::bus::Bus;
+use crate::dma::DmaRegion;
+use crate::error::{DriverError, Lie};
+
+/// What the NIC is asked to do. The opcode of the layout's structs is filled in by the driver.
+///
+/// With `want_completion` the NIC answers with a [`crate::Completion`]; the driver adds the wish now and then (see
+/// [`crate::command_ring`]), so completions also come unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Builds and sends one TCP segment on a connection. The payload must stay as it is until the command is done.
+    Segment(SegmentCommand),
+    /// Sends a whole Ethernet frame from memory, padded to the shortest frame.
+    Raw {
+        /// I/O address of the frame, which must stay as it is until the command is done.
+        frame_addr: u64,
+        /// Length without FCS: 14 to 1518 bytes.
+        frame_len_bytes: u32,
+        /// Ask for a completion when the frame has left.
+        want_completion: bool,
+    },
+    /// Records a connection's addresses, and with `lookup` enters its 4-tuple into the flow table.
+    FlowInsert(FlowCommand),
+    /// Takes the 4-tuple out of the flow table.
+    FlowRemove(FlowCommand),
+    /// Opens a local port for connections.
+    ListenAdd {
+        /// The port.
+        port: u16,
+        /// Ask for a completion.
+        want_completion: bool,
+    },
+    /// Closes a local port.
+    ListenRemove {
+        /// The port.
+        port: u16,
+        /// Ask for a completion.
+        want_completion: bool,
+    },
+}
+
+impl Command {
+    /// The entry as it stands in the ring.
+    fn encode(&self, ask: bool) -> [u8; ENTRY_BYTES] {
+        let flow = |command: &FlowCommand, opcode: Opcode| {
+            FlowCommand {
+                opcode: opcode as u8,
+                want_completion: command.want_completion || ask,
+                ..*command
+            }
+            .encode()
+        };
+        let listen = |port, want_completion: bool, opcode: Opcode| {
+            ListenCommand {
+                opcode: opcode as u8,
+                want_completion: want_completion || ask,
+                port,
+                ..ListenCommand::default()
+            }
+            .encode()
+        };
+        match self {
+            Command::Segment(command) => SegmentCommand {
+                opcode: Opcode::Segment as u8,
+                want_completion: command.want_completion || ask,
+                ..*command
+            }
+            .encode(),
+            Command::Raw {
+                frame_addr,
+                frame_len_bytes,
+                want_completion,
+            } => SegmentCommand {
+                opcode: Opcode::Raw as u8,
+                want_completion: *want_completion || ask,
+                payload_addr: *frame_addr,
+                payload_len_bytes: *frame_len_bytes,
+                ..SegmentCommand::default()
+            }
+            .encode(),
+            Command::FlowInsert(command) => flow(command, Opcode::FlowInsert),
+            Command::FlowRemove(command) => flow(command, Opcode::FlowRemove),
+            Command::ListenAdd {
+                port,
+                want_completion,
+            } => listen(*port, *want_completion, Opcode::ListenAdd),
+            Command::ListenRemove {
+                port,
+                want_completion,
+            } => listen(*port, *want_completion, Opcode::ListenRemove),
+        }
+    }
+
+    fn wants_completion(&self) -> bool {
+        match self {
+            Command::Segment(command) => command.want_completion,
+            Command::FlowInsert(command) | Command::FlowRemove(command) => command.want_completion,
+            Command::Raw {
+                want_completion, ..
+            }
+            | Command::ListenAdd {
+                want_completion, ..
+            }
+            | Command::ListenRemove {
+                want_completion, ..
+            } => *want_completion,
+        }
+    }
+}
+
+/// The ring of commands; see the module for who owns what.
+#[derive(Debug)]
+pub(crate) struct CommandRing {
+    region: DmaRegion,
+    entries: u32,
+    /// First command whose completion is still to come.
+    completed: u32,
+    /// First command that the doorbell has not passed on.
+    rung: u32,
+    /// Index of the next command.
+    written: u32,
+    /// Commands written since one was asked for its completion.
+    unasked: u32,
+}
+
+impl CommandRing {
+    pub(crate) fn new(bus: &dyn Bus, log2: u32) -> Result<Self, DriverError> {
+        let entries = 1 << log2;
+        Ok(Self {
+            region: bus.allocate(entries as usize * ENTRY_BYTES)?,
+            entries,
+            completed: 0,
+            rung: 0,
+            written: 0,
+            unasked: 0,
+        })
+    }
+
+    pub(crate) fn iova(&self) -> u64 {
+        self.region.iova()
+    }
+
+    /// Commands that can be pushed before [`DriverError::RingFull`].
+    pub(crate) fn room(&self) -> u32 {
+        self.entries - self.written.wrapping_sub(self.completed)
+    }
+
+    /// Writes the command into the next entry and returns its index; the NIC does not see it before [`Self::ring`].
+    pub(crate) fn push(&mut self, command: &Command) -> Result<u32, DriverError> {
+        if self.room() == 0 {
+            return Err(DriverError::RingFull {
+                entries: self.entries,
+            });
+        }
+        let ask = self.unasked + 1 >= self.entries / 4;
+        let index = self.written;
+        let place = (index % self.entries) as usize * ENTRY_BYTES;
+        self.region.write(place, &command.encode(ask))?;
+        self.written = index.wrapping_add(1);
+        self.unasked = if ask || command.wants_completion() {
+            0
+        } else {
+            self.unasked + 1
+        };
+        Ok(index)
+    }
+
+    /// Passes all written commands on to the NIC.
+    pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
+        if self.rung != self.written {
+            bus.write32(COMMAND_PRODUCER.offset, self.written)?;
+            self.rung = self.written;
+        }
+        Ok(())
+    }
+
+    /// Takes back every entry up to the completed command.
+    pub(crate) fn complete(&mut self, index: u32) -> Result<(), Lie> {
+        let under_way = self.rung.wrapping_sub(self.completed);
+        if index.wrapping_sub(self.completed) >= under_way {
+            return Err(Lie::CommandIndex {
+                found: index,
+                oldest: self.completed,
+                producer: self.rung,
+            });
+        }
+        self.completed = index.wrapping_add(1);
+        Ok(())
+    }
+}

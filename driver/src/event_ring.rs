@@ -1,0 +1,90 @@
+//! Events on their way from the NIC.
+//!
+//! ```text
+//!   returned          consumed                        returned + entries
+//!      |  the driver's    |   the NIC's                   |
+//!   ---+------------------+-------------------------------+---->  free-running 32-bit indices
+//! ```
+//!
+//! # Ownership
+//! - `consumed..returned + entries` is the NIC's to write. The driver looks only at the phase bit of entry `consumed`:
+//!   the NIC writes 1 there on its first pass through the ring, 0 on the second, and so on; the memory starts as 0.
+//! - The entry with the expected phase bit is the driver's. It stays so until the doorbell gives it back.
+//!
+//! # Memory barriers
+//! - From the NIC: the last word, which holds the phase bit and which the NIC writes last, is read first; then an acquire
+//!   fence; then the rest of the entry. The NIC has written an event's payload before the event, so the same fence
+//!   covers the slot.
+//! - To the NIC: the entry has been copied out before the doorbell is rung; [`Bus::write32`] orders the two (release).
+
+use std::sync::atomic::{fence, Ordering};
+
+use handclasp_layout::queue::{RxEvent, ENTRY_BYTES};
+use handclasp_layout::register::EVENT_CONSUMER;
+
+use crate::bus::Bus;
+use crate::dma::{DmaRegion, OutOfRange};
+use crate::error::DriverError;
+
+/// The ring of events; see the module for who owns what.
+#[derive(Debug)]
+pub(crate) struct EventRing {
+    region: DmaRegion,
+    log2: u32,
+    /// First event that the doorbell has not given back.
+    returned: u32,
+    /// Index of the next event to read.
+    consumed: u32,
+}
+
+impl EventRing {
+    pub(crate) fn new(bus: &dyn Bus, log2: u32) -> Result<Self, DriverError> {
+        Ok(Self {
+            region: bus.allocate(ENTRY_BYTES << log2)?,
+            log2,
+            returned: 0,
+            consumed: 0,
+        })
+    }
+
+    pub(crate) fn iova(&self) -> u64 {
+        self.region.iova()
+    }
+
+    /// Free-running index of the next event.
+    pub(crate) fn next_index(&self) -> u32 {
+        self.consumed
+    }
+
+    /// Copies the next event out, if the NIC has written it; it stays the next one until [`Self::advance`].
+    pub(crate) fn peek(&self) -> Result<Option<[u8; ENTRY_BYTES]>, OutOfRange> {
+        const LAST_WORD: usize = ENTRY_BYTES - 8;
+        let index_in_ring = self.consumed & ((1 << self.log2) - 1);
+        let place = index_in_ring as usize * ENTRY_BYTES;
+        let mut entry = [0; ENTRY_BYTES];
+        self.region
+            .read(place + LAST_WORD, &mut entry[LAST_WORD..])?;
+        let pass = self.consumed >> self.log2;
+        let expected_phase = pass & 1 == 0;
+        if RxEvent::decode(&entry).phase != expected_phase {
+            return Ok(None);
+        }
+        fence(Ordering::Acquire);
+        self.region.read(place, &mut entry[..LAST_WORD])?;
+        Ok(Some(entry))
+    }
+
+    /// The next event has been read.
+    pub(crate) fn advance(&mut self) {
+        self.consumed = self.consumed.wrapping_add(1);
+    }
+
+    /// Gives all read events back to the NIC.
+    pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
+        if self.returned != self.consumed {
+            bus.write32(EVENT_CONSUMER.offset, self.consumed)?;
+            self.returned = self.consumed;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,446 @@
+//! The NIC: opened, given commands, asked for events. No line here knows which bus it is on.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use handclasp_layout::queue::{CompletionEvent, EventKind, RxEvent, SackEvent};
+use handclasp_layout::register::{
+    Capabilities, Control, CounterInfo, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
+    COMMAND_BASE_LOW, COMMAND_LOG2, CONNECTIONS, CONTROL, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH,
+    EVENT_BASE_LOW, EVENT_LOG2, HASH_KEY, INTERRUPT_ARM, LAYOUT_VERSION, LOCAL_IP, MAC_HIGH,
+    MAC_LOW, MAGIC, MAGIC_VALUE, MODERATION_NS, MSIX_VECTOR, QUEUES, QUEUE_ENABLE, RING_LOG2_MAX,
+    SLOT_BASE_HIGH, SLOT_BASE_LOW, SLOT_LOG2, STATUS, VERSION, WIDTH,
+};
+
+use crate::bus::{Bus, BusError};
+use crate::command_ring::{Command, CommandRing};
+use crate::dma::DmaRegion;
+use crate::error::{DriverError, Lie};
+use crate::event::{Completion, Event, Received, Stopped};
+use crate::event_ring::EventRing;
+use crate::slot_ring::{Payload, SlotRing};
+
+/// Smallest ring: log2 of its entries.
+const RING_LOG2_MIN: u32 = 3;
+
+/// How often STATUS is read before the driver gives up. On PCIe a read takes about a microsecond, so this is a second;
+/// a simulated NIC advances with each.
+const STATUS_POLLS_MAX: u32 = 1_000_000;
+
+/// What a register reads when the device has gone from the bus.
+const ALL_ONES: u32 = u32::MAX;
+
+/// How to open a NIC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NicConfig {
+    /// Own MAC address as a 48-bit number, the byte that is sent first on top.
+    pub mac: u64,
+    /// Own IPv4 address.
+    pub local_ip: Ipv4Addr,
+    /// Key of the flow table's hash. Random, unless a simulation is to be repeatable.
+    pub hash_key: u32,
+    /// log2 of the command ring's entries, 3 to 15.
+    pub command_log2: u32,
+    /// log2 of the event ring's entries, 3 to 15.
+    pub event_log2: u32,
+    /// log2 of the number of receive slots, 3 to 15.
+    pub slot_log2: u32,
+    /// MSI-X vector of the queue.
+    pub msix_vector: u16,
+    /// Shortest time between two interrupts, in units of the NIC's `now` input; 0: as they come.
+    pub moderation_ns: u32,
+    /// Take frames for every MAC and IP address.
+    pub promiscuous: bool,
+    /// Report dropped frames as events with the verdict Drop.
+    pub monitor: bool,
+}
+
+impl NicConfig {
+    /// Rings of 256 commands and 512 events, 256 slots (512 KiB), no moderation, own addresses only.
+    pub fn new(mac: u64, local_ip: Ipv4Addr, hash_key: u32) -> Self {
+        Self {
+            mac,
+            local_ip,
+            hash_key,
+            command_log2: 8,
+            event_log2: 9,
+            slot_log2: 8,
+            msix_vector: 0,
+            moderation_ns: 0,
+            promiscuous: false,
+            monitor: false,
+        }
+    }
+
+    fn check(&self) -> Result<(), DriverError> {
+        let (min, max) = (u64::from(RING_LOG2_MIN), u64::from(RING_LOG2_MAX));
+        for (name, value, min, max) in [
+            ("mac", self.mac, 0, (1 << 48) - 1),
+            ("command_log2", self.command_log2.into(), min, max),
+            ("event_log2", self.event_log2.into(), min, max),
+            ("slot_log2", self.slot_log2.into(), min, max),
+        ] {
+            if !(min..=max).contains(&value) {
+                return Err(DriverError::BadConfig {
+                    name,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An open NIC. Dropping it disables its queue; [`Nic::close`] also says whether that worked.
+#[derive(Debug)]
+pub struct Nic {
+    // The rings are fields after `device`: its drop disables the queue before their memory goes.
+    device: Device,
+    commands: CommandRing,
+    events: EventRing,
+    slots: SlotRing,
+    /// A SACK event whose segment's event has not been read yet.
+    sack: Option<SackEvent>,
+    width_bits: u32,
+    connections: u16,
+    monitor: bool,
+}
+
+impl Nic {
+    /// Checks that the device is a Handclasp NIC of this layout and idle, waits until it is ready, and enables its queue.
+    ///
+    /// # Errors
+    /// `BadConfig`; `WrongMagic`, `WrongVersion`, `WrongWidth`, `WrongCapabilities` when it is not our device; `NotReady`;
+    /// `InUse`; `Bus` when registers or memory cannot be had.
+    pub fn open(bus: Arc<dyn Bus>, config: &NicConfig) -> Result<Nic, DriverError> {
+        config.check()?;
+        let (width_bits, capabilities) = identify(&*bus)?;
+        if bus.read32(QUEUE_ENABLE.offset)? & 1 != 0 {
+            return Err(DriverError::InUse);
+        }
+        poll_status(&*bus, |status| status.ready)?
+            .map_err(|polls| DriverError::NotReady { polls })?;
+
+        let commands = CommandRing::new(&*bus, config.command_log2)?;
+        let events = EventRing::new(&*bus, config.event_log2)?;
+        let slots = SlotRing::new(&*bus, config.slot_log2)?;
+        for (register, value) in [
+            (MAC_LOW, config.mac as u32),
+            (MAC_HIGH, (config.mac >> 32) as u32),
+            (LOCAL_IP, config.local_ip.to_bits()),
+            (HASH_KEY, config.hash_key),
+            (COMMAND_BASE_LOW, commands.iova() as u32),
+            (COMMAND_BASE_HIGH, (commands.iova() >> 32) as u32),
+            (COMMAND_LOG2, config.command_log2),
+            (EVENT_BASE_LOW, events.iova() as u32),
+            (EVENT_BASE_HIGH, (events.iova() >> 32) as u32),
+            (EVENT_LOG2, config.event_log2),
+            (SLOT_BASE_LOW, slots.iova() as u32),
+            (SLOT_BASE_HIGH, (slots.iova() >> 32) as u32),
+            (SLOT_LOG2, config.slot_log2),
+            (MSIX_VECTOR, config.msix_vector.into()),
+            (MODERATION_NS, config.moderation_ns),
+        ] {
+            bus.write32(register.offset, value)?;
+        }
+
+        // From here on the queue runs, and the drop of `device` stops it.
+        let mut nic = Nic {
+            device: Device { bus, closed: false },
+            commands,
+            events,
+            slots,
+            sack: None,
+            width_bits,
+            connections: capabilities.connections,
+            monitor: config.monitor,
+        };
+        nic.device.bus.write32(QUEUE_ENABLE.offset, 1)?;
+        nic.flush()?;
+        let control = Control {
+            rx_enable: true,
+            tx_enable: true,
+            promiscuous: config.promiscuous,
+            monitor: config.monitor,
+            reserved0: 0,
+        };
+        nic.device
+            .bus
+            .write32(CONTROL.offset, u32::from_le_bytes(control.encode()))?;
+        Ok(nic)
+    }
+
+    /// The bus, for polling ([`Bus::relax`]) and waiting ([`Bus::wait`]).
+    pub fn bus(&self) -> &Arc<dyn Bus> {
+        &self.device.bus
+    }
+
+    /// Width of the gateware's data paths in bits, 64 or 512.
+    pub fn width_bits(&self) -> u32 {
+        self.width_bits
+    }
+
+    /// Number of connection ids: they are below it.
+    pub fn connections(&self) -> u16 {
+        self.connections
+    }
+
+    /// Memory that the NIC can reach; see [`Bus::allocate`].
+    ///
+    /// # Errors
+    /// [`BusError::NoMemory`].
+    pub fn allocate(&self, len_bytes: usize) -> Result<DmaRegion, DriverError> {
+        Ok(self.device.bus.allocate(len_bytes)?)
+    }
+
+    /// Writes a command into the ring and returns its free-running index; the NIC sees it at the next [`Nic::flush`].
+    ///
+    /// # Errors
+    /// `RingFull`: the command was not taken; nothing is lost.
+    pub fn submit(&mut self, command: &Command) -> Result<u32, DriverError> {
+        self.commands.push(command)
+    }
+
+    /// Number of commands that [`Nic::submit`] takes before `RingFull`.
+    pub fn command_room(&self) -> u32 {
+        self.commands.room()
+    }
+
+    /// Rings the doorbells of whatever moved: commands to carry out, events and slots given back.
+    ///
+    /// Called after every batch of commands and events: what is not given back, the NIC cannot fill.
+    ///
+    /// # Errors
+    /// `Bus`.
+    pub fn flush(&mut self) -> Result<(), DriverError> {
+        let bus = &*self.device.bus;
+        // Slots first: a frame that arrives between two doorbells finds its slot.
+        self.slots.ring(bus)?;
+        self.events.ring(bus)?;
+        self.commands.ring(bus)
+    }
+
+    /// The next event, if there is one. Reads memory only, no register.
+    ///
+    /// The payload of the event before is given back: it must have been read by now.
+    ///
+    /// # Errors
+    /// `Lied` when the device broke its datasheet; the event stays unread, so every later call fails as well.
+    pub fn next_event(&mut self) -> Result<Option<Event>, DriverError> {
+        self.slots.release();
+        // At most two turns: a SACK event, and the segment that it belongs to.
+        loop {
+            let Some(entry) = self.events.peek()? else {
+                return Ok(None);
+            };
+            let event = self.accept(&entry).map_err(|lie| DriverError::Lied {
+                index: self.events.next_index(),
+                lie,
+            })?;
+            self.events.advance();
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Checks an event and takes its consequences for the rings; `None` for a SACK event, which waits for its segment.
+    fn accept(&mut self, entry: &[u8; 64]) -> Result<Option<Event>, Lie> {
+        let rx = RxEvent::decode(entry);
+        let kind = EventKind::try_from(rx.kind).map_err(Lie::EventKind)?;
+        if self.sack.is_some() && kind != EventKind::Rx {
+            return Err(Lie::SackAlone);
+        }
+        match kind {
+            EventKind::Sack => {
+                self.sack = Some(SackEvent::decode(entry));
+                Ok(None)
+            }
+            EventKind::Rx => {
+                let mut received =
+                    Received::check(rx, self.sack.as_ref(), self.connections, self.monitor)?;
+                if rx.has_slot {
+                    self.slots.expect(rx.slot)?;
+                    received.payload = self.slots.hold(rx.payload_len_bytes);
+                }
+                self.sack = None;
+                Ok(Some(Event::Rx(received)))
+            }
+            EventKind::Completion => {
+                let completion = Completion::check(&CompletionEvent::decode(entry))?;
+                self.commands.complete(completion.command_index)?;
+                Ok(Some(Event::Completion(completion)))
+            }
+            EventKind::QueueStopped => Ok(Some(Event::Stopped(Stopped::check(
+                &CompletionEvent::decode(entry),
+            )?))),
+        }
+    }
+
+    /// Copies bytes of the last event's payload out, from the payload's byte `offset` on.
+    ///
+    /// # Errors
+    /// `PayloadGone` after the next event was asked for; `OutOfRange` beyond the payload's end.
+    pub fn read_payload(
+        &self,
+        payload: &Payload,
+        offset: usize,
+        out: &mut [u8],
+    ) -> Result<(), DriverError> {
+        let (region, place) = self.slots.locate(payload, offset, out.len())?;
+        Ok(region.read(place, out)?)
+    }
+
+    /// Copies bytes of the last event's payload into DMA memory, for instance a socket's receive buffer.
+    ///
+    /// # Errors
+    /// As for [`Nic::read_payload`]; `OutOfRange` also beyond the end of `to`.
+    pub fn copy_payload(
+        &self,
+        payload: &Payload,
+        offset: usize,
+        to: &DmaRegion,
+        to_offset: usize,
+        len_bytes: usize,
+    ) -> Result<(), DriverError> {
+        let (region, place) = self.slots.locate(payload, offset, len_bytes)?;
+        Ok(to.copy_from(to_offset, region, place, len_bytes)?)
+    }
+
+    /// Asks for one interrupt as soon as there is an event that has not been read: at once, if there already is one.
+    ///
+    /// Then [`Bus::wait`] sleeps without missing an event.
+    ///
+    /// # Errors
+    /// `Bus`.
+    pub fn arm_interrupt(&self) -> Result<(), DriverError> {
+        let next = self.events.next_index();
+        Ok(self.device.bus.write32(INTERRUPT_ARM.offset, next)?)
+    }
+
+    /// The NIC's counters with their names, in the order of the datasheet.
+    ///
+    /// # Errors
+    /// `Bus`.
+    pub fn counters(&self) -> Result<Vec<(CounterInfo, u32)>, DriverError> {
+        (COUNTER_BASE..)
+            .step_by(4)
+            .zip(COUNTERS)
+            .map(|(offset, info)| Ok((*info, self.device.bus.read32(offset)?)))
+            .collect()
+    }
+
+    /// Whether the NIC has a link.
+    ///
+    /// # Errors
+    /// `Bus`.
+    pub fn link_up(&self) -> Result<bool, DriverError> {
+        Ok(read_status(&*self.device.bus)?.link_up)
+    }
+
+    /// Disables the queue and waits until the NIC has ended its transfers.
+    ///
+    /// # Errors
+    /// `StillBusy` when it does not end them; `Bus`.
+    pub fn close(mut self) -> Result<(), DriverError> {
+        self.device.stop()
+    }
+}
+
+/// The device while its queue is enabled: stopped when dropped, whatever happened.
+struct Device {
+    bus: Arc<dyn Bus>,
+    closed: bool,
+}
+
+impl Device {
+    fn stop(&mut self) -> Result<(), DriverError> {
+        if self.closed {
+            return Ok(());
+        }
+        self.closed = true;
+        self.bus.write32(CONTROL.offset, 0)?;
+        self.bus.write32(QUEUE_ENABLE.offset, 0)?;
+        poll_status(&*self.bus, |status| !status.busy)?
+            .map_err(|polls| DriverError::StillBusy { polls })
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Nobody is left to tell; `Nic::close` is for those who want to know. The bus takes the mappings down anyway.
+        let _ = self.stop();
+    }
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Device")
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Width and capabilities of the device, when it is one of ours.
+fn identify(bus: &dyn Bus) -> Result<(u32, Capabilities), DriverError> {
+    let found = bus.read32(MAGIC.offset)?;
+    if found == ALL_ONES {
+        return Err(gone("MAGIC"));
+    }
+    if found != MAGIC_VALUE {
+        return Err(DriverError::WrongMagic { found });
+    }
+    let found = bus.read32(VERSION.offset)?;
+    if found != LAYOUT_VERSION {
+        return Err(DriverError::WrongVersion { found });
+    }
+    let width_bits = bus.read32(WIDTH.offset)?;
+    if !matches!(width_bits, 64 | 512) {
+        return Err(DriverError::WrongWidth { found: width_bits });
+    }
+    let capabilities = Capabilities::decode(&bus.read32(CAPABILITIES.offset)?.to_le_bytes());
+    let Capabilities {
+        queues,
+        connections,
+        ..
+    } = capabilities;
+    let possible = (1..=QUEUES).contains(&usize::from(queues))
+        && (1..=CONNECTIONS).contains(&usize::from(connections));
+    if !possible {
+        return Err(DriverError::WrongCapabilities {
+            queues,
+            connections,
+        });
+    }
+    Ok((width_bits, capabilities))
+}
+
+fn gone(register: &str) -> DriverError {
+    BusError::Gone(format!(
+        "register {register} reads all ones; check that it is plugged in and powered, and open it again"
+    ))
+    .into()
+}
+
+fn read_status(bus: &dyn Bus) -> Result<NicStatus, DriverError> {
+    match bus.read32(STATUS.offset)? {
+        ALL_ONES => Err(gone("STATUS")),
+        status => Ok(NicStatus::decode(&status.to_le_bytes())),
+    }
+}
+
+/// Reads STATUS until `done`; the inner error is the number of reads that were in vain.
+fn poll_status(
+    bus: &dyn Bus,
+    done: impl Fn(&NicStatus) -> bool,
+) -> Result<Result<(), u32>, DriverError> {
+    for _ in 0..STATUS_POLLS_MAX {
+        if done(&read_status(bus)?) {
+            return Ok(Ok(()));
+        }
+        bus.relax();
+    }
+    Ok(Err(STATUS_POLLS_MAX))
+}

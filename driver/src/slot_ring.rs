@@ -1,0 +1,146 @@
+//! Receive slots: memory for payloads on their way from the NIC.
+//!
+//! ```text
+//!   filled   held                              posted = held + slots
+//!      | the driver's |  the NIC's                |
+//!   ---+--------------+---------------------------+---->  free-running 32-bit indices, slot = index modulo slots
+//! ```
+//!
+//! # Ownership
+//! - Up to `posted`, slots are the NIC's to fill. It fills them in order, one for each event with a payload.
+//! - The slot of the event that was read last is the driver's ("held"), until the next event is asked for. Then it is
+//!   posted again, which the NIC learns from the doorbell. At most one slot is held at a time.
+//!
+//! # Memory barriers
+//! - From the NIC: the payload is complete before its event; reading the event (acquire, [`crate::event_ring`]) makes
+//!   the payload visible.
+//! - To the NIC: the payload has been copied out before the doorbell is rung; [`Bus::write32`] orders the two (release).
+
+use handclasp_layout::register::{SLOT_BYTES, SLOT_PRODUCER};
+
+use crate::bus::Bus;
+use crate::dma::{DmaRegion, OutOfRange};
+use crate::error::{DriverError, Lie};
+
+/// Where the payload of an event lies. It can be read through [`crate::Nic::read_payload`] until the next event is
+/// asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Payload {
+    /// Free-running index of its slot.
+    index: u32,
+    /// 0: no payload, and no slot.
+    len_bytes: u16,
+}
+
+impl Payload {
+    /// No payload.
+    pub(crate) const NONE: Payload = Payload {
+        index: 0,
+        len_bytes: 0,
+    };
+
+    /// Length in bytes, at most [`SLOT_BYTES`].
+    pub fn len_bytes(&self) -> usize {
+        usize::from(self.len_bytes)
+    }
+
+    /// Whether there is no payload.
+    pub fn is_empty(&self) -> bool {
+        self.len_bytes == 0
+    }
+}
+
+/// The receive slots; see the module for who owns what.
+#[derive(Debug)]
+pub(crate) struct SlotRing {
+    region: DmaRegion,
+    slots: u32,
+    /// Index of the next slot that the NIC fills.
+    filled: u32,
+    /// Index of the slot that is being read.
+    held: Option<u32>,
+    /// First slot that the NIC may not fill yet.
+    posted: u32,
+    /// What the doorbell says of `posted`.
+    rung: u32,
+}
+
+impl SlotRing {
+    /// Allocates the slots and posts them all; the NIC learns of them from the first [`Self::ring`].
+    pub(crate) fn new(bus: &dyn Bus, log2: u32) -> Result<Self, DriverError> {
+        let slots = 1 << log2;
+        Ok(Self {
+            region: bus.allocate(slots as usize * SLOT_BYTES)?,
+            slots,
+            filled: 0,
+            held: None,
+            posted: slots,
+            rung: 0,
+        })
+    }
+
+    pub(crate) fn iova(&self) -> u64 {
+        self.region.iova()
+    }
+
+    /// The number that the next event with a payload must carry.
+    pub(crate) fn expect(&self, slot: u16) -> Result<(), Lie> {
+        let expected = (self.filled % self.slots) as u16;
+        if slot == expected {
+            Ok(())
+        } else {
+            Err(Lie::Slot {
+                found: slot,
+                expected,
+            })
+        }
+    }
+
+    /// Takes the next slot from the NIC, with a payload whose length has been checked.
+    pub(crate) fn hold(&mut self, len_bytes: u16) -> Payload {
+        let index = self.filled;
+        self.filled = index.wrapping_add(1);
+        self.held = Some(index);
+        Payload { index, len_bytes }
+    }
+
+    /// Posts the held slot again.
+    pub(crate) fn release(&mut self) {
+        if self.held.take().is_some() {
+            self.posted = self.posted.wrapping_add(1);
+        }
+    }
+
+    /// Passes the posted slots on to the NIC.
+    pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
+        if self.rung != self.posted {
+            bus.write32(SLOT_PRODUCER.offset, self.posted)?;
+            self.rung = self.posted;
+        }
+        Ok(())
+    }
+
+    /// Place of the payload's byte `offset` in the slots' memory, when all `len_bytes` from there are held.
+    pub(crate) fn locate(
+        &self,
+        payload: &Payload,
+        offset: usize,
+        len_bytes: usize,
+    ) -> Result<(&DmaRegion, usize), DriverError> {
+        if self.held != Some(payload.index) && !payload.is_empty() {
+            return Err(DriverError::PayloadGone);
+        }
+        match offset.checked_add(len_bytes) {
+            Some(end) if end <= payload.len_bytes() => {
+                let slot = (payload.index % self.slots) as usize;
+                Ok((&self.region, slot * SLOT_BYTES + offset))
+            }
+            _ => Err(OutOfRange {
+                offset,
+                len_bytes,
+                size_bytes: payload.len_bytes(),
+            }
+            .into()),
+        }
+    }
+}
