@@ -49,7 +49,7 @@ pub enum EquivalenceError {
         /// Name of the case.
         case: String,
         /// The refusal.
-        error: EmitError,
+        error: Box<EmitError>,
     },
     /// The Rust model oscillates.
     #[error("case `{case}`, cycle {cycle}: the Rust model does not settle")]
@@ -68,21 +68,8 @@ pub enum EquivalenceError {
         output: String,
     },
     /// The two sides differ.
-    #[error("case `{case}`, cycle {cycle}, output `{port}`: Rust says {rust:#x}, Verilog says {verilog:#x}; inputs: {inputs}")]
-    Mismatch {
-        /// Name of the case.
-        case: String,
-        /// Cycle, from 0.
-        cycle: usize,
-        /// Verilog name of the output.
-        port: String,
-        /// Its value in Rust.
-        rust: BigUint,
-        /// Its value in Verilator.
-        verilog: BigUint,
-        /// All inputs of the case in that cycle.
-        inputs: String,
-    },
+    #[error(transparent)]
+    Mismatch(Box<Mismatch>),
     /// The Rust model of a case panicked.
     #[error("case `{case}`: the Rust model panicked")]
     Panicked {
@@ -97,6 +84,24 @@ pub enum EquivalenceError {
         /// What went wrong.
         error: io::Error,
     },
+}
+
+/// An output that differs.
+#[derive(Debug, Error)]
+#[error("case `{case}`, cycle {cycle}, output `{port}`: Rust says {rust:#x}, Verilog says {verilog:#x}; inputs: {inputs}")]
+pub struct Mismatch {
+    /// Name of the case.
+    pub case: String,
+    /// Cycle, from 0.
+    pub cycle: usize,
+    /// Verilog name of the output.
+    pub port: String,
+    /// Its value in Rust.
+    pub rust: BigUint,
+    /// Its value in Verilator.
+    pub verilog: BigUint,
+    /// All inputs of the case in that cycle.
+    pub inputs: String,
 }
 
 /// What a run has seen.
@@ -334,7 +339,7 @@ impl Equivalence {
         let described: Vec<_> = self.in_threads(|_, case| {
             let refused = |error| EquivalenceError::Emit {
                 case: case.name().to_owned(),
-                error,
+                error: Box::new(error),
             };
             case.describe().map_err(refused)
         })?;
@@ -541,14 +546,14 @@ int main(int argc, char** argv) {{
                         let inputs = of(PortDirection::Input).zip(&trace.inputs[cycle]);
                         let inputs: Vec<_> =
                             inputs.map(|(p, v)| format!("{}={v:#x}", p.name)).collect();
-                        return Err(EquivalenceError::Mismatch {
+                        return Err(EquivalenceError::Mismatch(Box::new(Mismatch {
                             case: case.name().to_owned(),
                             cycle,
                             port: port.name.clone(),
                             rust,
                             verilog,
                             inputs: inputs.join(" "),
-                        });
+                        })));
                     }
                 }
                 if (0..cycles)
