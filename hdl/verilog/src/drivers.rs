@@ -306,7 +306,15 @@ pub(crate) fn filter(statements: &[Statement], keep: &dyn Fn(&Assign) -> bool) -
                     .map(|(label, body)| (label.clone(), filter(body, keep)))
                     .collect();
                 let default = filter(default, keep);
-                if !default.is_empty() || arms.iter().any(|(_, body)| !body.is_empty()) {
+                // Arms that do nothing stand only to keep their codes from the default.
+                let arms = match default.is_empty() {
+                    true => arms
+                        .into_iter()
+                        .filter(|(_, body)| !body.is_empty())
+                        .collect(),
+                    false => arms,
+                };
+                if arms.iter().any(|(_, body)| !body.is_empty()) || !default.is_empty() {
                     kept.push(Statement::Case {
                         at: *at,
                         test: test.clone(),
