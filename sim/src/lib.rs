@@ -1,3 +1,4 @@
 //! Under construction.
 
+pub mod reference;
 pub mod wire;
