@@ -1,1 +1,5 @@
-//! Under construction.
+//! Gateware of the Handclasp NIC, one block a file, in data-path order.
+#![forbid(unsafe_code)]
+
+pub mod fields;
+pub mod stream;

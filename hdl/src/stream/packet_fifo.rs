@@ -1,0 +1,145 @@
+//! A queue of whole packets that never stalls its input: a packet leaves only after its last beat came in good, or not at all.
+//!
+//! ```text
+//!            ┌──────────────────┐
+//!  s ───────>│ RAM of 2^A beats │───────> m
+//!            └──────────────────┘
+//!        write, commit        read index
+//! ```
+//!
+//! Latency: 2 cycles from the last beat to the first beat at `m`. Throughput: one beat in and one beat out a cycle. One clock; reset
+//! empties it. `s.tready` is always high. A packet whose last beat carries `tuser`, or that did not fit, is forgotten whole;
+//! `committed` and `overflowed` tell, with the last beat, what became of it. `m.tuser` is always low.
+
+use crate::stream::{StreamSink, StreamSource};
+use handclasp_verilog::Ram;
+use rust_hdl::prelude::*;
+
+/// A packet FIFO of `2^A` beats. N is `A + 1`, the width of its indices.
+#[derive(LogicBlock)]
+pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: usize> {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Stream in; `tuser` with `tlast` forgets the packet.
+    pub s: StreamSink<W, K>,
+    /// Stream out: good packets.
+    pub m: StreamSource<W, K>,
+    /// This cycle's beat is the last of a packet that was kept.
+    pub committed: Signal<Out, Bit>,
+    /// This cycle's beat is the last of a packet that did not fit.
+    pub overflowed: Signal<Out, Bit>,
+    data: Ram<Bits<W>, A>,
+    keep: Ram<Bits<K>, A>,
+    last: Ram<Bit, A>,
+    write_index: DFF<Bits<N>>,
+    /// Where the packet that is coming in began: beats before it may leave.
+    commit_index: DFF<Bits<N>>,
+    read_index: DFF<Bits<N>>,
+    /// A beat of the packet that is coming in did not fit.
+    cut: DFF<Bit>,
+    valid: DFF<Bit>,
+    is_full: Signal<Local, Bit>,
+    fits: Signal<Local, Bit>,
+    ends: Signal<Local, Bit>,
+    next_read_index: Signal<Local, Bits<N>>,
+    depth: Constant<Bits<N>>,
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
+    for PacketFifo<W, K, A, N>
+{
+    fn default() -> Self {
+        const { assert!(K * 8 == W && N == A + 1) };
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            s: Default::default(),
+            m: Default::default(),
+            committed: Default::default(),
+            overflowed: Default::default(),
+            data: Default::default(),
+            keep: Default::default(),
+            last: Default::default(),
+            write_index: Default::default(),
+            commit_index: Default::default(),
+            read_index: Default::default(),
+            cut: Default::default(),
+            valid: Default::default(),
+            is_full: Default::default(),
+            fits: Default::default(),
+            ends: Default::default(),
+            next_read_index: Default::default(),
+            depth: Constant::new((1_usize << A).to_bits()),
+        }
+    }
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
+    for PacketFifo<W, K, A, N>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, write_index, commit_index, read_index, cut, valid);
+        clock!(self, clk, data, keep, last);
+
+        // In: beats are written behind the last good packet, and count when the packet turns out good.
+        self.s.tready.next = true;
+        self.is_full.next =
+            (self.write_index.q.val() - self.read_index.q.val()) == self.depth.val();
+        self.fits.next = !self.is_full.val() & !self.cut.q.val();
+        self.ends.next = self.s.tvalid.val() & self.s.tlast.val();
+        self.committed.next = self.ends.val() & self.fits.val() & !self.s.tuser.val();
+        self.overflowed.next = self.ends.val() & !self.fits.val();
+
+        self.data.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
+        self.keep.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
+        self.last.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
+        self.data.write_data.next = self.s.tdata.val();
+        self.keep.write_data.next = self.s.tkeep.val();
+        self.last.write_data.next = self.s.tlast.val();
+        self.data.write_enable.next = self.s.tvalid.val() & self.fits.val();
+        self.keep.write_enable.next = self.s.tvalid.val() & self.fits.val();
+        self.last.write_enable.next = self.s.tvalid.val() & self.fits.val();
+
+        if self.s.tvalid.val() & self.fits.val() {
+            self.write_index.d.next = self.write_index.q.val() + 1;
+        }
+        if self.s.tvalid.val() & !self.fits.val() {
+            self.cut.d.next = true;
+        }
+        if self.ends.val() {
+            self.cut.d.next = false;
+            if self.committed.val() {
+                self.commit_index.d.next = self.write_index.q.val() + 1;
+            } else {
+                self.write_index.d.next = self.commit_index.q.val();
+            }
+        }
+
+        // Out: as in `Fifo`, but only up to the last good packet.
+        self.next_read_index.next = self.read_index.q.val();
+        if self.valid.q.val() & self.m.tready.val() {
+            self.next_read_index.next = self.read_index.q.val() + 1;
+        }
+        self.read_index.d.next = self.next_read_index.val();
+        self.data.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
+        self.keep.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
+        self.last.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
+        self.valid.d.next = self.next_read_index.val() != self.commit_index.q.val();
+        self.m.tdata.next = self.data.read_data.val();
+        self.m.tkeep.next = self.keep.read_data.val();
+        self.m.tlast.next = self.last.read_data.val();
+        self.m.tuser.next = false;
+        self.m.tvalid.next = self.valid.q.val();
+
+        if self.rst.val() {
+            self.write_index.d.next = 0.into();
+            self.commit_index.d.next = 0.into();
+            self.read_index.d.next = 0.into();
+            self.cut.d.next = false;
+            self.valid.d.next = false;
+        }
+    }
+}
