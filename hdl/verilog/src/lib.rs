@@ -10,7 +10,7 @@
 //! | reset | the kernel's last statement: `if self.rst.val() { self.state.d.next = State::Idle; }` (a DFF has no initial value in Verilog) |
 //! | any other signal | a default before the first `if` or `match`; every path must assign every bit |
 //! | number | literal, takes the width of its neighbour; from a const generic: a `Constant<Bits<N>>` field; sized: `bits::<8>(5)` |
-//! | loop variable | as array index, as argument of `get_bit`/`get_bits`, or `i.to_bits()` beside a signal |
+//! | loop variable | as array index, as argument of `get_bit`/`get_bits`; `i.to_bits::<8>()` beside a signal in `for i in 0_usize..4` |
 //! | slice | `x.val().get_bits::<8>(16)`; at a signal: `get_bits::<8>(n.val().index())`, reads 0 beyond the end |
 //! | concatenation | `bit_cast::<16, 8>(lo) \| (bit_cast::<16, 8>(hi) << 8)`, or a `LogicStruct` (first field lowest) and `.into()` |
 //! | truncation, extension | `bit_cast::<M, N>(x)`; carry: `bit_cast::<17, 16>(a) + bit_cast::<17, 16>(b)` |
@@ -25,8 +25,9 @@
 //! `.into()` that is no identity), constant slices beyond the end, clocks that are no plain input, `Signed`, `InOut`, `Blackbox`,
 //! keywords as names, `a$b` beside `a_b`, array indices with const generics (`self.x[N - 1]`).
 //!
-//! Not visible in the AST, hence not refused: a function whose name starts with `bits`, and a hand-written `From` of equal width, print as
-//! identity. Do not write them in kernels.
+//! Not visible in the AST, hence not refused by [`emit`]: a function whose name starts with `bits` prints as a cast
+//! (`source::check_kernels` finds it, with its line), a hand-written `From` of equal width as identity (it must be one; `equivalence`
+//! finds the difference).
 #![forbid(unsafe_code)]
 
 mod design;
@@ -40,6 +41,8 @@ mod names;
 mod print;
 mod ram;
 mod scope;
+#[cfg(feature = "equivalence")]
+pub mod source;
 
 pub use error::{EmitError, Refusal};
 pub use ram::Ram;

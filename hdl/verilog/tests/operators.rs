@@ -237,7 +237,7 @@ impl Logic for Particular {
         self.to_bool.next = self.one.val().into();
         self.one_plus.next = self.one.val() + 1;
         self.sized.next = bits::<8>(0x5a) ^ bit_cast::<8, 16>(self.a.val());
-        self.u64_literal.next = self.wide.val() ^ 0xfedc_ba98_76_u64;
+        self.u64_literal.next = self.wide.val() ^ 0xfe_dcba_9876_u64;
         self.single_slice.next = self.one.val().get_bits::<1>(0);
         self.true_constant.next = true;
         self.gathered.next = bits::<16>(0);

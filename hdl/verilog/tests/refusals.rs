@@ -50,10 +50,11 @@ refused!(MissingDefault, {}, Refusal::Latch(s) if s == "y", #[hdl_gen] fn update
     }
 });
 
-refused!(DefaultInOneArm, {}, Refusal::Latch(s) if s == "y", #[hdl_gen] fn update(&mut self) {
-    match self.f.val() {
-        true => self.y.next = self.a.val(),
-        _ => {}
+// `t` would be refused as well, but `y` comes first.
+refused!(DefaultInOneArm, { s: Signal<In, State>, }, Refusal::Latch(s) if s == "y", #[hdl_gen] fn update(&mut self) {
+    match self.s.val() {
+        State::Up => self.y.next = self.a.val(),
+        State::Down => self.t.next = self.a.val(),
     }
 });
 
