@@ -1,0 +1,316 @@
+//! AXI4 read master with two clients: commands (whole beats, aligned) and payloads (any alignment, moved to lane 0).
+//!
+//! ```text
+//!  command request ──> BurstSplitter ─┐
+//!                                     ├─> AR register ──> m_axi_ar
+//!  payload request ─┬> BurstSplitter ─┘       │
+//!                   │                         v
+//!                   │                   order Fifo (whose burst comes next)
+//!                   │                         │
+//!  command <────────│──────────────────── R router <───── m_axi_r
+//!  payload <────── Trim <─────────────────────┘
+//! ```
+//!
+//! One request a client is under way; both clients' bursts may be outstanding at once. Everything has id 0, so data comes back in the order of the
+//! addresses: a client that holds up its data holds up the other's behind it. That cannot lock up: the command queue asks only for what
+//! it has room for, and whoever takes payloads needs no command to go on.
+//!
+//! Latency: 3 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 0 cycles to `command.tvalid`, and to `payload.tvalid` 2 cycles when the
+//! payload lies within its first beat, else 2 from the second beat. Throughput: one beat a cycle; between the payload's last beat at
+//! `payload` and the next request 1 cycle. One clock; reset forgets all requests (the bus must be reset with it).
+//!
+//! On SLVERR and DECERR (AMBA AXI4 A3.4.4) the burst is taken to its end and the stream completes with `tuser` at `tlast`; `error_valid`
+//! pulses once a burst with the burst's address. Counter: `ReadErrors` (`error_valid`).
+
+use super::BurstSplitter;
+use crate::stream::{Fifo, StreamSource, Trim};
+use rust_hdl::prelude::*;
+
+/// A burst whose data is still to come.
+#[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
+pub struct ReadBurst {
+    addr: Bits<64>,
+    is_command: Bit,
+    is_last: Bit,
+}
+
+/// The read master. S is log2(K).
+#[derive(LogicBlock)]
+pub struct Reader<const W: usize, const K: usize, const S: usize> {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Address of the first command: a multiple of 64.
+    pub command_request_addr: Signal<In, Bits<64>>,
+    /// Bytes of commands: a multiple of 64.
+    pub command_request_len_bytes: Signal<In, Bits<16>>,
+    /// Commands are asked for.
+    pub command_request_valid: Signal<In, Bit>,
+    /// The request is taken at this clock edge.
+    pub command_request_ready: Signal<Out, Bit>,
+    /// The commands, `tlast` on the request's last beat, `tuser` on beats that the bus answered with an error.
+    pub command: StreamSource<W, K>,
+    /// Address of the payload's first byte.
+    pub payload_request_addr: Signal<In, Bits<64>>,
+    /// Bytes of payload, 1 to 2047.
+    pub payload_request_len_bytes: Signal<In, Bits<16>>,
+    /// A payload is asked for.
+    pub payload_request_valid: Signal<In, Bit>,
+    /// The request is taken at this clock edge.
+    pub payload_request_ready: Signal<Out, Bit>,
+    /// The payload from lane 0 on, `tuser` at `tlast` if the bus answered any of it with an error.
+    pub payload: StreamSource<W, K>,
+    /// A burst ended that had an error; one cycle.
+    pub error_valid: Signal<Out, Bit>,
+    /// Its address.
+    pub error_addr: Signal<Out, Bits<64>>,
+    /// A request is under way.
+    pub busy: Signal<Out, Bit>,
+    /// AXI4 read address: id, always 0.
+    pub m_axi_arid: Signal<Out, Bits<1>>,
+    /// Address of the first beat.
+    pub m_axi_araddr: Signal<Out, Bits<64>>,
+    /// Beats less one.
+    pub m_axi_arlen: Signal<Out, Bits<8>>,
+    /// log2 of the bytes of a beat: always log2(K).
+    pub m_axi_arsize: Signal<Out, Bits<3>>,
+    /// Always INCR.
+    pub m_axi_arburst: Signal<Out, Bits<2>>,
+    /// Never.
+    pub m_axi_arlock: Signal<Out, Bit>,
+    /// Normal, non-cacheable, bufferable.
+    pub m_axi_arcache: Signal<Out, Bits<4>>,
+    /// Unprivileged, secure, data.
+    pub m_axi_arprot: Signal<Out, Bits<3>>,
+    /// No quality of service.
+    pub m_axi_arqos: Signal<Out, Bits<4>>,
+    /// An address is there.
+    pub m_axi_arvalid: Signal<Out, Bit>,
+    /// The address is taken at this clock edge.
+    pub m_axi_arready: Signal<In, Bit>,
+    /// AXI4 read data: id, not looked at, as all are 0.
+    pub m_axi_rid: Signal<In, Bits<1>>,
+    /// The beat.
+    pub m_axi_rdata: Signal<In, Bits<W>>,
+    /// OKAY, or an error in bit 1.
+    pub m_axi_rresp: Signal<In, Bits<2>>,
+    /// The burst's last beat.
+    pub m_axi_rlast: Signal<In, Bit>,
+    /// A beat is there.
+    pub m_axi_rvalid: Signal<In, Bit>,
+    /// The beat is taken at this clock edge.
+    pub m_axi_rready: Signal<Out, Bit>,
+    command_splitter: BurstSplitter<K>,
+    payload_splitter: BurstSplitter<K>,
+    order: Fifo<ReadBurst, 2, 3>,
+    trim: Trim<W, K, S>,
+    address_valid: DFF<Bit>,
+    address: DFF<Bits<64>>,
+    address_len: DFF<Bits<8>>,
+    command_active: DFF<Bit>,
+    burst_error: DFF<Bit>,
+    error_pulse: DFF<Bit>,
+    error_at: DFF<Bits<64>>,
+    /// The address register and the order queue can take a burst.
+    open: Signal<Local, Bit>,
+    take_command: Signal<Local, Bit>,
+    take_payload: Signal<Local, Bit>,
+    payload_request_open: Signal<Local, Bit>,
+    to_command: Signal<Local, Bit>,
+    beat_ready: Signal<Local, Bit>,
+    beat_error: Signal<Local, Bit>,
+    offset_mask: Constant<Bits<16>>,
+    beat_size: Constant<Bits<3>>,
+    all_lanes: Constant<Bits<K>>,
+}
+
+impl<const W: usize, const K: usize, const S: usize> Default for Reader<W, K, S> {
+    fn default() -> Self {
+        const { assert!(K * 8 == W && 1 << S == K) };
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            command_request_addr: Default::default(),
+            command_request_len_bytes: Default::default(),
+            command_request_valid: Default::default(),
+            command_request_ready: Default::default(),
+            command: Default::default(),
+            payload_request_addr: Default::default(),
+            payload_request_len_bytes: Default::default(),
+            payload_request_valid: Default::default(),
+            payload_request_ready: Default::default(),
+            payload: Default::default(),
+            error_valid: Default::default(),
+            error_addr: Default::default(),
+            busy: Default::default(),
+            m_axi_arid: Default::default(),
+            m_axi_araddr: Default::default(),
+            m_axi_arlen: Default::default(),
+            m_axi_arsize: Default::default(),
+            m_axi_arburst: Default::default(),
+            m_axi_arlock: Default::default(),
+            m_axi_arcache: Default::default(),
+            m_axi_arprot: Default::default(),
+            m_axi_arqos: Default::default(),
+            m_axi_arvalid: Default::default(),
+            m_axi_arready: Default::default(),
+            m_axi_rid: Default::default(),
+            m_axi_rdata: Default::default(),
+            m_axi_rresp: Default::default(),
+            m_axi_rlast: Default::default(),
+            m_axi_rvalid: Default::default(),
+            m_axi_rready: Default::default(),
+            command_splitter: Default::default(),
+            payload_splitter: Default::default(),
+            order: Default::default(),
+            trim: Default::default(),
+            address_valid: Default::default(),
+            address: Default::default(),
+            address_len: Default::default(),
+            command_active: Default::default(),
+            burst_error: Default::default(),
+            error_pulse: Default::default(),
+            error_at: Default::default(),
+            open: Default::default(),
+            take_command: Default::default(),
+            take_payload: Default::default(),
+            payload_request_open: Default::default(),
+            to_command: Default::default(),
+            beat_ready: Default::default(),
+            beat_error: Default::default(),
+            offset_mask: Constant::new((K - 1).to_bits()),
+            beat_size: Constant::new(S.to_bits()),
+            all_lanes: Constant::new(Bits::<K>::mask()),
+        }
+    }
+}
+
+impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, address_valid, address, address_len);
+        dff_setup!(self, clk, command_active, burst_error, error_pulse, error_at);
+        clock!(self, clk, command_splitter, payload_splitter, order, trim);
+        self.command_splitter.rst.next = self.rst.val();
+        self.payload_splitter.rst.next = self.rst.val();
+        self.order.rst.next = self.rst.val();
+        self.trim.rst.next = self.rst.val();
+
+        // Requests. A client's next one waits until its last data has left.
+        self.command_splitter.request_addr.next = self.command_request_addr.val();
+        self.command_splitter.request_len_bytes.next = self.command_request_len_bytes.val();
+        self.command_splitter.request_valid.next =
+            self.command_request_valid.val() & !self.command_active.q.val();
+        self.command_request_ready.next =
+            self.command_splitter.request_ready.val() & !self.command_active.q.val();
+        if self.command_request_valid.val() & self.command_request_ready.val() {
+            self.command_active.d.next = true;
+        }
+        self.payload_request_open.next = self.payload_splitter.request_ready.val()
+            & self.trim.command_ready.val();
+        self.payload_request_ready.next = self.payload_request_open.val();
+        self.payload_splitter.request_addr.next = self.payload_request_addr.val();
+        self.payload_splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
+        self.payload_splitter.request_valid.next =
+            self.payload_request_valid.val() & self.payload_request_open.val();
+        self.trim.command_skip_bytes.next =
+            bit_cast::<16, 64>(self.payload_request_addr.val()) & self.offset_mask.val();
+        self.trim.command_len_bytes.next = self.payload_request_len_bytes.val();
+        self.trim.command_valid.next =
+            self.payload_request_valid.val() & self.payload_request_open.val();
+
+        // Bursts to AR, commands first: there are at most eight entries of them, then the payload has its turn.
+        self.open.next = (self.m_axi_arready.val() | !self.address_valid.q.val())
+            & self.order.push_ready.val();
+        self.take_command.next = self.open.val() & self.command_splitter.burst_valid.val();
+        self.take_payload.next = self.open.val()
+            & self.payload_splitter.burst_valid.val()
+            & !self.command_splitter.burst_valid.val();
+        self.command_splitter.burst_ready.next = self.open.val();
+        self.payload_splitter.burst_ready.next =
+            self.open.val() & !self.command_splitter.burst_valid.val();
+        self.order.push_valid.next = self.take_command.val() | self.take_payload.val();
+        self.order.push_data.next.addr = self.payload_splitter.burst_addr.val();
+        self.order.push_data.next.is_command = self.take_command.val();
+        self.order.push_data.next.is_last = self.payload_splitter.burst_last.val();
+        if self.take_command.val() {
+            self.order.push_data.next.addr = self.command_splitter.burst_addr.val();
+            self.order.push_data.next.is_last = self.command_splitter.burst_last.val();
+        }
+        if self.m_axi_arready.val() {
+            self.address_valid.d.next = false;
+        }
+        if self.take_command.val() {
+            self.address_valid.d.next = true;
+            self.address.d.next = self.command_splitter.burst_addr.val();
+            self.address_len.d.next = self.command_splitter.burst_len.val();
+        } else if self.take_payload.val() {
+            self.address_valid.d.next = true;
+            self.address.d.next = self.payload_splitter.burst_addr.val();
+            self.address_len.d.next = self.payload_splitter.burst_len.val();
+        }
+        self.m_axi_arid.next = 0.into();
+        self.m_axi_araddr.next = self.address.q.val();
+        self.m_axi_arlen.next = self.address_len.q.val();
+        self.m_axi_arsize.next = self.beat_size.val();
+        self.m_axi_arburst.next = 1.into();
+        self.m_axi_arlock.next = false;
+        self.m_axi_arcache.next = 3.into();
+        self.m_axi_arprot.next = 0.into();
+        self.m_axi_arqos.next = 0.into();
+        self.m_axi_arvalid.next = self.address_valid.q.val();
+
+        // Data from R to the client whose burst is the oldest.
+        self.to_command.next = self.order.pop_data.val().is_command;
+        self.beat_error.next = self.m_axi_rresp.val().get_bit(1);
+        self.command.tdata.next = self.m_axi_rdata.val();
+        self.command.tkeep.next = self.all_lanes.val();
+        self.command.tlast.next = self.m_axi_rlast.val() & self.order.pop_data.val().is_last;
+        self.command.tuser.next = self.beat_error.val();
+        self.command.tvalid.next =
+            self.m_axi_rvalid.val() & self.order.pop_valid.val() & self.to_command.val();
+        self.trim.s.tdata.next = self.m_axi_rdata.val();
+        self.trim.s.tkeep.next = self.all_lanes.val();
+        self.trim.s.tlast.next = self.m_axi_rlast.val() & self.order.pop_data.val().is_last;
+        self.trim.s.tuser.next = self.beat_error.val();
+        self.trim.s.tvalid.next =
+            self.m_axi_rvalid.val() & self.order.pop_valid.val() & !self.to_command.val();
+        StreamSource::link(&mut self.payload, &mut self.trim.m);
+        self.beat_ready.next = self.trim.s.tready.val();
+        if self.to_command.val() {
+            self.beat_ready.next = self.command.tready.val();
+        }
+        self.m_axi_rready.next = self.beat_ready.val() & self.order.pop_valid.val();
+        self.order.pop_ready.next =
+            self.m_axi_rvalid.val() & self.m_axi_rlast.val() & self.beat_ready.val();
+
+        // One report a burst, when it has ended.
+        self.error_pulse.d.next = false;
+        if self.m_axi_rvalid.val() & self.m_axi_rready.val() {
+            self.burst_error.d.next = self.burst_error.q.val() | self.beat_error.val();
+            if self.m_axi_rlast.val() {
+                self.burst_error.d.next = false;
+                self.error_pulse.d.next = self.burst_error.q.val() | self.beat_error.val();
+                self.error_at.d.next = self.order.pop_data.val().addr;
+            }
+            if self.m_axi_rlast.val() & self.to_command.val() & self.order.pop_data.val().is_last {
+                self.command_active.d.next = false;
+            }
+        }
+        self.error_valid.next = self.error_pulse.q.val();
+        self.error_addr.next = self.error_at.q.val();
+        self.busy.next = self.command_active.q.val()
+            | self.trim.busy.val()
+            | self.address_valid.q.val()
+            | self.order.pop_valid.val()
+            | self.error_pulse.q.val();
+
+        if self.rst.val() {
+            self.address_valid.d.next = false;
+            self.command_active.d.next = false;
+            self.burst_error.d.next = false;
+            self.error_pulse.d.next = false;
+        }
+    }
+}

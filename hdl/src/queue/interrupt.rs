@@ -1,0 +1,108 @@
+//! Sends the MSI-X message that the host has armed, not more often than moderation allows.
+//!
+//! ```text
+//!  arm_write, arm_index ──> armed, index ─┐
+//!  events_written ──────────── later? ────┤
+//!  now - last >= moderation ──────────────┴──> request ──> msix_vector, msix_valid
+//! ```
+//!
+//! One arming gives at most one message (register INTERRUPT_ARM). There is no timer: `now` is compared with the time of the last message, and
+//! while a due message waits for it, `busy` is high, so that a simulator does not skip over that time.
+//!
+//! Latency: 2 cycles from the event's answer (`events_written`), or from arming for an event that is already written, to `msix_valid`.
+//! Throughput: one message in 2 cycles. One clock; reset and a rising `queue_enable` disarm. No errors. Counter: `Interrupts` (`count_interrupt`).
+
+use rust_hdl::prelude::*;
+
+/// The interrupt of one queue.
+#[derive(LogicBlock, Default)]
+pub struct Interrupt {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Time, in the units of `moderation`.
+    pub now: Signal<In, Bits<64>>,
+    /// Register QUEUE_ENABLE.
+    pub queue_enable: Signal<In, Bit>,
+    /// Register MSIX_VECTOR.
+    pub msix_vector_register: Signal<In, Bits<16>>,
+    /// Register MODERATION_NS: shortest time between two messages.
+    pub moderation: Signal<In, Bits<32>>,
+    /// The doorbell INTERRUPT_ARM is written.
+    pub arm_write: Signal<In, Bit>,
+    /// With this value.
+    pub arm_index: Signal<In, Bits<32>>,
+    /// Events whose write has been answered: the index of the next one.
+    pub events_written: Signal<In, Bits<32>>,
+    /// Vector of the message.
+    pub msix_vector: Signal<Out, Bits<16>>,
+    /// A message is to be sent.
+    pub msix_valid: Signal<Out, Bit>,
+    /// The message is taken at this clock edge.
+    pub msix_ready: Signal<In, Bit>,
+    /// A message was requested; one cycle.
+    pub count_interrupt: Signal<Out, Bit>,
+    /// A message is requested, or due and waiting for moderation.
+    pub busy: Signal<Out, Bit>,
+    was_enabled: DFF<Bit>,
+    armed: DFF<Bit>,
+    index: DFF<Bits<32>>,
+    /// Time of the last message, if there was one.
+    last: DFF<Bits<64>>,
+    has_last: DFF<Bit>,
+    request: DFF<Bit>,
+    vector: DFF<Bits<16>>,
+    distance: Signal<Local, Bits<32>>,
+    is_due: Signal<Local, Bit>,
+    is_moderated: Signal<Local, Bit>,
+}
+
+impl Logic for Interrupt {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, was_enabled, armed, index, last, has_last, request, vector);
+
+        // Indices are free-running: `index` lies before `events_written` when the distance is 1 to 2^31.
+        self.distance.next = self.events_written.val() - self.index.q.val() - 1;
+        self.is_due.next = self.armed.q.val()
+            & self.was_enabled.q.val()
+            & !self.request.q.val()
+            & !self.distance.val().get_bit(31);
+        self.is_moderated.next = self.has_last.q.val()
+            & ((self.now.val() - self.last.q.val()) < bit_cast::<64, 32>(self.moderation.val()));
+
+        self.count_interrupt.next = false;
+        if self.msix_ready.val() {
+            self.request.d.next = false;
+        }
+        if self.is_due.val() & !self.is_moderated.val() {
+            self.request.d.next = true;
+            self.vector.d.next = self.msix_vector_register.val();
+            self.armed.d.next = false;
+            self.last.d.next = self.now.val();
+            self.has_last.d.next = true;
+            self.count_interrupt.next = true;
+        }
+        if self.arm_write.val() {
+            self.armed.d.next = true;
+            self.index.d.next = self.arm_index.val();
+        }
+        self.was_enabled.d.next = self.queue_enable.val();
+        if self.queue_enable.val() & !self.was_enabled.q.val() {
+            self.armed.d.next = false;
+            self.has_last.d.next = false;
+        }
+
+        self.msix_vector.next = self.vector.q.val();
+        self.msix_valid.next = self.request.q.val();
+        self.busy.next = self.request.q.val() | self.is_due.val();
+
+        if self.rst.val() {
+            self.was_enabled.d.next = false;
+            self.armed.d.next = false;
+            self.has_last.d.next = false;
+            self.request.d.next = false;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The rings that host and NIC share: commands in, events out, receive slots, and the interrupt that wakes the host.
+
+pub mod command_queue;
+pub mod event_queue;
+pub mod interrupt;
+pub mod slot_queue;
+
+pub use command_queue::CommandQueue;
+pub use event_queue::EventQueue;
+pub use interrupt::Interrupt;
+pub use slot_queue::SlotQueue;

@@ -1,0 +1,99 @@
+//! The receive slots that the host has posted, shown one at a time.
+//!
+//! ```text
+//!  slot_producer (doorbell) ──┐
+//!                             ├─ != ──> slot_valid
+//!  slots taken (register) ────┤
+//!       ^                     └─ modulo N ──> slot_number ── * SLOT_BYTES + base ──> slot_addr
+//!       └── + 1 ── slot_take
+//! ```
+//!
+//! Ownership: slots before `slot_producer` are the NIC's; the event that names a slot gives it back to the host. Slots are used in order, so
+//! one index says it all.
+//!
+//! Latency: the next slot is shown in the cycle after `slot_take`, a posted slot in the cycle of its doorbell register. Throughput: one slot a
+//! cycle. One clock; reset, and a rising `queue_enable`, take the index to 0. No errors, no counters.
+
+use handclasp_layout::register::{RING_LOG2_MAX, SLOT_BYTES};
+use rust_hdl::prelude::*;
+
+/// The slot queue.
+#[derive(LogicBlock)]
+pub struct SlotQueue {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Register QUEUE_ENABLE.
+    pub queue_enable: Signal<In, Bit>,
+    /// Registers SLOT_BASE.
+    pub slot_base: Signal<In, Bits<64>>,
+    /// Register SLOT_LOG2.
+    pub slot_log2: Signal<In, Bits<4>>,
+    /// Doorbell SLOT_PRODUCER.
+    pub slot_producer: Signal<In, Bits<32>>,
+    /// A slot is there to be filled.
+    pub slot_valid: Signal<Out, Bit>,
+    /// Its number, below the number of slots.
+    pub slot_number: Signal<Out, Bits<16>>,
+    /// Its address.
+    pub slot_addr: Signal<Out, Bits<64>>,
+    /// The shown slot is taken at this clock edge; only while `slot_valid`.
+    pub slot_take: Signal<In, Bit>,
+    taken: DFF<Bits<32>>,
+    was_enabled: DFF<Bit>,
+    number: Signal<Local, Bits<32>>,
+    one: Constant<Bits<32>>,
+    log2_slot_bytes: Constant<Bits<4>>,
+}
+
+impl Default for SlotQueue {
+    fn default() -> Self {
+        const { assert!(SLOT_BYTES.is_power_of_two() && RING_LOG2_MAX < 16) };
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            queue_enable: Default::default(),
+            slot_base: Default::default(),
+            slot_log2: Default::default(),
+            slot_producer: Default::default(),
+            slot_valid: Default::default(),
+            slot_number: Default::default(),
+            slot_addr: Default::default(),
+            slot_take: Default::default(),
+            taken: Default::default(),
+            was_enabled: Default::default(),
+            number: Default::default(),
+            one: Constant::new(bits(1)),
+            log2_slot_bytes: Constant::new(clog2(SLOT_BYTES).to_bits()),
+        }
+    }
+}
+
+impl Logic for SlotQueue {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, taken, was_enabled);
+
+        self.number.next =
+            self.taken.q.val() & ((self.one.val() << self.slot_log2.val()) - 1);
+        self.slot_valid.next =
+            self.was_enabled.q.val() & (self.taken.q.val() != self.slot_producer.val());
+        self.slot_number.next = bit_cast::<16, 32>(self.number.val());
+        self.slot_addr.next = self.slot_base.val()
+            + (bit_cast::<64, 32>(self.number.val()) << self.log2_slot_bytes.val());
+
+        if self.slot_take.val() {
+            self.taken.d.next = self.taken.q.val() + 1;
+        }
+        self.was_enabled.d.next = self.queue_enable.val();
+        if self.queue_enable.val() & !self.was_enabled.q.val() {
+            self.taken.d.next = 0.into();
+        }
+
+        if self.rst.val() {
+            self.taken.d.next = 0.into();
+            self.was_enabled.d.next = false;
+        }
+    }
+}
