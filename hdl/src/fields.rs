@@ -6,9 +6,9 @@
 #![allow(missing_docs)]
 
 use handclasp_layout::{
-    completion_event_fields, ethernet_header_fields, flow_command_fields, ipv4_header_fields,
-    listen_command_fields, rx_event_fields, sack_event_fields, segment_command_fields,
-    tcp_header_fields,
+    completion_event_fields, control_fields, ethernet_header_fields, flow_command_fields,
+    ipv4_header_fields, listen_command_fields, nic_status_fields, rx_event_fields,
+    sack_event_fields, segment_command_fields, tcp_header_fields,
 };
 use rust_hdl::prelude::*;
 
@@ -79,6 +79,8 @@ listen_command_fields!(bundle);
 rx_event_fields!(bundle);
 sack_event_fields!(bundle);
 completion_event_fields!(bundle);
+control_fields!(bundle);
+nic_status_fields!(bundle);
 ethernet_header_fields!(bundle);
 ipv4_header_fields!(bundle);
 tcp_header_fields!(bundle);
@@ -86,7 +88,7 @@ tcp_header_fields!(bundle);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use handclasp_layout::{header, queue, table::Order, table::Table};
+    use handclasp_layout::{header, queue, register, table::Order, table::Table};
     use num_bigint::BigUint;
     use rust_hdl::core::type_descriptor::{TypeDescriptor, TypeKind};
 
@@ -134,6 +136,8 @@ mod tests {
         check::<RxEvent>(&queue::RxEvent::TABLE);
         check::<SackEvent>(&queue::SackEvent::TABLE);
         check::<CompletionEvent>(&queue::CompletionEvent::TABLE);
+        check::<Control>(&register::Control::TABLE);
+        check::<NicStatus>(&register::NicStatus::TABLE);
         check::<EthernetHeader>(&header::EthernetHeader::TABLE);
         check::<Ipv4Header>(&header::Ipv4Header::TABLE);
         check::<TcpHeader>(&header::TcpHeader::TABLE);

@@ -1,5 +1,8 @@
 //! Gateware of the Handclasp NIC, one block a file, in data-path order.
 #![forbid(unsafe_code)]
 
+pub mod control;
+pub mod dma;
 pub mod fields;
+pub mod queue;
 pub mod stream;

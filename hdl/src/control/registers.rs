@@ -178,7 +178,8 @@ pub struct Registers<const W: usize> {
     read_answer: DFF<Bit>,
     write: Signal<Local, Bit>,
     written_bits: Signal<Local, Bits<32>>,
-    byte_mask: Constant<Bits<32>>,
+    /// The bits of each byte lane.
+    lane_bits: [Constant<Bits<32>>; 4],
     control: Signal<Local, fields::Control>,
     status: Signal<Local, fields::NicStatus>,
     status_word: Signal<Local, Bits<32>>,
@@ -271,7 +272,7 @@ impl<const W: usize> Default for Registers<W> {
             read_answer: Default::default(),
             write: Default::default(),
             written_bits: Default::default(),
-            byte_mask: Constant::new(bits(0xff)),
+            lane_bits: array::from_fn(|lane| Constant::new((0xff_u32 << (8 * lane)).to_bits())),
             control: Default::default(),
             status: Default::default(),
             status_word: Default::default(),
@@ -282,7 +283,14 @@ impl<const W: usize> Default for Registers<W> {
 impl<const W: usize> Logic for Registers<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, write_addr, write_addr_held, write_data, write_strobe);
+        dff_setup!(
+            self,
+            clk,
+            write_addr,
+            write_addr_held,
+            write_data,
+            write_strobe
+        );
         dff_setup!(self, clk, write_data_held, write_answer, armed);
         dff_setup!(self, clk, read_addr, read_addr_held, read_data, read_answer);
         for i in 0..21 {
@@ -310,8 +318,7 @@ impl<const W: usize> Logic for Registers<W> {
         self.written_bits.next = 0.into();
         for i in 0..4 {
             if self.write_strobe.q.val().get_bit(i) {
-                self.written_bits.next =
-                    self.written_bits.val() | (self.byte_mask.val() << (8 * i));
+                self.written_bits.next = self.written_bits.val() | self.lane_bits[i].val();
             }
         }
         self.write.next = self.write_addr_held.q.val()

@@ -129,8 +129,7 @@ impl<const K: usize> Logic for BurstSplitter<K> {
             // Hands out one burst after the other.
             SplitState::Bursts => {
                 if self.burst_ready.val() {
-                    self.beat.d.next =
-                        self.beat.q.val() + bit_cast::<64, 16>(self.beats.val());
+                    self.beat.d.next = self.beat.q.val() + bit_cast::<64, 16>(self.beats.val());
                     self.beats_left.d.next = self.beats_left.q.val() - self.beats.val();
                     if self.burst_last.val() {
                         self.state.d.next = SplitState::Idle;

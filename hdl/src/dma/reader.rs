@@ -28,7 +28,7 @@ use rust_hdl::prelude::*;
 
 /// A burst whose data is still to come.
 #[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
-pub struct ReadBurst {
+struct ReadBurst {
     addr: Bits<64>,
     is_command: Bit,
     is_last: Bit,
@@ -190,8 +190,18 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, address_valid, address, address_len);
-        dff_setup!(self, clk, command_active, burst_error, error_pulse, error_at);
-        clock!(self, clk, command_splitter, payload_splitter, order, trim);
+        dff_setup!(
+            self,
+            clk,
+            command_active,
+            burst_error,
+            error_pulse,
+            error_at
+        );
+        self.command_splitter.clk.next = self.clk.val();
+        self.payload_splitter.clk.next = self.clk.val();
+        self.order.clk.next = self.clk.val();
+        self.trim.clk.next = self.clk.val();
         self.command_splitter.rst.next = self.rst.val();
         self.payload_splitter.rst.next = self.rst.val();
         self.order.rst.next = self.rst.val();
@@ -207,8 +217,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
         if self.command_request_valid.val() & self.command_request_ready.val() {
             self.command_active.d.next = true;
         }
-        self.payload_request_open.next = self.payload_splitter.request_ready.val()
-            & self.trim.command_ready.val();
+        self.payload_request_open.next =
+            self.payload_splitter.request_ready.val() & self.trim.command_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
         self.payload_splitter.request_addr.next = self.payload_request_addr.val();
         self.payload_splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
@@ -221,8 +231,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
             self.payload_request_valid.val() & self.payload_request_open.val();
 
         // Bursts to AR, commands first: there are at most eight entries of them, then the payload has its turn.
-        self.open.next = (self.m_axi_arready.val() | !self.address_valid.q.val())
-            & self.order.push_ready.val();
+        self.open.next =
+            (self.m_axi_arready.val() | !self.address_valid.q.val()) & self.order.push_ready.val();
         self.take_command.next = self.open.val() & self.command_splitter.burst_valid.val();
         self.take_payload.next = self.open.val()
             & self.payload_splitter.burst_valid.val()
@@ -276,7 +286,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
         self.trim.s.tuser.next = self.beat_error.val();
         self.trim.s.tvalid.next =
             self.m_axi_rvalid.val() & self.order.pop_valid.val() & !self.to_command.val();
-        StreamSource::link(&mut self.payload, &mut self.trim.m);
+        StreamSource::<W, K>::link(&mut self.payload, &mut self.trim.m);
         self.beat_ready.next = self.trim.s.tready.val();
         if self.to_command.val() {
             self.beat_ready.next = self.command.tready.val();

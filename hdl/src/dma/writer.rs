@@ -29,14 +29,14 @@ use rust_hdl::prelude::*;
 
 /// A burst whose data is still to be sent.
 #[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
-pub struct WriteBurst {
+struct WriteBurst {
     len: Bits<8>,
     is_event: Bit,
 }
 
 /// A burst whose answer is still to come.
 #[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
-pub struct WriteAnswer {
+struct WriteAnswer {
     addr: Bits<64>,
     is_event: Bit,
     is_last: Bit,
@@ -228,10 +228,28 @@ impl<const W: usize, const K: usize, const S: usize> Default for Writer<W, K, S>
 impl<const W: usize, const K: usize, const S: usize> Logic for Writer<W, K, S> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, address_valid, address, address_len, event, event_held, beat);
+        dff_setup!(
+            self,
+            clk,
+            address_valid,
+            address,
+            address_len,
+            event,
+            event_held,
+            beat
+        );
         dff_setup!(self, clk, payload_error, payload_done, payload_done_failed);
-        dff_setup!(self, clk, event_done, event_done_failed, error_pulse, error_at);
-        clock!(self, clk, splitter, data_order, answer_order);
+        dff_setup!(
+            self,
+            clk,
+            event_done,
+            event_done_failed,
+            error_pulse,
+            error_at
+        );
+        self.splitter.clk.next = self.clk.val();
+        self.data_order.clk.next = self.clk.val();
+        self.answer_order.clk.next = self.clk.val();
         self.splitter.rst.next = self.rst.val();
         self.data_order.rst.next = self.rst.val();
         self.answer_order.rst.next = self.rst.val();

@@ -173,10 +173,19 @@ impl<const W: usize, const K: usize> Default for CommandQueue<W, K> {
 impl<const W: usize, const K: usize> Logic for CommandQueue<W, K> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, was_enabled, fetched, held, address, len_bytes);
+        dff_setup!(
+            self,
+            clk,
+            state,
+            was_enabled,
+            fetched,
+            held,
+            address,
+            len_bytes
+        );
         dff_setup!(self, clk, word, word_beat, discard);
         dff_setup!(self, clk, shown, shown_valid, shown_index, next_index);
-        clock!(self, clk, fifo);
+        self.fifo.clk.next = self.clk.val();
 
         self.flush.next = !self.queue_enable.val() | self.stopped.val();
         self.is_running.next = self.was_enabled.q.val()
@@ -187,8 +196,8 @@ impl<const W: usize, const K: usize> Logic for CommandQueue<W, K> {
 
         // How much to fetch: what is there, up to the next multiple of FETCH_ENTRIES.
         self.waiting.next = self.command_producer.val() - self.fetched.q.val();
-        self.to_boundary.next = self.fetch_entries.val()
-            - (self.fetched.q.val() & (self.fetch_entries.val() - 1));
+        self.to_boundary.next =
+            self.fetch_entries.val() - (self.fetched.q.val() & (self.fetch_entries.val() - 1));
         self.count.next = self.waiting.val();
         if self.waiting.val() > self.to_boundary.val() {
             self.count.next = self.to_boundary.val();

@@ -192,14 +192,32 @@ impl Default for EventQueue {
 impl Logic for EventQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, was_enabled, clearing, produced, written, held, addr, data);
-        dff_setup!(self, clk, within_pair, tx_turn, has_stopped, stop_waits, stop_status, stop_addr);
+        dff_setup!(
+            self,
+            clk,
+            was_enabled,
+            clearing,
+            produced,
+            written,
+            held,
+            addr,
+            data
+        );
+        dff_setup!(
+            self,
+            clk,
+            within_pair,
+            tx_turn,
+            has_stopped,
+            stop_waits,
+            stop_status,
+            stop_addr
+        );
 
         // Room. A consumer index that the host has not earned makes the ring look full, never larger.
         self.size.next = self.one.val() << self.event_log2.val();
         self.used.next = self.produced.q.val() - self.event_consumer.val();
-        self.rx_room.next =
-            self.used.val() <= (self.size.val() - self.rx_room_entries.val());
+        self.rx_room.next = self.used.val() <= (self.size.val() - self.rx_room_entries.val());
         self.open.next = self.was_enabled.q.val()
             & self.queue_enable.val()
             & !self.clearing.q.val()
@@ -207,8 +225,7 @@ impl Logic for EventQueue {
             & (self.used.val() < self.size.val());
 
         // Whose turn it is: a pair is finished first, then comes the news that the queue has stopped.
-        self.take_stop.next =
-            self.open.val() & self.stop_waits.q.val() & !self.within_pair.q.val();
+        self.take_stop.next = self.open.val() & self.stop_waits.q.val() & !self.within_pair.q.val();
         self.rx_event_ready.next = self.open.val()
             & !self.take_stop.val()
             & (self.within_pair.q.val() | !self.tx_turn.q.val() | !self.tx_event_valid.val());
@@ -224,8 +241,7 @@ impl Logic for EventQueue {
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
 
         // The event, its place and its phase: 1 on the first pass.
-        self.place.next =
-            bit_cast::<64, 32>(self.produced.q.val() & (self.size.val() - 1));
+        self.place.next = bit_cast::<64, 32>(self.produced.q.val() & (self.size.val() - 1));
         self.phase.next = (self.produced.q.val() & self.size.val()) == 0;
         self.rx_event.next = self.rx_event_data.val().into();
         self.chosen.next = self.rx_event_data.val().into();
@@ -273,7 +289,8 @@ impl Logic for EventQueue {
         self.events_written.next = self.written.q.val();
 
         // The first error stops the queue.
-        if (self.read_error_valid.val() | self.write_error_valid.val()) & !self.has_stopped.q.val() {
+        if (self.read_error_valid.val() | self.write_error_valid.val()) & !self.has_stopped.q.val()
+        {
             self.has_stopped.d.next = true;
             self.stop_waits.d.next = true;
             self.stop_status.d.next = self.read_error_status.val();

@@ -61,7 +61,17 @@ pub struct Interrupt {
 impl Logic for Interrupt {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, was_enabled, armed, index, last, has_last, request, vector);
+        dff_setup!(
+            self,
+            clk,
+            was_enabled,
+            armed,
+            index,
+            last,
+            has_last,
+            request,
+            vector
+        );
 
         // Indices are free-running: `index` lies before `events_written` when the distance is 1 to 2^31.
         self.distance.next = self.events_written.val() - self.index.q.val() - 1;

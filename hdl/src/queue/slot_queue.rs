@@ -75,8 +75,7 @@ impl Logic for SlotQueue {
     fn update(&mut self) {
         dff_setup!(self, clk, taken, was_enabled);
 
-        self.number.next =
-            self.taken.q.val() & ((self.one.val() << self.slot_log2.val()) - 1);
+        self.number.next = self.taken.q.val() & ((self.one.val() << self.slot_log2.val()) - 1);
         self.slot_valid.next =
             self.was_enabled.q.val() & (self.taken.q.val() != self.slot_producer.val());
         self.slot_number.next = bit_cast::<16, 32>(self.number.val());
