@@ -2,7 +2,8 @@
 //!
 //! - [`cable`]: two NICs back to back, in memory;
 //! - [`tap`]: a Linux TAP device, with the kernel's TCP behind it;
-//! - [`pcap`]: replays a capture; captures another wire as pcapng;
+//! - [`pcap`]: replays a capture;
+//! - [`capture`]: records what another wire carries, as pcapng;
 //! - [`faulty`]: drops, duplicates, reorders, delays and damages what another wire carries.
 //!
 //! Frames are Ethernet frames without preamble and FCS. Time is in ns, and comes from whoever owns the wire: wires have
@@ -11,6 +12,10 @@
 use std::os::fd::BorrowedFd;
 
 pub mod cable;
+pub mod capture;
+pub mod faulty;
+pub mod pcap;
+pub mod tap;
 
 /// One end of a wire.
 pub trait Wire: Send {
