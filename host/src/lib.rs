@@ -1,1 +1,4 @@
-//! Under construction.
+//! TCP and sockets over the Handclasp NIC.
+#![forbid(unsafe_code)]
+
+pub mod tcp;

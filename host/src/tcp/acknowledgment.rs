@@ -1,0 +1,105 @@
+//! What an acceptable segment's ACK field says about what we have sent (RFC 9293 3.10.7.4, fifth, ESTABLISHED).
+
+use super::connection::Connection;
+use super::recovery::Verdict;
+use super::segment::Segment;
+use std::ops::ControlFlow::{self, Break, Continue};
+
+impl Connection {
+    pub(super) fn acknowledge(&mut self, now_ns: u64, segment: &Segment) -> ControlFlow<()> {
+        let ack = segment.ack;
+        // RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, else an ACK and nothing more.
+        if ack.gt(self.snd.max) || ack.lt(self.snd.una - self.snd.max_wnd) {
+            self.challenge(now_ns);
+            return Break(());
+        }
+        if ack.lt(self.snd.una) {
+            // An old duplicate: nothing in it is news, but its text may be.
+            return Continue(());
+        }
+        self.timers.heard(now_ns);
+        let wnd = u32::from(segment.window) << self.snd.wind_shift;
+        let duplicate = self.is_duplicate(segment, wnd);
+        let smss = self.smss();
+        let octets = ack.since(self.snd.una);
+        if octets > 0 {
+            self.una_moves(now_ns, segment, octets);
+        }
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        let flight = nxt.since(una);
+        let news = self
+            .recovery
+            .sacked(segment.options.sack.as_slice(), una, nxt, smss);
+        let mut verdict = Verdict::Unchanged;
+        if octets > 0 {
+            verdict = self.recovery.acknowledged(una, octets, smss);
+        } else if duplicate || news {
+            verdict = self.recovery.duplicate_ack(una, nxt, smss, news);
+        }
+        match verdict {
+            Verdict::Progress => self.congestion.acknowledged(octets),
+            Verdict::EnterRecovery => self.congestion.enter_recovery(flight),
+            Verdict::ExitRecovery => self.congestion.exit_recovery(flight),
+            Verdict::Unchanged => {}
+        }
+        self.update_send_window(now_ns, segment, wnd);
+        Continue(())
+    }
+
+    /// RFC 5681 2, DUPLICATE ACKNOWLEDGMENT: data is out, no text, no SYN or FIN, the same ACK, the same window.
+    fn is_duplicate(&self, segment: &Segment, wnd: u32) -> bool {
+        self.snd.nxt != self.snd.una
+            && segment.is_empty()
+            && segment.ack == self.snd.una
+            && wnd == self.snd.wnd
+    }
+
+    /// SND.UNA moves by `octets` to SEG.ACK.
+    fn una_moves(&mut self, now_ns: u64, segment: &Segment, octets: u32) {
+        let ack = segment.ack;
+        self.snd.una = ack;
+        // The octet that probed a zero window may be acknowledged before it counts as sent.
+        self.snd.nxt = self.snd.nxt.max(ack);
+        // The window is counted from SND.UNA: until it is updated its right edge stays.
+        self.snd.wnd = self.snd.wnd.saturating_sub(octets);
+        self.send_buffer.acknowledge(ack);
+        let echoed_ns = self.echoed_ns(now_ns, segment);
+        self.rtt.acknowledged(ack, now_ns, echoed_ns);
+        self.timers.progress(now_ns);
+        if self.snd.nxt == ack {
+            // RFC 6298 5.2: all is acknowledged.
+            self.timers.stop();
+        } else {
+            // RFC 6298 5.3
+            self.timers.restart(now_ns, self.rtt.rto_ns());
+        }
+    }
+
+    /// The round trip that a segment's TSecr measures (RFC 7323 4.1).
+    pub(super) fn echoed_ns(&self, now_ns: u64, segment: &Segment) -> Option<u64> {
+        let (_, ts_ecr) = segment.options.timestamps?;
+        self.timestamps.as_ref()?.elapsed_ns(now_ns, ts_ecr)
+    }
+
+    /// SND.WND, unless the segment is older than the one it comes from.
+    fn update_send_window(&mut self, now_ns: u64, segment: &Segment, wnd: u32) {
+        let newer = self.snd.wl1.lt(segment.seq)
+            || self.snd.wl1 == segment.seq && self.snd.wl2.le(segment.ack);
+        if !newer {
+            return;
+        }
+        let was_closed = self.snd.wnd == 0;
+        self.set_send_window(wnd);
+        self.snd.wl1 = segment.seq;
+        self.snd.wl2 = segment.ack;
+        if was_closed && wnd > 0 {
+            // The probes have done their work; the RTO is that of the path again.
+            self.rtt.restore(&self.config);
+            self.timers.progress(now_ns);
+            self.timers.stop();
+            if self.snd.nxt != self.snd.una {
+                self.timers.restart(now_ns, self.rtt.rto_ns());
+            }
+        }
+    }
+}

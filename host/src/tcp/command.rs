@@ -1,0 +1,98 @@
+//! Segments as the NIC's events bring them, and as its commands send them.
+
+use super::segment::{Options, Outgoing, SackBlock, SackBlocks, Segment};
+use super::seq::SeqNumber;
+use handclasp_driver::dma::DmaRegion;
+use handclasp_layout::queue::{Opcode, RxEvent, SackEvent, SegmentCommand};
+
+impl Segment {
+    /// The segment that an event with the verdict Flow, Listen or Miss announces; `sack` is the event before it, when
+    /// `sack_count` is not 0.
+    pub fn from_event(event: &RxEvent, sack: Option<&SackEvent>) -> Self {
+        let blocks = sack.map(|sack| {
+            [
+                (sack.sack0_left, sack.sack0_right),
+                (sack.sack1_left, sack.sack1_right),
+                (sack.sack2_left, sack.sack2_right),
+                (sack.sack3_left, sack.sack3_right),
+            ]
+        });
+        let sack: SackBlocks = blocks
+            .iter()
+            .flatten()
+            .take(usize::from(event.sack_count))
+            .map(|(left, right)| SackBlock {
+                left: SeqNumber(*left),
+                right: SeqNumber(*right),
+            })
+            .collect();
+        Self {
+            seq: SeqNumber(event.seq),
+            ack: SeqNumber(event.ack),
+            flags: event.tcp_flags,
+            window: event.window,
+            urgent: event.urgent,
+            options: Options {
+                mss: event.has_mss.then_some(event.mss),
+                window_scale: event.has_window_scale.then_some(event.window_scale),
+                sack_permitted: event.has_sack_permitted,
+                timestamps: event.has_timestamps.then_some((event.ts_val, event.ts_ecr)),
+                sack,
+            },
+            payload_len_bytes: event.payload_len_bytes,
+        }
+    }
+}
+
+impl Outgoing {
+    /// The command that sends this segment on the NIC's connection `connection`, with its payload in `send`, the
+    /// region given as [`Buffers::send`](super::Buffers::send).
+    pub fn command(&self, connection: u16, send: &DmaRegion) -> SegmentCommand {
+        let segment = &self.segment;
+        let options = &segment.options;
+        let (payload_addr, payload_len_bytes) = match self.payload {
+            // Both lie within the region, whose addresses and size fit.
+            Some(slice) => (
+                send.iova().wrapping_add(slice.offset as u64),
+                slice.len_bytes as u32,
+            ),
+            None => (0, 0),
+        };
+        let (ts_val, ts_ecr) = options.timestamps.unwrap_or_default();
+        let mut command = SegmentCommand {
+            opcode: Opcode::Segment as u8,
+            has_timestamps: options.timestamps.is_some(),
+            has_mss: options.mss.is_some(),
+            has_window_scale: options.window_scale.is_some(),
+            has_sack_permitted: options.sack_permitted,
+            connection,
+            payload_len_bytes,
+            window_scale: options.window_scale.unwrap_or_default(),
+            payload_addr,
+            seq: segment.seq.0,
+            ack: segment.ack.0,
+            tcp_flags: segment.flags,
+            window: segment.window,
+            mss: options.mss.unwrap_or_default(),
+            ts_val,
+            ts_ecr,
+            ..SegmentCommand::default()
+        };
+        if let [first, rest @ ..] = options.sack.as_slice() {
+            command.sack_count = 1;
+            command.sack0_left = first.left.0;
+            command.sack0_right = first.right.0;
+            if let [second, rest @ ..] = rest {
+                command.sack_count = 2;
+                command.sack1_left = second.left.0;
+                command.sack1_right = second.right.0;
+                if let [third, ..] = rest {
+                    command.sack_count = 3;
+                    command.sack2_left = third.left.0;
+                    command.sack2_right = third.right.0;
+                }
+            }
+        }
+        command
+    }
+}

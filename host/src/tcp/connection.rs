@@ -1,0 +1,500 @@
+//! The transmission control block (RFC 9293 3.3.1), and what the user may ask of it (3.10.1 to 3.10.6).
+
+use super::config::{Config, FIXED_HEADERS_BYTES, MSS_MIN, MTU};
+use super::congestion::Congestion;
+use super::delayed_ack::DelayedAck;
+use super::error::{ConnectionError, SendError};
+use super::receive_buffer::ReceiveBuffer;
+use super::recovery::Recovery;
+use super::rtt::RttEstimator;
+use super::segment::Segment;
+use super::send_buffer::SendBuffer;
+use super::seq::SeqNumber;
+use super::state::State;
+use super::throttle::Throttle;
+use super::timer::Timers;
+use super::timestamps::Timestamps;
+use handclasp_driver::dma::DmaRegion;
+use handclasp_layout::header::{tcp_flags, MSS_DEFAULT, WINDOW_SCALE_MAX};
+
+/// Memory of a connection. Each region is one ring; of more than 1 GiB only 1 GiB is used.
+#[derive(Debug)]
+pub struct Buffers {
+    /// Data to send, until it is acknowledged: the NIC reads payload from it.
+    pub send: DmaRegion,
+    /// Data received, until the user reads it.
+    pub receive: DmaRegion,
+}
+
+/// Send sequence variables (RFC 9293 3.3.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SendVariables {
+    pub(super) una: SeqNumber,
+    pub(super) nxt: SeqNumber,
+    /// Behind the highest octet ever sent: beyond `nxt` by the octet that probed a zero window.
+    pub(super) max: SeqNumber,
+    /// In octets, scaled.
+    pub(super) wnd: u32,
+    /// Largest `wnd` ever (MAX.SND.WND of RFC 5961 5.2, Max(SND.WND) of RFC 9293 3.8.6.2.1).
+    pub(super) max_wnd: u32,
+    pub(super) wl1: SeqNumber,
+    pub(super) wl2: SeqNumber,
+    pub(super) iss: SeqNumber,
+    /// Snd.Wind.Shift (RFC 7323 2.3).
+    pub(super) wind_shift: u8,
+}
+
+/// Receive sequence variables (RFC 9293 3.3.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceiveVariables {
+    pub(super) nxt: SeqNumber,
+    /// RCV.NXT + RCV.WND: the right edge of the window as offered; it never moves back (SHLD-14).
+    pub(super) edge: SeqNumber,
+    pub(super) irs: SeqNumber,
+    /// RCV.UP, once the peer has sent urgent data.
+    pub(super) up: Option<SeqNumber>,
+    /// Where the peer's FIN stands, once it is seen; it may have come before the data in front of it.
+    pub(super) fin: Option<SeqNumber>,
+    /// Rcv.Wind.Shift (RFC 7323 2.3).
+    pub(super) wind_shift: u8,
+    /// Last.ACK.sent (RFC 7323 4.3).
+    pub(super) last_ack_sent: SeqNumber,
+}
+
+/// What a connection's variables are, to look at (RFC 9293 3.10.6, STATUS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variables {
+    /// The state.
+    pub state: State,
+    /// Oldest octet that is not acknowledged.
+    pub snd_una: SeqNumber,
+    /// Next octet to send.
+    pub snd_nxt: SeqNumber,
+    /// Window that the peer offers, in bytes.
+    pub snd_wnd: u32,
+    /// Initial sequence number.
+    pub iss: SeqNumber,
+    /// Next octet expected.
+    pub rcv_nxt: SeqNumber,
+    /// Window that we offer, in bytes.
+    pub rcv_wnd: u32,
+    /// The peer's initial sequence number (0 while it is unknown).
+    pub irs: SeqNumber,
+    /// Congestion window, in bytes.
+    pub cwnd: u32,
+    /// Slow start threshold, in bytes.
+    pub ssthresh: u32,
+    /// Octets thought to be in the network.
+    pub pipe: u32,
+    /// Most payload in a segment that we send, without options, in bytes.
+    pub mss: u32,
+    /// Smoothed round-trip time, in ns; `None` before the first measurement.
+    pub srtt_ns: Option<u64>,
+    /// Retransmission time-out, in ns.
+    pub rto_ns: u64,
+    /// Segments that were sent again.
+    pub retransmissions: u64,
+}
+
+/// One TCP connection, from the first SYN to the end of TIME-WAIT.
+///
+/// It has no clock and sends nothing: `now_ns` is the time, never going back; after any call ask
+/// [`Connection::next_segment`] until it has none, and call [`Connection::timeout`] when [`Connection::deadline`]
+/// has come.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Config,
+    pub(super) state: State,
+    /// Opened by the peer's SYN (RFC 9293 3.10.7.4: where it goes back to when the handshake fails).
+    pub(super) passive: bool,
+    pub(super) snd: SendVariables,
+    pub(super) rcv: ReceiveVariables,
+    pub(super) send_buffer: SendBuffer,
+    pub(super) receive_buffer: ReceiveBuffer,
+    /// The user closed the sending side: a FIN follows the data.
+    pub(super) fin_queued: bool,
+    /// The user will read no more.
+    pub(super) receive_shut: bool,
+    /// The user has closed both directions.
+    pub(super) closed: bool,
+    pub(super) error: Option<ConnectionError>,
+    /// The network has reported a soft error.
+    pub(super) unreachable: bool,
+    /// SendMSS, as the peer told it, and as the path allows.
+    pub(super) send_mss: u16,
+    /// Negotiated, or offered while the handshake lasts.
+    pub(super) timestamps: Option<Timestamps>,
+    pub(super) window_scale: bool,
+    pub(super) sack: bool,
+    pub(super) rtt: RttEstimator,
+    pub(super) congestion: Congestion,
+    pub(super) recovery: Recovery,
+    pub(super) ack: DelayedAck,
+    pub(super) timers: Timers,
+    pub(super) throttle: Throttle,
+    /// A segment outside the stream that is to go first: a RST, or the ACK of a stranger.
+    pub(super) reply: Option<Segment>,
+    /// The SYN, or SYN+ACK, is to be sent (again).
+    pub(super) syn_due: bool,
+    pub(super) retransmissions: u64,
+}
+
+impl Connection {
+    /// Active open (RFC 9293 3.10.1): a connection in SYN-SENT, with a SYN to send. `iss` comes from an
+    /// [`IsnGenerator`](super::IsnGenerator).
+    pub fn connect(config: Config, now_ns: u64, iss: SeqNumber, buffers: Buffers) -> Self {
+        Self::new(config, now_ns, iss, buffers, State::SynSent)
+    }
+
+    /// Passive open: what a listener makes of an arriving `syn` (RFC 9293 3.10.7.2, third): a connection in
+    /// SYN-RECEIVED, with a SYN+ACK to send. Text in the SYN is left to be sent again.
+    pub fn accept(
+        config: Config,
+        now_ns: u64,
+        iss: SeqNumber,
+        buffers: Buffers,
+        syn: &Segment,
+    ) -> Self {
+        let mut connection = Self::new(config, now_ns, iss, buffers, State::SynReceived);
+        connection.passive = true;
+        connection.syn_arrives(now_ns, syn);
+        connection
+    }
+
+    fn new(config: Config, now_ns: u64, iss: SeqNumber, buffers: Buffers, state: State) -> Self {
+        let receive_buffer = ReceiveBuffer::new(buffers.receive);
+        let mut timers = Timers::default();
+        timers.open(now_ns);
+        Self {
+            state,
+            passive: false,
+            snd: SendVariables {
+                una: iss,
+                nxt: iss,
+                max: iss,
+                wnd: 0,
+                max_wnd: 0,
+                wl1: SeqNumber(0),
+                wl2: SeqNumber(0),
+                iss,
+                wind_shift: 0,
+            },
+            rcv: ReceiveVariables {
+                nxt: SeqNumber(0),
+                edge: SeqNumber(0),
+                irs: SeqNumber(0),
+                up: None,
+                fin: None,
+                wind_shift: if config.window_scale {
+                    window_shift(receive_buffer.capacity())
+                } else {
+                    0
+                },
+                last_ack_sent: SeqNumber(0),
+            },
+            send_buffer: SendBuffer::new(buffers.send, iss + 1),
+            receive_buffer,
+            fin_queued: false,
+            receive_shut: false,
+            closed: false,
+            error: None,
+            unreachable: false,
+            // RFC 9293 MUST-15: 536 unless the peer says otherwise.
+            send_mss: MSS_DEFAULT,
+            timestamps: config
+                .timestamps
+                .then(|| Timestamps::new(config.timestamp_offset)),
+            window_scale: config.window_scale,
+            sack: config.sack,
+            rtt: RttEstimator::new(&config),
+            congestion: Congestion::new(u32::from(MSS_DEFAULT), false),
+            recovery: Recovery::new(iss),
+            ack: DelayedAck::default(),
+            timers,
+            throttle: Throttle::default(),
+            reply: None,
+            syn_due: true,
+            retransmissions: 0,
+            config,
+        }
+    }
+
+    /// What the peer's SYN says (RFC 9293 3.10.7.2 and 3.10.7.3): its sequence number and its options.
+    pub(super) fn syn_arrives(&mut self, now_ns: u64, syn: &Segment) {
+        self.rcv.irs = syn.seq;
+        self.rcv.nxt = syn.seq + 1;
+        self.rcv.last_ack_sent = self.rcv.nxt;
+        // What the SYN offers, or has offered.
+        self.rcv.edge = self.rcv.nxt + self.receive_buffer.free().min(u32::from(u16::MAX));
+        // RFC 9293 MUST-15, MUST-16; never so little that the headers are most of what is sent.
+        let mss = syn.options.mss.unwrap_or(MSS_DEFAULT).max(MSS_MIN);
+        self.send_mss = mss.min(MTU - FIXED_HEADERS_BYTES);
+        // RFC 7323 2.2: scaling, and 3.2: timestamps, only when both have sent the option in their SYN.
+        match syn.options.window_scale {
+            Some(shift) if self.window_scale => self.snd.wind_shift = shift.min(WINDOW_SCALE_MAX),
+            _ => {
+                self.window_scale = false;
+                self.rcv.wind_shift = 0;
+            }
+        }
+        match (&mut self.timestamps, syn.options.timestamps) {
+            (Some(timestamps), Some((ts_val, _))) => timestamps.accept(now_ns, ts_val),
+            _ => self.timestamps = None,
+        }
+        self.sack &= syn.options.sack_permitted;
+        self.recovery.set_sack(self.sack);
+        // RFC 7323 2.2: the window field of a SYN is not scaled.
+        self.set_send_window(u32::from(syn.window));
+        self.snd.wl1 = syn.seq;
+        self.snd.wl2 = syn.ack;
+    }
+
+    /// The handshake is done.
+    pub(super) fn establish(&mut self, now_ns: u64) {
+        self.state = State::Established;
+        let lost = self.timers.syn_retransmissions() > 0;
+        if lost {
+            self.rtt.syn_was_retransmitted();
+        }
+        self.congestion = Congestion::new(self.smss(), lost);
+        self.timers.progress(now_ns);
+        if self.fin_queued {
+            // The user has closed before: RFC 9293 3.10.4, SYN-RECEIVED, queued until now.
+            self.state = State::FinWait1;
+        }
+    }
+
+    pub(super) fn set_send_window(&mut self, wnd: u32) {
+        self.snd.wnd = wnd;
+        self.snd.max_wnd = self.snd.max_wnd.max(wnd);
+    }
+
+    /// Most payload of a full-sized segment: the MSS less the options that each segment carries
+    /// (RFC 9293 3.7.1, Eff.snd.MSS; MUST-16).
+    pub(super) fn smss(&self) -> u32 {
+        u32::from(self.send_mss) - if self.timestamps.is_some() { 12 } else { 0 }
+    }
+
+    /// RCV.WND.
+    pub(super) fn rcv_wnd(&self) -> u32 {
+        self.rcv.edge.since(self.rcv.nxt)
+    }
+
+    /// Our FIN is acknowledged.
+    pub(super) fn fin_is_acknowledged(&self) -> bool {
+        self.fin_queued && self.snd.una.gt(self.send_buffer.end())
+    }
+
+    /// Puts as much of `data` as there is room for into the send buffer; says how much (0: there is none now). Data
+    /// given before the handshake is done waits for it (RFC 9293 3.10.2).
+    ///
+    /// # Errors
+    /// [`SendError`]: the sending side is closed, or the connection failed.
+    pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
+        match (self.error, self.state) {
+            (Some(error), _) => Err(error.into()),
+            _ if self.fin_queued => Err(SendError::Closing),
+            (None, State::Closed) => Err(SendError::Closing),
+            _ => Ok(self.send_buffer.push(data)),
+        }
+    }
+
+    /// Takes received data out (RFC 9293 3.10.3). `Some(0)` is the end of the stream (or an empty `out`), `None`
+    /// means that nothing is there yet. What had arrived before the connection failed can still be read.
+    ///
+    /// # Errors
+    /// [`ConnectionError`], when the connection failed and all is read.
+    pub fn receive(&mut self, out: &mut [u8]) -> Result<Option<usize>, ConnectionError> {
+        if self.receive_shut {
+            return Ok(Some(0));
+        }
+        if out.is_empty() {
+            return Ok(Some(0));
+        }
+        let count = self.receive_buffer.read(out);
+        if count > 0 {
+            self.offer_read_room();
+            return Ok(Some(count));
+        }
+        match self.error {
+            Some(error) => Err(error),
+            None if self.state.may_receive() => Ok(None),
+            None => Ok(Some(0)),
+        }
+    }
+
+    /// Closes the sending side: a FIN follows the data given so far (RFC 9293 3.10.4); the peer may still send
+    /// (half-close).
+    pub fn shutdown_write(&mut self) {
+        if self.fin_queued {
+            return;
+        }
+        match self.state {
+            // RFC 9293 3.10.4: delete the TCB.
+            State::SynSent => self.end(None),
+            // Queued until the handshake is done.
+            State::SynReceived => self.fin_queued = true,
+            State::Established => {
+                self.fin_queued = true;
+                self.state = State::FinWait1;
+            }
+            State::CloseWait => {
+                self.fin_queued = true;
+                self.state = State::LastAck;
+            }
+            _ => {}
+        }
+    }
+
+    /// The user will read no more; data that still arrives is acknowledged and thrown away.
+    pub fn shutdown_read(&mut self) {
+        self.receive_shut = true;
+        self.drop_unread();
+    }
+
+    /// Closes both directions. When data is left unread, or arrives later, it is lost, and the peer learns it by a
+    /// RST (RFC 9293 SHLD-3).
+    pub fn close(&mut self, now_ns: u64) {
+        if self.receive_buffer.len() > 0 && self.state != State::TimeWait {
+            return self.abort();
+        }
+        self.shutdown_write();
+        self.receive_shut = true;
+        self.closed = true;
+        if self.state == State::FinWait2 {
+            self.start_fin_wait_2(now_ns);
+        }
+    }
+
+    /// Ends the connection at once, with a RST where the peer knows of it (RFC 9293 3.10.5).
+    pub fn abort(&mut self) {
+        match self.state {
+            State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait => {
+                // <SEQ=SND.NXT><CTL=RST>
+                self.reply = Some(self.rst());
+                self.end(Some(ConnectionError::Aborted));
+            }
+            State::SynSent | State::Closing | State::LastAck | State::TimeWait => {
+                self.end(Some(ConnectionError::Aborted));
+            }
+            State::Closed => {}
+        }
+    }
+
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>`: the ACK is right as well, and some peers want it.
+    pub(super) fn rst(&self) -> Segment {
+        Segment {
+            seq: self.snd.nxt,
+            ack: self.rcv.nxt,
+            flags: tcp_flags::RST | tcp_flags::ACK,
+            ..Segment::default()
+        }
+    }
+
+    /// Enters CLOSED; what was to be sent is forgotten (RFC 9293 3.10.7.4: queues are flushed).
+    pub(super) fn end(&mut self, error: Option<ConnectionError>) {
+        self.state = State::Closed;
+        self.error = self.error.or(error);
+        self.send_buffer.clear();
+        self.syn_due = false;
+        self.ack.sent();
+        self.timers.stop_all();
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Why the connection failed, when it has.
+    pub fn error(&self) -> Option<ConnectionError> {
+        self.error
+    }
+
+    /// [`Connection::receive`] would not say "nothing yet": there is data, the end of the stream, or an error.
+    pub fn readable(&self) -> bool {
+        self.receive_shut
+            || self.receive_buffer.len() > 0
+            || self.error.is_some()
+            || !self.state.may_receive()
+    }
+
+    /// [`Connection::send`] would take something, or fail.
+    pub fn writable(&self) -> bool {
+        match self.state {
+            State::SynSent | State::SynReceived => false,
+            _ => self.error.is_some() || self.fin_queued || self.send_buffer.room() > 0,
+        }
+    }
+
+    /// Bytes that can be read now.
+    pub fn received_len_bytes(&self) -> usize {
+        self.receive_buffer.len()
+    }
+
+    /// Bytes given to [`Connection::send`] that the peer has not acknowledged.
+    pub fn unacknowledged_len_bytes(&self) -> usize {
+        self.send_buffer.len()
+    }
+
+    /// Send buffer and receive buffer, in bytes.
+    pub fn capacity_bytes(&self) -> (usize, usize) {
+        (self.send_buffer.capacity(), self.receive_buffer.capacity())
+    }
+
+    /// Urgent data is announced and not all of it has arrived or been read: bytes from the next one to be read up to
+    /// its end (RFC 9293 MUST-32); `None` without.
+    pub fn urgent_len_bytes(&self) -> Option<u32> {
+        let read = self.rcv.nxt - self.receive_buffer.len() as u32;
+        let up = self.rcv.up?;
+        up.gt(read).then(|| up.since(read))
+    }
+
+    /// Sends small segments at once, or lets Nagle's algorithm gather them (RFC 9293 MUST-17).
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.config.nodelay = nodelay;
+    }
+
+    /// Nagle's algorithm is off.
+    pub fn nodelay(&self) -> bool {
+        self.config.nodelay
+    }
+
+    /// R1 retransmissions have had no answer: another way to the peer should be looked for, e.g. its MAC address
+    /// asked for anew (RFC 9293 SHLD-9).
+    pub fn is_struggling(&self) -> bool {
+        self.timers.back_offs() >= self.config.r1_retransmissions
+    }
+
+    /// The variables, to look at.
+    pub fn variables(&self) -> Variables {
+        Variables {
+            state: self.state,
+            snd_una: self.snd.una,
+            snd_nxt: self.snd.nxt,
+            snd_wnd: self.snd.wnd,
+            iss: self.snd.iss,
+            rcv_nxt: self.rcv.nxt,
+            rcv_wnd: self.rcv_wnd(),
+            irs: self.rcv.irs,
+            cwnd: self.congestion.cwnd(),
+            ssthresh: self.congestion.ssthresh(),
+            pipe: self.recovery.pipe(self.snd.una, self.snd.nxt),
+            mss: u32::from(self.send_mss),
+            srtt_ns: self.rtt.srtt_ns(),
+            rto_ns: self.rtt.rto_ns(),
+            retransmissions: self.retransmissions,
+        }
+    }
+}
+
+/// Least shift with which `capacity_bytes` fit into 16 bits (RFC 7323 2.3).
+fn window_shift(capacity_bytes: usize) -> u8 {
+    (0..WINDOW_SCALE_MAX)
+        .find(|shift| capacity_bytes >> shift <= usize::from(u16::MAX))
+        .unwrap_or(WINDOW_SCALE_MAX)
+}

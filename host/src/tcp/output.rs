@@ -1,0 +1,309 @@
+//! The next segment to send: what is lost first, then what is new, then a bare ACK.
+
+use super::config::MTU;
+use super::connection::Connection;
+use super::segment::{Options, Outgoing, SackBlock, Segment};
+use super::seq::SeqNumber;
+use super::state::State;
+use handclasp_layout::header::tcp_flags::{ACK, FIN, PSH, SYN};
+
+/// SACK blocks that the NIC can put into a header; beside timestamps no more fit anyway (RFC 2018 3).
+const SACK_BLOCKS_SENT: usize = 3;
+
+impl Connection {
+    /// The next segment to send at `now_ns`, until there is none. It counts as sent: one that is not is one that the
+    /// network lost.
+    pub fn next_segment(&mut self, now_ns: u64) -> Option<Outgoing> {
+        if let Some(segment) = self.reply.take() {
+            return Some(bare(segment));
+        }
+        match self.state {
+            State::Closed => None,
+            State::SynSent | State::SynReceived => {
+                self.next_syn(now_ns).or_else(|| self.next_ack(now_ns))
+            }
+            _ => self
+                .next_retransmission(now_ns)
+                .or_else(|| self.next_new(now_ns))
+                .or_else(|| self.next_doubtful(now_ns))
+                .or_else(|| self.next_probe(now_ns))
+                .or_else(|| self.next_ack(now_ns)),
+        }
+    }
+
+    /// SYN, or SYN+ACK (RFC 9293 3.10.1, 3.10.7.2).
+    fn next_syn(&mut self, now_ns: u64) -> Option<Outgoing> {
+        if !std::mem::take(&mut self.syn_due) {
+            return None;
+        }
+        let flags = match self.state {
+            State::SynSent => SYN,
+            _ => SYN | ACK,
+        };
+        let mut segment = self.segment(now_ns, self.snd.iss, flags, self.options(now_ns));
+        // RFC 9293 MUST-14, SHLD-5, MUST-65: the MSS in a SYN, and only there.
+        segment.options.mss = Some(self.config.mss);
+        segment.options.window_scale = self.window_scale.then_some(self.rcv.wind_shift);
+        segment.options.sack_permitted = self.sack;
+        self.snd.nxt = self.snd.iss + 1;
+        self.snd.max = self.snd.nxt;
+        if self.timers.syn_retransmissions() == 0 {
+            self.rtt.sent(self.snd.nxt, now_ns);
+        } else {
+            self.rtt.retransmitted();
+        }
+        self.timers.start(now_ns, self.rtt.rto_ns());
+        Some(bare(segment))
+    }
+
+    /// What is lost.
+    fn next_retransmission(&mut self, now_ns: u64) -> Option<Outgoing> {
+        if !self.recovery.is_active() {
+            return None;
+        }
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        let piece = self
+            .recovery
+            .next_lost(una, nxt, self.congestion.cwnd(), self.smss())?;
+        self.resend(now_ns, piece)
+    }
+
+    /// What may be lost, when there is nothing better to send.
+    fn next_doubtful(&mut self, now_ns: u64) -> Option<Outgoing> {
+        if !self.recovery.is_active() {
+            return None;
+        }
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        let piece = self
+            .recovery
+            .next_doubtful(una, nxt, self.congestion.cwnd(), self.smss())?;
+        self.resend(now_ns, piece)
+    }
+
+    /// Sends the first segment of `piece` again.
+    fn resend(&mut self, now_ns: u64, piece: SackBlock) -> Option<Outgoing> {
+        // RFC 9293 SHLD-16, SHLD-17: when the peer has taken its window back, what lies beyond it waits.
+        let right = piece.right.min(self.snd.una + self.snd.wnd);
+        if !piece.left.lt(right) {
+            return None;
+        }
+        let (segment, payload_offset) = self.text(now_ns, piece.left, right)?;
+        let end = piece.left + segment.len();
+        self.recovery.retransmitted(end);
+        self.rtt.retransmitted();
+        self.retransmissions += 1;
+        if piece.left == self.snd.una {
+            self.timers.restart(now_ns, self.rtt.rto_ns());
+        }
+        Some(with_payload(segment, payload_offset))
+    }
+
+    /// New data, and the FIN behind it.
+    fn next_new(&mut self, now_ns: u64) -> Option<Outgoing> {
+        let seq = self.snd.nxt;
+        let unsent = self.send_buffer.available(seq);
+        let fin = self.fin_queued && seq.le(self.send_buffer.end());
+        if unsent == 0 && !fin {
+            return None;
+        }
+        let usable = (self.snd.una + self.snd.wnd).since(seq);
+        let mss = self.payload_limit(&self.options(now_ns));
+        if !self.is_worth_a_segment(unsent, usable, mss, fin) {
+            if self.snd.nxt == self.snd.una {
+                self.timers
+                    .wait_for_window(now_ns, self.snd.wnd == 0, self.rtt.rto_ns());
+            }
+            return None;
+        }
+        if self.snd.nxt == self.snd.una && self.timers.text_sent(now_ns, self.rtt.rto_ns()) {
+            self.congestion.restart_after_idle();
+        }
+        let pipe = self.recovery.pipe(self.snd.una, self.snd.nxt);
+        let wanted = unsent.min(usable).min(mss);
+        if pipe.saturating_add(wanted) > self.congestion.cwnd() && wanted > 0 {
+            return None;
+        }
+        let (segment, payload_offset) = self.text(now_ns, seq, seq + usable)?;
+        let end = seq + segment.len();
+        self.timers.text_sent(now_ns, self.rtt.rto_ns());
+        if seq.ge(self.snd.max) {
+            self.rtt.sent(end, now_ns);
+        }
+        self.snd.nxt = end;
+        self.snd.max = self.snd.max.max(end);
+        self.timers.overridden();
+        self.timers.start(now_ns, self.rtt.rto_ns());
+        Some(with_payload(segment, payload_offset))
+    }
+
+    /// Silly window avoidance of the sender (RFC 9293 3.8.6.2.1, MUST-38) and Nagle's algorithm (3.7.4, SHLD-7).
+    /// D is `unsent`, U is `usable`. All data counts as pushed, as the user has no PUSH (MAY-15..).
+    fn is_worth_a_segment(&self, unsent: u32, usable: u32, mss: u32, fin: bool) -> bool {
+        let sendable = unsent.min(usable);
+        let idle = self.snd.nxt == self.snd.una || self.config.nodelay;
+        if usable == 0 {
+            return false;
+        }
+        // (1) a full-sized segment
+        sendable >= mss
+            // (2) all there is, and nothing is unacknowledged (or Nagle's algorithm is off, or no more will follow)
+            || unsent <= usable && (idle || fin)
+            // (3) half of the largest window the peer ever offered
+            || idle && sendable >= self.snd.max_wnd / 2 && sendable > 0
+            // (4) the override time-out
+            || self.timers.overrides_silly_window()
+    }
+
+    /// One octet into a closed window (RFC 9293 3.8.6.1, MUST-35): the answer tells the window.
+    fn next_probe(&mut self, now_ns: u64) -> Option<Outgoing> {
+        if !self.timers.take_probe() {
+            return None;
+        }
+        let una = self.snd.una;
+        let (segment, payload_offset) = self.text(now_ns, una, una + 1)?;
+        self.snd.max = self.snd.max.max(una + 1);
+        self.rtt.retransmitted();
+        Some(with_payload(segment, payload_offset))
+    }
+
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, when one is due.
+    fn next_ack(&mut self, now_ns: u64) -> Option<Outgoing> {
+        if !self.ack.is_due() {
+            return None;
+        }
+        Some(bare(self.segment(
+            now_ns,
+            self.snd.nxt,
+            ACK,
+            self.options(now_ns),
+        )))
+    }
+
+    /// A segment with the text (and FIN) of `seq..end`, as much as fits into one; and where its payload lies.
+    fn text(&mut self, now_ns: u64, seq: SeqNumber, end: SeqNumber) -> Option<(Segment, usize)> {
+        let options = self.options(now_ns);
+        let len = end.since(seq).min(self.payload_limit(&options));
+        let slice = self.send_buffer.slice(seq, len);
+        let (offset, len) = slice.map_or((0, 0), |slice| (slice.offset, slice.len_bytes));
+        let text_end = seq + len as u32;
+        let all = text_end == self.send_buffer.end();
+        let fin = self.fin_queued && all && text_end.lt(end);
+        if len == 0 && !fin {
+            return None;
+        }
+        let mut flags = ACK;
+        if len > 0 && all {
+            // RFC 9293 MUST-61: PSH on the last of what is buffered.
+            flags |= PSH;
+        }
+        if fin {
+            flags |= FIN;
+        }
+        let mut segment = self.segment(now_ns, seq, flags, options);
+        // At most the MSS.
+        segment.payload_len_bytes = len as u16;
+        Some((segment, offset))
+    }
+
+    /// A segment without text; its ACK acknowledges all that has arrived.
+    fn segment(&mut self, _now_ns: u64, seq: SeqNumber, flags: u16, options: Options) -> Segment {
+        let window = self.offer_window(flags & SYN != 0);
+        let mut ack = SeqNumber(0);
+        if flags & ACK != 0 {
+            ack = self.rcv.nxt;
+            self.rcv.last_ack_sent = ack;
+            self.ack.sent();
+        }
+        Segment {
+            seq,
+            ack,
+            flags,
+            window,
+            urgent: 0,
+            options,
+            payload_len_bytes: 0,
+        }
+    }
+
+    /// The options of a segment after the SYN.
+    fn options(&self, now_ns: u64) -> Options {
+        Options {
+            // RFC 7323 3.2: on every segment, once negotiated.
+            timestamps: self.timestamps.map(|timestamps| timestamps.option(now_ns)),
+            sack: if self.sack && self.state.is_synchronized() {
+                self.receive_buffer.sack_blocks(SACK_BLOCKS_SENT)
+            } else {
+                Default::default()
+            },
+            ..Options::default()
+        }
+    }
+
+    /// Most payload beside these options (RFC 9293 MUST-16; RFC 6691 for options that vary).
+    fn payload_limit(&self, options: &Options) -> u32 {
+        const _: () = assert!(MTU >= 576);
+        u32::from(self.send_mss.saturating_sub(options.len_bytes()).max(1))
+    }
+
+    /// The window field to send; the window offered grows by steps worth a segment only (RFC 9293 3.8.6.2.2,
+    /// MUST-39), and its right edge never moves back (SHLD-14).
+    fn offer_window(&mut self, syn: bool) -> u16 {
+        let free = self.receive_buffer.free();
+        if syn {
+            // RFC 7323 2.2: not scaled in a SYN.
+            let field = free.min(u32::from(u16::MAX));
+            self.rcv.edge = self.rcv.edge.max(self.rcv.nxt + field);
+            return field as u16;
+        }
+        let shift = self.rcv.wind_shift;
+        let offered = self.rcv_wnd();
+        let wnd = if free.saturating_sub(offered) >= self.window_step() {
+            free
+        } else {
+            offered
+        };
+        let mut field = wnd >> shift;
+        if field << shift < offered && (field + 1) << shift <= free {
+            // Rounding would take back what was offered (RFC 7323 2.4).
+            field += 1;
+        }
+        let field = field.min(u32::from(u16::MAX));
+        self.rcv.edge = self.rcv.edge.max(self.rcv.nxt + (field << shift));
+        field as u16
+    }
+
+    /// min(Fr * RCV.BUFF, Eff.snd.MSS) of RFC 9293 3.8.6.2.2, with Fr = 1/2.
+    fn window_step(&self) -> u32 {
+        // A ring has at most 2^30 bytes.
+        (self.receive_buffer.capacity() as u32 / 2).min(u32::from(self.config.mss))
+    }
+
+    /// The user has read: a window that was closed, or has much more room now, is offered anew at once.
+    pub(super) fn offer_read_room(&mut self) {
+        if !self.state.is_synchronized() || !self.state.may_receive() {
+            return;
+        }
+        let offered = self.rcv_wnd();
+        let growth = self.receive_buffer.free().saturating_sub(offered);
+        let step = self.window_step();
+        let half = self.receive_buffer.capacity() as u32 / 2;
+        if growth >= half || offered < step && growth >= step {
+            self.ack.at_once();
+        }
+    }
+}
+
+fn bare(segment: Segment) -> Outgoing {
+    Outgoing {
+        segment,
+        payload: None,
+    }
+}
+
+fn with_payload(segment: Segment, offset: usize) -> Outgoing {
+    let len_bytes = usize::from(segment.payload_len_bytes);
+    Outgoing {
+        segment,
+        payload: (len_bytes > 0).then_some(super::segment::SendSlice { offset, len_bytes }),
+    }
+}

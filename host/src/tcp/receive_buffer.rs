@@ -1,0 +1,164 @@
+//! The ring of octets that have arrived: in order, to be read by the user; and beyond holes.
+
+use super::ranges::Ranges;
+use super::segment::{PayloadSource, SackBlock, SackBlocks};
+use super::send_buffer::RING_MAX_BYTES;
+use super::seq::SeqNumber;
+use handclasp_driver::dma::DmaRegion;
+
+/// How an arriving text fitted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// In order, and nothing waits beyond it.
+    InOrder,
+    /// In order, and it filled (a part of) a hole.
+    FilledHole,
+    /// Beyond a hole: kept.
+    OutOfOrder,
+    /// Not kept: there are too many holes, or it could not be read.
+    Refused,
+}
+
+/// Ring over the receive memory. An octet's place is fixed by its sequence number, so data beyond a hole is already
+/// where it belongs; `held` knows which.
+#[derive(Debug)]
+pub(super) struct ReceiveBuffer {
+    region: DmaRegion,
+    capacity: usize,
+    /// Place of the oldest octet that the user has not read.
+    head: usize,
+    /// Octets that the user may read: those before RCV.NXT.
+    len: usize,
+    held: Ranges,
+    /// An octet of each range last reported, newest first (RFC 2018 4): a range is found by it though it grows.
+    newest: [Option<SeqNumber>; SackBlocks::MAX],
+}
+
+impl ReceiveBuffer {
+    /// An empty ring over the region.
+    pub(super) fn new(region: DmaRegion) -> Self {
+        Self {
+            capacity: region.size_bytes().min(RING_MAX_BYTES),
+            region,
+            head: 0,
+            len: 0,
+            held: Ranges::new(),
+            newest: [None; SackBlocks::MAX],
+        }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Room behind RCV.NXT, held ranges included: the largest window that can be offered, in bytes.
+    pub(super) fn free(&self) -> u32 {
+        (self.capacity - self.len) as u32
+    }
+
+    pub(super) fn has_holes(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Copies the octets `left..right`, which lie `skip` bytes into the payload, to their place; `rcv_nxt` moves over
+    /// all that is now in order. The caller has trimmed them to the window, which is never larger than the room.
+    pub(super) fn place(
+        &mut self,
+        rcv_nxt: &mut SeqNumber,
+        (left, right): (SeqNumber, SeqNumber),
+        payload: &dyn PayloadSource,
+        skip: usize,
+    ) -> Placed {
+        let len = right.since(left) as usize;
+        let from_nxt = left.since(*rcv_nxt) as usize;
+        if from_nxt + len > self.capacity - self.len {
+            return Placed::Refused;
+        }
+        let at = (self.head + self.len + from_nxt) % self.capacity;
+        let first = len.min(self.capacity - at);
+        let copied = payload
+            .copy_to(skip, &self.region, at, first)
+            .and_then(|()| payload.copy_to(skip + first, &self.region, 0, len - first));
+        if copied.is_err() {
+            return Placed::Refused;
+        }
+        if left != *rcv_nxt {
+            if !self.held.insert(left, right) {
+                return Placed::Refused;
+            }
+            self.report(left);
+            return Placed::OutOfOrder;
+        }
+        let had_holes = self.has_holes();
+        let mut end = right;
+        if had_holes {
+            if let Some(next) = self.held.containing(right) {
+                end = next.right;
+            }
+            self.held.remove_before(end);
+        }
+        self.len += end.since(*rcv_nxt) as usize;
+        *rcv_nxt = end;
+        if had_holes {
+            Placed::FilledHole
+        } else {
+            Placed::InOrder
+        }
+    }
+
+    /// Takes the oldest octets out; says how many.
+    pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
+        let count = out.len().min(self.len);
+        let (first, second) = out[..count].split_at_mut(count.min(self.capacity - self.head));
+        if self.region.read(self.head, first).is_err() || self.region.read(0, second).is_err() {
+            return 0;
+        }
+        self.head = (self.head + count) % self.capacity;
+        self.len -= count;
+        count
+    }
+
+    /// Throws the octets away that could be read.
+    pub(super) fn skip_unread(&mut self) {
+        self.head = (self.head + self.len) % self.capacity;
+        self.len = 0;
+    }
+
+    /// The range with the octet `seq` is the newest.
+    fn report(&mut self, seq: SeqNumber) {
+        let Some(range) = self.held.containing(seq) else {
+            return;
+        };
+        let mut kept = [None; SackBlocks::MAX];
+        kept[0] = Some(seq);
+        let others = self
+            .newest
+            .iter()
+            .flatten()
+            .filter(|other| other.lt(range.left) || other.ge(range.right));
+        for (place, other) in kept[1..].iter_mut().zip(others) {
+            *place = Some(*other);
+        }
+        self.newest = kept;
+    }
+
+    /// The blocks to report, at most `most`, the range that changed last first (RFC 2018 4).
+    pub(super) fn sack_blocks(&self, most: usize) -> SackBlocks {
+        if self.held.is_empty() {
+            return SackBlocks::default();
+        }
+        let mut blocks = SackBlocks::default();
+        let ranges = self.newest.iter().flatten();
+        for block in ranges.filter_map(|seq| self.held.containing(*seq)) {
+            let known = |known: &SackBlock| known.left == block.left;
+            if blocks.as_slice().len() < most && !blocks.as_slice().iter().any(known) {
+                blocks.push(block);
+            }
+        }
+        blocks
+    }
+}

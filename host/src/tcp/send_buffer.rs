@@ -1,0 +1,94 @@
+//! The ring of octets that are to be sent, or were sent and are not acknowledged.
+
+use super::segment::SendSlice;
+use super::seq::SeqNumber;
+use handclasp_driver::dma::DmaRegion;
+
+/// Largest window (RFC 7323 2.3), and so the most of a region that a ring uses, in bytes.
+pub(super) const RING_MAX_BYTES: usize = 1 << 30;
+
+/// Ring over memory that the NIC reads payload from. The octet with sequence number [`SendBuffer::base`] is the
+/// oldest one; it lies at `head`.
+#[derive(Debug)]
+pub(super) struct SendBuffer {
+    region: DmaRegion,
+    capacity: usize,
+    head: usize,
+    len: usize,
+    base: SeqNumber,
+}
+
+impl SendBuffer {
+    /// An empty ring over the region, whose first octet will be `base`.
+    pub(super) fn new(region: DmaRegion, base: SeqNumber) -> Self {
+        Self {
+            capacity: region.size_bytes().min(RING_MAX_BYTES),
+            region,
+            head: 0,
+            len: 0,
+            base,
+        }
+    }
+
+    /// Sequence number behind the last octet: where a FIN stands.
+    pub(super) fn end(&self) -> SeqNumber {
+        // len <= RING_MAX_BYTES fits.
+        self.base + self.len as u32
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.capacity - self.len
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.base = self.end();
+        self.len = 0;
+    }
+
+    /// Puts as much of `data` behind the last octet as there is room for; says how much.
+    pub(super) fn push(&mut self, data: &[u8]) -> usize {
+        let data = &data[..data.len().min(self.room())];
+        let at = (self.head + self.len) % self.capacity;
+        let (first, second) = data.split_at(data.len().min(self.capacity - at));
+        if self.region.write(at, first).is_err() || self.region.write(0, second).is_err() {
+            return 0;
+        }
+        self.len += data.len();
+        data.len()
+    }
+
+    /// Gives back the octets before `seq`.
+    pub(super) fn acknowledge(&mut self, seq: SeqNumber) {
+        let gone = (seq.since(self.base) as usize).min(self.len);
+        self.head = (self.head + gone) % self.capacity;
+        self.len -= gone;
+        self.base = self.base + gone as u32;
+        if self.len == 0 {
+            // An empty ring starts anew: its next segments are not cut by its end.
+            self.head = 0;
+        }
+    }
+
+    /// Octets from `seq` to the end.
+    pub(super) fn available(&self, seq: SeqNumber) -> u32 {
+        self.end().since(seq.max(self.base))
+    }
+
+    /// At most `len_bytes` octets from `seq`, as far as they lie in one piece: a segment ends where the ring wraps.
+    pub(super) fn slice(&self, seq: SeqNumber, len_bytes: u32) -> Option<SendSlice> {
+        let skip = seq.since(self.base) as usize;
+        let offset = (self.head + skip) % self.capacity;
+        let len_bytes = (len_bytes as usize)
+            .min(self.len.saturating_sub(skip))
+            .min(self.capacity - offset);
+        (len_bytes != 0).then_some(SendSlice { offset, len_bytes })
+    }
+}

@@ -1,0 +1,31 @@
+//! A limit to the ACKs that a stranger's segments can draw from us.
+
+/// Length of one count (RFC 5961 7).
+const INTERVAL_NS: u64 = 5_000_000_000;
+/// Answers in one (RFC 5961 7).
+const ANSWERS: u32 = 10;
+
+/// At most 10 answers in 5 s, as RFC 5961 7 suggests; a count a connection, so that no one can read the count of
+/// another one (the side channel of a global count).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Throttle {
+    since_ns: u64,
+    answers: u32,
+}
+
+impl Throttle {
+    /// One more answer may be given at `now_ns`.
+    pub(super) fn allows(&mut self, now_ns: u64) -> bool {
+        if now_ns.saturating_sub(self.since_ns) >= INTERVAL_NS {
+            *self = Self {
+                since_ns: now_ns,
+                answers: 0,
+            };
+        }
+        if self.answers >= ANSWERS {
+            return false;
+        }
+        self.answers += 1;
+        true
+    }
+}
