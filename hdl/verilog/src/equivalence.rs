@@ -20,23 +20,21 @@
 //! changes. The Verilog must be free of Verilator's `-Wall` warnings (`DECLFILENAME` and `UNUSED*` aside). Registers and memories start at
 //! 0 on both sides: what depends on a missing reset is for the simulator's seeds to find.
 
-use crate::design::literal_value;
-use crate::{emit, ports, EmitError, Port, PortDirection};
+mod case;
+mod model;
+mod random;
+
+pub use random::Random;
+
+use crate::{EmitError, Port, PortDirection};
+use case::{Case, Trace, TypedCase};
 use num_bigint::BigUint;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rust_hdl::core::atom::{Atom, AtomKind};
 use rust_hdl::core::block::Block;
-use rust_hdl::core::probe::Probe;
-use rust_hdl::prelude::{simulate, Bits, Clock, In, Signal};
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{fs, io, thread};
+use rust_hdl::prelude::{Clock, In, Signal};
+use std::path::PathBuf;
+use std::{io, thread};
 use thiserror::Error;
 
-/// Rust-hdl settles a block by evaluating it until nothing changes; a block that needs more rounds than this oscillates.
-const MAX_ROUNDS: usize = 1000;
 /// Arrays of wide registers are built on the stack.
 const STACK_BYTES: usize = 256 << 20;
 
@@ -67,9 +65,9 @@ pub enum EquivalenceError {
         /// What it printed.
         output: String,
     },
-    /// The two sides differ.
-    #[error(transparent)]
-    Mismatch(Box<Mismatch>),
+    /// The two sides differ: the first difference of each case.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Mismatches(Vec<Mismatch>),
     /// The Rust model of a case panicked.
     #[error("case `{case}`: the Rust model panicked")]
     Panicked {
@@ -111,164 +109,6 @@ pub struct Report {
     pub cycles: usize,
     /// Outputs (`case.port`) that kept one value throughout: the stimulus did not reach them.
     pub constant_outputs: Vec<String>,
-}
-
-/// The source of random inputs: the same for the same seed.
-pub struct Random {
-    rng: ChaCha8Rng,
-    cycle: usize,
-}
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Random {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            cycle: 0,
-        }
-    }
-
-    /// The current cycle, from 0.
-    pub fn cycle(&self) -> usize {
-        self.cycle
-    }
-
-    /// High in the first two cycles, and once in 256 cycles after that.
-    pub fn reset(&mut self) -> bool {
-        self.cycle < 2 || self.chance(1, 256)
-    }
-
-    /// True in `n` of `of` cases.
-    pub fn chance(&mut self, n: u64, of: u64) -> bool {
-        self.below(of) < n
-    }
-
-    /// A number below `limit` (0 when that is 0).
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.rng.next_u64().checked_rem(limit).unwrap_or(0)
-    }
-
-    /// One of `choices`, none of which is more likely. Panics when there are none.
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-
-    /// A value of `N` bits, all equally likely.
-    pub fn bits<const N: usize>(&mut self) -> Bits<N> {
-        let words: Vec<u32> = (0..N.div_ceil(32)).map(|_| self.rng.next_u32()).collect();
-        let surplus = words.len() * 32 - N;
-        Bits::from(BigUint::new(words) >> surplus)
-    }
-
-    /// A value of `N` bits where carries and comparisons go wrong: near 0, near the top, near the middle, else any.
-    pub fn corner<const N: usize>(&mut self) -> Bits<N> {
-        let near = BigUint::from(self.below(3)) % (BigUint::from(1_u8) << N);
-        let top = (BigUint::from(1_u8) << N) - 1_u8;
-        Bits::from(match self.below(6) {
-            0 => near,
-            1 => top - near,
-            2 => top >> 1,
-            3 => (top >> 1) + 1_u8,
-            _ => return self.bits(),
-        })
-    }
-}
-
-/// Values of a case's inputs and outputs, one row a cycle.
-struct Trace {
-    inputs: Vec<Vec<BigUint>>,
-    outputs: Vec<Vec<BigUint>>,
-}
-
-trait Case: Send + Sync {
-    fn name(&self) -> &str;
-    /// Verilog text and ports.
-    fn describe(&self) -> Result<(String, Vec<Port>), EmitError>;
-    fn trace(&self, seed: u64, cycles: usize) -> Result<Trace, EquivalenceError>;
-}
-
-struct TypedCase<B, N, K, S> {
-    name: String,
-    new: N,
-    clock: Option<K>,
-    stimulus: S,
-    block: std::marker::PhantomData<fn() -> B>,
-}
-
-impl<B, N, K, S> Case for TypedCase<B, N, K, S>
-where
-    B: Block,
-    N: Fn() -> B + Send + Sync,
-    K: Fn(&mut B) -> &mut Signal<In, Clock> + Send + Sync,
-    S: Fn(&mut B, &mut Random) + Send + Sync,
-{
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn describe(&self) -> Result<(String, Vec<Port>), EmitError> {
-        let block = (self.new)();
-        Ok((emit(&self.name, &block)?, ports(&block)?))
-    }
-
-    fn trace(&self, seed: u64, cycles: usize) -> Result<Trace, EquivalenceError> {
-        let mut block = (self.new)();
-        block.connect_all();
-        let mut random = Random::new(seed);
-        let mut trace = Trace {
-            inputs: vec![],
-            outputs: vec![],
-        };
-        for cycle in 0..cycles {
-            random.cycle = cycle;
-            (self.stimulus)(&mut block, &mut random);
-            for level in [false, true] {
-                if let Some(clock) = &self.clock {
-                    clock(&mut block).next = level.into();
-                }
-                if !simulate(&mut block, MAX_ROUNDS) {
-                    return Err(EquivalenceError::Unsettled {
-                        case: self.name.clone(),
-                        cycle,
-                    });
-                }
-                if !level {
-                    let mut values = PortValues::default();
-                    block.accept("top", &mut values);
-                    trace.inputs.push(values.inputs);
-                    trace.outputs.push(values.outputs);
-                }
-            }
-        }
-        Ok(trace)
-    }
-}
-
-/// Reads the settled values of a block's own ports, clocks aside.
-#[derive(Default)]
-struct PortValues {
-    depth: usize,
-    inputs: Vec<BigUint>,
-    outputs: Vec<BigUint>,
-}
-
-impl Probe for PortValues {
-    fn visit_start_scope(&mut self, _name: &str, _node: &dyn Block) {
-        self.depth += 1;
-    }
-
-    fn visit_atom(&mut self, _name: &str, atom: &dyn Atom) {
-        let values = match atom.kind() {
-            _ if self.depth != 1 => return,
-            AtomKind::InputParameter if atom.descriptor().name != "clock" => &mut self.inputs,
-            AtomKind::OutputParameter => &mut self.outputs,
-            _ => return,
-        };
-        values.push(literal_value(&atom.verilog().to_string()).unwrap_or_default());
-    }
-
-    fn visit_end_scope(&mut self, _name: &str, _node: &dyn Block) {
-        self.depth -= 1;
-    }
 }
 
 /// Blocks to compare, all in one Verilated model.
@@ -334,7 +174,7 @@ impl Equivalence {
     /// Compares all cases over `cycles` cycles of the stimulus that `seed` gives.
     ///
     /// # Errors
-    /// The first difference, or what kept the two sides from being compared.
+    /// The first difference of each case, or what kept the two sides from being compared.
     pub fn run(self, seed: u64, cycles: usize) -> Result<Report, EquivalenceError> {
         let described: Vec<_> = self.in_threads(|_, case| {
             let refused = |error| EquivalenceError::Emit {
@@ -344,10 +184,11 @@ impl Equivalence {
             case.describe().map_err(refused)
         })?;
         let (texts, ports): (Vec<_>, Vec<_>) = described.into_iter().unzip();
-        let model = self.build(&texts.concat(), &ports)?;
+        let names: Vec<_> = self.cases.iter().map(|case| case.name()).collect();
+        let model = model::build(&self.name, &names, &texts.concat(), &ports)?;
         let traces =
             self.in_threads(|index, case| case.trace(seed.wrapping_add(index as u64), cycles))?;
-        let replies = replay(&model, &traces, &ports, cycles)?;
+        let replies = model::replay(&model, &traces, &ports, cycles)?;
         self.compare(&ports, &traces, &replies, cycles)
     }
 
@@ -382,147 +223,6 @@ impl Equivalence {
         })
     }
 
-    /// Verilates the cases, unless the same text has been built before; returns the program.
-    fn build(&self, modules: &str, ports: &[Vec<Port>]) -> Result<PathBuf, EquivalenceError> {
-        let directory = build_directory().join(&self.name);
-        let model = directory.join("Vequivalence");
-        let verilog = format!("{modules}\n{}", self.wrapper(ports));
-        let main = self.main_cpp(ports);
-        let (verilog_file, main_file) =
-            (directory.join("equivalence.v"), directory.join("main.cpp"));
-        let is_same =
-            |file: &Path, text: &str| fs::read_to_string(file).is_ok_and(|old| old == text);
-        if model.exists() && is_same(&verilog_file, &verilog) && is_same(&main_file, &main) {
-            return Ok(model);
-        }
-        let io = |path: &Path, result: io::Result<()>| {
-            result.map_err(|error| EquivalenceError::Io {
-                path: path.to_owned(),
-                error,
-            })
-        };
-        if directory.exists() {
-            io(&directory, fs::remove_dir_all(&directory))?;
-        }
-        io(&directory, fs::create_dir_all(&directory))?;
-        io(&verilog_file, fs::write(&verilog_file, &verilog))?;
-        io(&main_file, fs::write(&main_file, &main))?;
-        let mut command = Command::new("verilator");
-        command.current_dir(&directory).args([
-            "--cc",
-            "--exe",
-            "--build",
-            "-j",
-            "2",
-            "-Wall",
-            "-Wno-DECLFILENAME",
-            "-Wno-UNUSED",
-            "--x-initial",
-            "unique",
-            "--x-assign",
-            "unique",
-            "--top-module",
-            "equivalence",
-            "-Mdir",
-            ".",
-            "-MAKEFLAGS",
-            "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
-            "equivalence.v",
-            "main.cpp",
-        ]);
-        execute(&mut command)?;
-        Ok(model)
-    }
-
-    /// One module around all cases: a vector of inputs and a vector of outputs each.
-    fn wrapper(&self, ports: &[Vec<Port>]) -> String {
-        let mut header = vec!["input wire clk".to_owned()];
-        let mut body = String::new();
-        for (index, (case, ports)) in self.cases.iter().zip(ports).enumerate() {
-            let (inputs, outputs) = (
-                words(ports, PortDirection::Input) * 32,
-                words(ports, PortDirection::Output) * 32,
-            );
-            header.push(format!("input wire [{}:0] in_{index}", inputs - 1));
-            header.push(format!("output wire [{}:0] out_{index}", outputs - 1));
-            let (mut input, mut output) = (0, 0);
-            let connect = |port: &Port| {
-                if port.is_clock {
-                    return format!(".{}(clk)", port.name);
-                }
-                let (vector, offset) = match port.direction {
-                    PortDirection::Input => ("in", &mut input),
-                    PortDirection::Output => ("out", &mut output),
-                };
-                *offset += port.width;
-                format!(
-                    ".{}({vector}_{index}[{}:{}])",
-                    port.name,
-                    *offset - 1,
-                    *offset - port.width
-                )
-            };
-            let connections: Vec<_> = ports.iter().map(connect).collect();
-            let _ = writeln!(
-                body,
-                "  {} case_{index} (\n    {}\n  );",
-                case.name(),
-                connections.join(",\n    ")
-            );
-            let _ = writeln!(
-                body,
-                "  assign out_{index}[{}:{output}] = {}'h0;",
-                outputs - 1,
-                outputs - output
-            );
-        }
-        format!(
-            "module equivalence (\n  {}\n);\n{body}endmodule\n",
-            header.join(",\n  ")
-        )
-    }
-
-    fn main_cpp(&self, ports: &[Vec<Port>]) -> String {
-        let (mut read, mut write) = (String::new(), String::new());
-        for (index, ports) in ports.iter().enumerate() {
-            let (inputs, outputs) = (
-                words(ports, PortDirection::Input),
-                words(ports, PortDirection::Output),
-            );
-            let _ = writeln!(
-                read,
-                "    for (int i = 0; i < {inputs}; ++i) if (!get(in, top.in_{index}[i])) return 0;"
-            );
-            let _ = writeln!(
-                write,
-                "    for (int i = 0; i < {outputs}; ++i) put(out, top.out_{index}[i]);"
-            );
-        }
-        format!(
-            r#"#include "Vequivalence.h"
-#include "verilated.h"
-#include <cstdio>
-template <class T> static bool get(FILE* file, T& word) {{ uint32_t w; bool ok = fread(&w, 4, 1, file) == 1; word = w; return ok; }}
-static void put(FILE* file, uint32_t word) {{ fwrite(&word, 4, 1, file); }}
-int main(int argc, char** argv) {{
-  if (argc != 3) return 2;
-  VerilatedContext context;
-  context.randReset(0);
-  Vequivalence top{{&context}};
-  FILE* in = fopen(argv[1], "rb");
-  FILE* out = fopen(argv[2], "wb");
-  if (!in || !out) return 3;
-  for (;;) {{
-{read}    top.clk = 0;
-    top.eval();
-{write}    top.clk = 1;
-    top.eval();
-  }}
-}}
-"#
-        )
-    }
-
     fn compare(
         &self,
         ports: &[Vec<Port>],
@@ -530,7 +230,7 @@ int main(int argc, char** argv) {{
         replies: &[Vec<Vec<BigUint>>],
         cycles: usize,
     ) -> Result<Report, EquivalenceError> {
-        let mut constant_outputs = vec![];
+        let (mut constant_outputs, mut mismatches) = (vec![], vec![]);
         for (index, case) in self.cases.iter().enumerate() {
             let (trace, replies) = (&traces[index], &replies[index]);
             let of = |direction| {
@@ -538,134 +238,34 @@ int main(int argc, char** argv) {{
                     .iter()
                     .filter(move |p| !p.is_clock && p.direction == direction)
             };
-            for (number, port) in of(PortDirection::Output).enumerate() {
-                let column = |rows: &[Vec<BigUint>], cycle: usize| rows[cycle][number].clone();
-                for cycle in 0..cycles {
-                    let (rust, verilog) = (column(&trace.outputs, cycle), column(replies, cycle));
-                    if rust != verilog {
-                        let inputs = of(PortDirection::Input).zip(&trace.inputs[cycle]);
-                        let inputs: Vec<_> =
-                            inputs.map(|(p, v)| format!("{}={v:#x}", p.name)).collect();
-                        return Err(EquivalenceError::Mismatch(Box::new(Mismatch {
-                            case: case.name().to_owned(),
-                            cycle,
-                            port: port.name.clone(),
-                            rust,
-                            verilog,
-                            inputs: inputs.join(" "),
-                        })));
-                    }
-                }
-                if (0..cycles)
-                    .all(|cycle| column(&trace.outputs, cycle) == column(&trace.outputs, 0))
-                {
+            let outputs: Vec<_> = of(PortDirection::Output).collect();
+            let places = (0..cycles).flat_map(|c| (0..outputs.len()).map(move |o| (c, o)));
+            let differs = |(c, o): &(usize, usize)| trace.outputs[*c][*o] != replies[*c][*o];
+            if let Some((cycle, output)) = places.into_iter().find(differs) {
+                let inputs = of(PortDirection::Input).zip(&trace.inputs[cycle]);
+                let inputs: Vec<_> = inputs.map(|(p, v)| format!("{}={v:#x}", p.name)).collect();
+                mismatches.push(Mismatch {
+                    case: case.name().to_owned(),
+                    cycle,
+                    port: outputs[output].name.clone(),
+                    rust: trace.outputs[cycle][output].clone(),
+                    verilog: replies[cycle][output].clone(),
+                    inputs: inputs.join(" "),
+                });
+            }
+            for (number, port) in outputs.iter().enumerate() {
+                let first = trace.outputs.first().map(|row| &row[number]);
+                if trace.outputs.iter().all(|row| Some(&row[number]) == first) {
                     constant_outputs.push(format!("{}.{}", case.name(), port.name));
                 }
             }
         }
-        Ok(Report {
-            cycles,
-            constant_outputs,
-        })
-    }
-}
-
-/// 32-bit words that hold the ports of one direction: three at least, so that Verilator gives every vector the same C++ type.
-fn words(ports: &[Port], direction: PortDirection) -> usize {
-    let bits: usize = ports
-        .iter()
-        .filter(|p| !p.is_clock && p.direction == direction)
-        .map(|p| p.width)
-        .sum();
-    (bits / 32 + 1).max(3)
-}
-
-/// Beside the test programs, so that `cargo clean` removes it.
-fn build_directory() -> PathBuf {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.parent()?.join("equivalence")));
-    beside.unwrap_or_else(|| std::env::temp_dir().join("handclasp-equivalence"))
-}
-
-fn execute(command: &mut Command) -> Result<(), EquivalenceError> {
-    let what = format!("{command:?}");
-    let failed = |output| EquivalenceError::Tool {
-        what: what.clone(),
-        output,
-    };
-    let output = command
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        let text = [output.stdout, output.stderr].concat();
-        return Err(failed(String::from_utf8_lossy(&text).into_owned()));
-    }
-    Ok(())
-}
-
-/// Runs the Verilated model on the recorded inputs; returns the outputs by case, cycle and port.
-fn replay(
-    model: &Path,
-    traces: &[Trace],
-    ports: &[Vec<Port>],
-    cycles: usize,
-) -> Result<Vec<Vec<Vec<BigUint>>>, EquivalenceError> {
-    let widths = |index: usize, direction| {
-        let ports = ports[index]
-            .iter()
-            .filter(move |p: &&Port| !p.is_clock && p.direction == direction);
-        ports.map(|p| p.width).collect::<Vec<_>>()
-    };
-    let mut stimulus: Vec<u8> = vec![];
-    for cycle in 0..cycles {
-        for (index, trace) in traces.iter().enumerate() {
-            let mut offset = 0;
-            let mut packed = BigUint::default();
-            for (value, width) in trace.inputs[cycle]
-                .iter()
-                .zip(widths(index, PortDirection::Input))
-            {
-                packed |= value << offset;
-                offset += width;
-            }
-            let mut bytes = packed.to_bytes_le();
-            bytes.resize(4 * words(&ports[index], PortDirection::Input), 0);
-            stimulus.extend(bytes);
+        match mismatches.is_empty() {
+            true => Ok(Report {
+                cycles,
+                constant_outputs,
+            }),
+            false => Err(EquivalenceError::Mismatches(mismatches)),
         }
     }
-    let (stimulus_file, reply_file) = (
-        model.with_file_name("stimulus.bin"),
-        model.with_file_name("reply.bin"),
-    );
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |error| EquivalenceError::Io { path, error }
-    };
-    fs::write(&stimulus_file, stimulus).map_err(io(&stimulus_file))?;
-    execute(Command::new(model).arg(&stimulus_file).arg(&reply_file))?;
-    let reply = fs::read(&reply_file).map_err(io(&reply_file))?;
-    let mut rest = &reply[..];
-    let mut replies: Vec<Vec<Vec<BigUint>>> = vec![vec![]; traces.len()];
-    for _ in 0..cycles {
-        for (index, replies) in replies.iter_mut().enumerate() {
-            let bytes = 4 * words(&ports[index], PortDirection::Output);
-            let Some((mine, others)) = rest.split_at_checked(bytes) else {
-                let output = "the model stopped early".to_owned();
-                return Err(EquivalenceError::Tool {
-                    what: model.display().to_string(),
-                    output,
-                });
-            };
-            rest = others;
-            let mut packed = BigUint::from_bytes_le(mine);
-            let mut row = vec![];
-            for width in widths(index, PortDirection::Output) {
-                row.push(&packed & crate::expression::mask(width));
-                packed >>= width;
-            }
-            replies.push(row);
-        }
-    }
-    Ok(replies)
 }

@@ -4,39 +4,16 @@
 //! printed at one equal width and the result is widened by a concatenation or narrowed by a size cast only, since the operands of
 //! those two are self-determined. That is the invariant of this file.
 
+use crate::describe::{describe, operator};
 use crate::design::{literal_value, literal_width};
 use crate::error::Refusal;
 use crate::names::{flat_name, loop_value, Loops};
-use crate::scope::{Id, Scope};
+use crate::scope::Scope;
+use crate::sized::shift_by;
+pub(crate) use crate::sized::{mask, Shape, Sized};
 use num_bigint::BigUint;
 use num_traits::{One, ToPrimitive, Zero};
 use rust_hdl::core::ast::{VerilogExpression as E, VerilogOp as Op, VerilogOpUnary as Unary};
-use std::collections::BTreeSet;
-
-/// A printed expression of known width.
-#[derive(Clone, Debug)]
-pub(crate) struct Sized {
-    pub text: String,
-    pub width: usize,
-    pub shape: Shape,
-    /// Signals read.
-    pub reads: BTreeSet<Id>,
-    /// Constants and enum labels mentioned, by Verilog name: only these are declared.
-    pub mentions: BTreeSet<String>,
-    /// The value, where it is known at emission.
-    pub constant: Option<BigUint>,
-}
-
-/// How an expression may be used inside another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// A name: may be sliced.
-    Name,
-    /// A literal, a call or a bracketed form: needs no parentheses.
-    Closed,
-    /// An operator: needs parentheses.
-    Open,
-}
 
 /// An expression, or a number whose width comes from its neighbour.
 #[derive(Clone, Debug)]
@@ -46,90 +23,6 @@ pub(crate) enum Value {
         value: BigUint,
         is_loop_variable: bool,
     },
-}
-
-impl Sized {
-    pub(crate) fn literal(value: &BigUint, width: usize) -> Self {
-        let text = match width {
-            1 => format!("1'b{value}"),
-            _ => format!("{width}'h{value:x}"),
-        };
-        Sized {
-            text,
-            width,
-            shape: Shape::Closed,
-            reads: BTreeSet::new(),
-            mentions: BTreeSet::new(),
-            constant: Some(value.clone()),
-        }
-    }
-
-    /// The text as an operand.
-    fn operand(&self) -> String {
-        match self.shape {
-            Shape::Open => format!("({})", self.text),
-            _ => self.text.clone(),
-        }
-    }
-
-    /// A new expression that reads what this one and `others` read.
-    fn derive(&self, others: &[&Sized], text: String, width: usize, shape: Shape) -> Sized {
-        let mut result = Sized {
-            text,
-            width,
-            shape,
-            constant: None,
-            ..self.clone()
-        };
-        for other in others {
-            result.reads.extend(&other.reads);
-            result.mentions.extend(other.mentions.iter().cloned());
-        }
-        result
-    }
-
-    /// Zero-extends or truncates: rust-hdl's `bit_cast`.
-    fn cast(self, width: usize) -> Sized {
-        let text = match width.cmp(&self.width) {
-            std::cmp::Ordering::Equal => return self,
-            std::cmp::Ordering::Greater => format!("{{{}'h0, {}}}", width - self.width, self.text),
-            std::cmp::Ordering::Less => return self.slice(0, width),
-        };
-        let constant = self.constant.clone();
-        Sized {
-            constant,
-            ..self.derive(&[], text, width, Shape::Closed)
-        }
-    }
-
-    /// `width` bits from `offset`, both known and in range.
-    fn slice(self, offset: usize, width: usize) -> Sized {
-        if width == self.width {
-            return self;
-        }
-        let constant = self.constant.as_ref().map(|c| (c >> offset) & mask(width));
-        let (text, shape) = match (self.shape, offset) {
-            (Shape::Name, _) if width == 1 => (format!("{}[{offset}]", self.text), Shape::Closed),
-            (Shape::Name, _) => (
-                format!("{}[{}:{offset}]", self.text, offset + width - 1),
-                Shape::Closed,
-            ),
-            (_, 0) => (format!("{width}'({})", self.text), Shape::Closed),
-            _ => (
-                format!("{width}'({} >> {offset})", self.operand()),
-                Shape::Closed,
-            ),
-        };
-        Sized {
-            constant,
-            ..self.derive(&[], text, width, shape)
-        }
-    }
-}
-
-/// `width` ones.
-pub(crate) fn mask(width: usize) -> BigUint {
-    (BigUint::one() << width) - BigUint::one()
 }
 
 /// Prints expressions in one module, inside some loops.
@@ -438,18 +331,6 @@ impl Expressions<'_> {
     }
 }
 
-/// `left << amount`; amounts of more than 32 bits, which Verilator does not shift by, are split.
-fn shift_by(left: &Sized, symbol: &str, amount: &Sized) -> Sized {
-    let shifted = |amount: &Sized| format!("{} {symbol} {}", left.operand(), amount.operand());
-    if amount.width <= 32 {
-        return left.derive(&[amount], shifted(amount), left.width, Shape::Open);
-    }
-    let low = amount.clone().slice(0, 32);
-    let high = format!("({} >> 32) != {}'h0", amount.operand(), amount.width);
-    let text = format!("({high}) ? {}'h0 : ({})", left.width, shifted(&low));
-    left.derive(&[amount], text, left.width, Shape::Open)
-}
-
 fn clog2(value: usize) -> usize {
     (usize::BITS - value.saturating_sub(1).leading_zeros()) as usize
 }
@@ -476,28 +357,6 @@ fn fold(a: &BigUint, op: &Op, b: &BigUint) -> Option<BigUint> {
     })
 }
 
-/// The operator's spelling, which Rust and Verilog share.
-fn operator(op: &Op) -> &'static str {
-    match op {
-        Op::Add => "+",
-        Op::Sub => "-",
-        Op::Mul => "*",
-        Op::LogicalAnd => "&&",
-        Op::LogicalOr => "||",
-        Op::BitXor => "^",
-        Op::BitAnd => "&",
-        Op::BitOr => "|",
-        Op::Shl => "<<",
-        Op::Shr => ">>",
-        Op::Eq => "==",
-        Op::Lt => "<",
-        Op::Le => "<=",
-        Op::Ne => "!=",
-        Op::Ge => ">=",
-        Op::Gt => ">",
-    }
-}
-
 fn is_comparison(op: &Op) -> bool {
     matches!(op, Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge)
 }
@@ -513,42 +372,5 @@ fn limited_range(op: &Op, left: &Sized, right: &Sized) -> Option<bool> {
         Op::Le if is(right, &most) || is(left, &zero) => Some(true),
         Op::Gt if is(right, &most) || is(left, &zero) => Some(false),
         _ => None,
-    }
-}
-
-/// The expression in Rust's spelling, for messages.
-pub(crate) fn describe(expr: &E) -> String {
-    match expr {
-        E::Signal(name) => name.replace('$', "."),
-        E::Literal(literal) => match literal_value(&literal.to_string()) {
-            Some(value) => value.to_string(),
-            None => literal.to_string(),
-        },
-        E::Cast(inner, width) => format!("bit_cast::<{width}, _>({})", describe(inner)),
-        E::Signed(inner) | E::Unsigned(inner) => format!("signed({})", describe(inner)),
-        E::Paren(inner) => format!("({})", describe(inner)),
-        E::Binary(l, op, r) => {
-            let symbol = operator(op);
-            format!("{} {symbol} {}", describe(l), describe(r))
-        }
-        E::Unary(op, inner) => match op {
-            Unary::Not => format!("!{}", describe(inner)),
-            Unary::Neg => format!("-{}", describe(inner)),
-            Unary::All => format!("{}.all()", describe(inner)),
-            Unary::Any => format!("{}.any()", describe(inner)),
-            Unary::Xor => format!("{}.xor()", describe(inner)),
-        },
-        E::Index(base, index) => format!("{}.get_bit({})", describe(base), describe(index)),
-        E::Slice(base, width, offset) => format!(
-            "{}.get_bits::<{width}>({})",
-            describe(base),
-            describe(offset)
-        ),
-        E::IndexReplace(base, index, bit) => format!(
-            "{}.replace_bit({}, {})",
-            describe(base),
-            describe(index),
-            describe(bit)
-        ),
     }
 }

@@ -1,8 +1,9 @@
 //! Kernels to a small statement tree: loops unrolled, links spelt out as assignments, expressions printed and sized.
 
+use crate::describe::describe;
 use crate::design::literal_value;
 use crate::error::Refusal;
-use crate::expression::{describe, mask, Expressions, Sized, Value};
+use crate::expression::{mask, Expressions, Sized, Value};
 use crate::names::{flat_name, integer, Loops};
 use crate::scope::{Id, Role, Scope};
 use num_bigint::BigUint;

@@ -30,6 +30,7 @@
 //! finds the difference).
 #![forbid(unsafe_code)]
 
+mod describe;
 mod design;
 mod drivers;
 #[cfg(feature = "equivalence")]
@@ -41,6 +42,7 @@ mod names;
 mod print;
 mod ram;
 mod scope;
+mod sized;
 #[cfg(feature = "equivalence")]
 pub mod source;
 

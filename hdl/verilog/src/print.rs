@@ -2,15 +2,18 @@
 //!
 //! Registers become one `always @(posedge clk)` a clock, everything else one `assign` or `always @*` a driven signal.
 
+mod leaf;
+mod statements;
+
 use crate::design::{Design, Module};
 use crate::drivers::{analyse, filter, Drivers, Group};
 use crate::error::Refusal;
 use crate::expression::{Shape, Sized};
 use crate::kernel::{lower, Assign, Statement};
-use crate::names;
 use crate::scope::{is_register, Id, Register, Role, Scope};
+use leaf::leaf;
 use rust_hdl::core::ast::Verilog;
-use rust_hdl::core::atom::AtomKind;
+use statements::mentioned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -55,82 +58,6 @@ pub(crate) fn module_text(
             "a Blackbox cannot be renamed: use Verilog::Wrapper".to_owned(),
         )),
     }
-}
-
-/// A module whose body was written by hand: `Verilog::Custom` or `Verilog::Wrapper`.
-fn leaf(module: &Module, name: &str, code: &str, output: &str) -> Result<String, Refusal> {
-    if code
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| word == "initial")
-    {
-        let reason = "an `initial` block in hand-written Verilog: clear the memory by a state machine, and emit from a fresh instance";
-        return Err(Refusal::Unsupported(reason.to_owned()));
-    }
-    if !module.children.is_empty() {
-        return Err(Refusal::Unsupported(
-            "hand-written Verilog in a block with children".to_owned(),
-        ));
-    }
-    let mut taken = names::Scope::default();
-    let mut ports = vec![];
-    let mut body = format!("\n{}\n", code.trim_matches('\n'));
-    for signal in &module.signals {
-        let verilog = taken.take(&signal.name)?;
-        body = replace_word(&body, &signal.name, &verilog);
-        match signal.kind {
-            AtomKind::InputParameter => {
-                ports.push(format!("input wire{} {verilog}", range(signal.width)))
-            }
-            AtomKind::OutputParameter => {
-                ports.push(format!("{output}{} {verilog}", range(signal.width)))
-            }
-            AtomKind::Constant => {
-                let value = signal.constant.clone().unwrap_or_default();
-                let literal = Sized::literal(&value, signal.width).text;
-                body = format!(
-                    "\nlocalparam{} {verilog} = {literal};{body}",
-                    range(signal.width)
-                );
-            }
-            AtomKind::LocalSignal => {}
-            _ => {
-                return Err(Refusal::Unsupported(format!(
-                    "`{}`: inout signals have no Verilog here",
-                    signal.name
-                )))
-            }
-        }
-    }
-    let body: String = body
-        .trim_end()
-        .lines()
-        .map(|line| {
-            if line.is_empty() {
-                "\n".to_owned()
-            } else {
-                format!("  {line}\n")
-            }
-        })
-        .collect();
-    Ok(format!(
-        "module {name} (\n  {}\n);\n{body}endmodule\n",
-        ports.join(",\n  ")
-    ))
-}
-
-/// Replaces `word` where it stands alone.
-fn replace_word(text: &str, word: &str, by: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(found) = rest.find(word) {
-        let end = found + word.len();
-        let alone = !rest[..found].ends_with(is_part) && !rest[end..].starts_with(is_part);
-        out.push_str(&rest[..found]);
-        out.push_str(if alone { by } else { word });
-        rest = &rest[end..];
-    }
-    out + rest
 }
 
 fn range(width: usize) -> String {
@@ -441,134 +368,6 @@ impl Printer<'_> {
                     connections.join(",\n    ")
                 ),
             );
-        }
-    }
-
-    fn target<'b>(&self, assign: &Assign, name: &dyn Fn(Id) -> &'b str) -> String {
-        let (name, full) = (name(assign.target), self.scope.symbols[assign.target].width);
-        match assign.width {
-            width if width == full => name.to_owned(),
-            1 => format!("{name}[{}]", assign.offset),
-            width => format!("{name}[{}:{}]", assign.offset + width - 1, assign.offset),
-        }
-    }
-
-    fn block<'b>(
-        &self,
-        out: &mut String,
-        depth: usize,
-        block: &[Statement],
-        operator: &str,
-        name: &dyn Fn(Id) -> &'b str,
-    ) {
-        for statement in block {
-            match statement {
-                Statement::Assign(a) => {
-                    self.line(
-                        out,
-                        depth,
-                        &format!("{} {operator} {};", self.target(a, name), a.value.text),
-                    );
-                }
-                Statement::If { .. } => self.conditional(out, depth, "", statement, operator, name),
-                Statement::Case {
-                    test,
-                    arms,
-                    default,
-                    ..
-                } => {
-                    self.line(out, depth, &format!("case ({})", test.text));
-                    for (label, body) in arms {
-                        self.arm(out, depth + 1, &label.text, body, operator, name);
-                    }
-                    self.arm(out, depth + 1, "default", default, operator, name);
-                    self.line(out, depth, "endcase");
-                }
-            }
-        }
-    }
-
-    fn arm<'b>(
-        &self,
-        out: &mut String,
-        depth: usize,
-        label: &str,
-        body: &[Statement],
-        operator: &str,
-        name: &dyn Fn(Id) -> &'b str,
-    ) {
-        if body.is_empty() {
-            return self.line(out, depth, &format!("{label}: ;"));
-        }
-        self.line(out, depth, &format!("{label}: begin"));
-        self.block(out, depth + 1, body, operator, name);
-        self.line(out, depth, "end");
-    }
-
-    fn conditional<'b>(
-        &self,
-        out: &mut String,
-        depth: usize,
-        lead: &str,
-        statement: &Statement,
-        operator: &str,
-        name: &dyn Fn(Id) -> &'b str,
-    ) {
-        let Statement::If {
-            test,
-            then,
-            otherwise,
-            ..
-        } = statement
-        else {
-            return;
-        };
-        let (test, then, otherwise) = match then.is_empty() {
-            true => (format!("!({})", test.text), otherwise, then),
-            false => (test.text.clone(), then, otherwise),
-        };
-        self.line(out, depth, &format!("{lead}if ({test}) begin"));
-        self.block(out, depth + 1, then, operator, name);
-        match &otherwise[..] {
-            [] => self.line(out, depth, "end"),
-            [nested @ Statement::If { .. }] => {
-                self.conditional(out, depth, "end else ", nested, operator, name)
-            }
-            _ => {
-                self.line(out, depth, "end else begin");
-                self.block(out, depth + 1, otherwise, operator, name);
-                self.line(out, depth, "end");
-            }
-        }
-    }
-}
-
-fn mentioned(statement: &Statement, names: &mut BTreeSet<String>) {
-    match statement {
-        Statement::Assign(a) => names.extend(a.value.mentions.iter().cloned()),
-        Statement::If {
-            test,
-            then,
-            otherwise,
-            ..
-        } => {
-            names.extend(test.mentions.iter().cloned());
-            then.iter()
-                .chain(otherwise)
-                .for_each(|s| mentioned(s, names));
-        }
-        Statement::Case {
-            test,
-            arms,
-            default,
-            ..
-        } => {
-            names.extend(test.mentions.iter().cloned());
-            for (label, body) in arms {
-                names.extend(label.mentions.iter().cloned());
-                body.iter().for_each(|s| mentioned(s, names));
-            }
-            default.iter().for_each(|s| mentioned(s, names));
         }
     }
 }

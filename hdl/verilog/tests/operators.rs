@@ -256,8 +256,6 @@ impl Logic for Particular {
 fn operators_are_the_same_in_verilog() {
     let report = Equivalence::new("operators")
         .combinational("width9", Operators::<9>::default, operators)
-        .combinational("width16", Operators::<16>::default, operators)
-        .combinational("width31", Operators::<31>::default, operators)
         .combinational("width32", Operators::<32>::default, operators)
         .combinational("width33", Operators::<33>::default, operators)
         .combinational("width64", Operators::<64>::default, operators)
@@ -286,6 +284,6 @@ fn operators_are_the_same_in_verilog() {
         .iter()
         .any(|c| o.ends_with(c))
     });
-    assert_eq!(always.len(), 2 * 8 + 3);
+    assert_eq!(always.len(), 2 * 6 + 3);
     assert!(rare.is_empty(), "never exercised: {rare:?}");
 }

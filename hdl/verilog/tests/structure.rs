@@ -438,6 +438,17 @@ fn kernels_are_the_same_in_verilog() {
                 block.enable.next = random.chance(1, 2);
             },
         )
+        .clocked(
+            "ram",
+            Ram::<Bits<70>, 3>::default,
+            |ram| &mut ram.clock,
+            |ram, random| {
+                ram.read_address.next = random.bits();
+                ram.write_address.next = random.bits();
+                ram.write_data.next = random.corner();
+                ram.write_enable.next = random.chance(3, 4);
+            },
+        )
         .run(7, 3000)
         .unwrap();
     assert!(

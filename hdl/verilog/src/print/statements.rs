@@ -1,0 +1,137 @@
+//! Statements as text.
+
+use super::Printer;
+use crate::kernel::{Assign, Statement};
+use crate::scope::Id;
+use std::collections::BTreeSet;
+
+impl Printer<'_> {
+    pub(super) fn target<'b>(&self, assign: &Assign, name: &dyn Fn(Id) -> &'b str) -> String {
+        let (name, full) = (name(assign.target), self.scope.symbols[assign.target].width);
+        match assign.width {
+            width if width == full => name.to_owned(),
+            1 => format!("{name}[{}]", assign.offset),
+            width => format!("{name}[{}:{}]", assign.offset + width - 1, assign.offset),
+        }
+    }
+
+    pub(super) fn block<'b>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        block: &[Statement],
+        operator: &str,
+        name: &dyn Fn(Id) -> &'b str,
+    ) {
+        for statement in block {
+            match statement {
+                Statement::Assign(a) => {
+                    self.line(
+                        out,
+                        depth,
+                        &format!("{} {operator} {};", self.target(a, name), a.value.text),
+                    );
+                }
+                Statement::If { .. } => self.conditional(out, depth, "", statement, operator, name),
+                Statement::Case {
+                    test,
+                    arms,
+                    default,
+                    ..
+                } => {
+                    self.line(out, depth, &format!("case ({})", test.text));
+                    for (label, body) in arms {
+                        self.arm(out, depth + 1, &label.text, body, operator, name);
+                    }
+                    self.arm(out, depth + 1, "default", default, operator, name);
+                    self.line(out, depth, "endcase");
+                }
+            }
+        }
+    }
+
+    fn arm<'b>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        label: &str,
+        body: &[Statement],
+        operator: &str,
+        name: &dyn Fn(Id) -> &'b str,
+    ) {
+        if body.is_empty() {
+            return self.line(out, depth, &format!("{label}: ;"));
+        }
+        self.line(out, depth, &format!("{label}: begin"));
+        self.block(out, depth + 1, body, operator, name);
+        self.line(out, depth, "end");
+    }
+
+    fn conditional<'b>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        lead: &str,
+        statement: &Statement,
+        operator: &str,
+        name: &dyn Fn(Id) -> &'b str,
+    ) {
+        let Statement::If {
+            test,
+            then,
+            otherwise,
+            ..
+        } = statement
+        else {
+            return;
+        };
+        let (test, then, otherwise) = match then.is_empty() {
+            true => (format!("!({})", test.text), otherwise, then),
+            false => (test.text.clone(), then, otherwise),
+        };
+        self.line(out, depth, &format!("{lead}if ({test}) begin"));
+        self.block(out, depth + 1, then, operator, name);
+        match &otherwise[..] {
+            [] => self.line(out, depth, "end"),
+            [nested @ Statement::If { .. }] => {
+                self.conditional(out, depth, "end else ", nested, operator, name)
+            }
+            _ => {
+                self.line(out, depth, "end else begin");
+                self.block(out, depth + 1, otherwise, operator, name);
+                self.line(out, depth, "end");
+            }
+        }
+    }
+}
+
+/// Constants and enum labels that a statement mentions.
+pub(super) fn mentioned(statement: &Statement, names: &mut BTreeSet<String>) {
+    match statement {
+        Statement::Assign(a) => names.extend(a.value.mentions.iter().cloned()),
+        Statement::If {
+            test,
+            then,
+            otherwise,
+            ..
+        } => {
+            names.extend(test.mentions.iter().cloned());
+            then.iter()
+                .chain(otherwise)
+                .for_each(|s| mentioned(s, names));
+        }
+        Statement::Case {
+            test,
+            arms,
+            default,
+            ..
+        } => {
+            names.extend(test.mentions.iter().cloned());
+            for (label, body) in arms {
+                names.extend(label.mentions.iter().cloned());
+                body.iter().for_each(|s| mentioned(s, names));
+            }
+            default.iter().for_each(|s| mentioned(s, names));
+        }
+    }
+}
