@@ -88,3 +88,30 @@ impl EventRing {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The phase keeps alternating where the index wraps, after 2^32 events.
+    #[test]
+    fn phase_survives_the_wrap() -> Result<(), Box<dyn std::error::Error>> {
+        let region = DmaRegion::heap(8 * ENTRY_BYTES).ok_or("no memory")?;
+        let mut ring = EventRing {
+            region: region.clone(),
+            log2: 3,
+            returned: u32::MAX - 7,
+            consumed: u32::MAX - 7,
+        };
+        // The last pass before the wrap has an odd number: its phase is 0, and the next pass's is 1.
+        assert!(ring.peek()?.is_some(), "zeroed memory is phase 0");
+        for _ in 0..8 {
+            ring.advance();
+        }
+        assert_eq!(ring.next_index(), 0);
+        assert!(ring.peek()?.is_none());
+        region.write(ENTRY_BYTES - 1, &[1])?;
+        assert!(ring.peek()?.is_some());
+        Ok(())
+    }
+}
