@@ -85,7 +85,6 @@ pub enum DriverError {
         /// Free-running index of the event.
         index: u32,
         /// What is wrong with it.
-        #[source]
         lie: Lie,
     },
 }
