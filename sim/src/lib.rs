@@ -1,4 +1,42 @@
-//! Under construction.
+//! Co-simulation: the Verilated gateware with memory, wires and time, behind the driver's [`Bus`].
+//!
+//! ```text
+//!            host A                                             host B
+//!              | Bus                                              | Bus
+//!   +----------+--------------------- world ---------------------+----------+
+//!   |  axil_master -- s_axil   +-----+                                      |
+//!   |  axi_memory --- m_axi    | dut |   m_axis_tx -- mac -- wire -- ...    |
+//!   |   (io_space)    msix     +-----+   s_axis_rx -- mac --+               |
+//!   +---------------------------------------------------------------- nic --+
+//! ```
+//!
+//! - [`world`]: one or more simulated NICs, their time, and a `Bus` for each: begin here;
+//! - [`nic`]: one NIC: the model with everything around its ports;
+//! - [`dut`]: the Verilated model, cycle by cycle;
+//! - [`axi_memory`], [`axil_master`], [`mac`]: what its ports are connected to; [`handshake`]: the rules they check;
+//! - [`observation`]: what the simulation shows of itself;
+//! - [`wire`]: what the MAC is plugged into;
+//! - [`reference`]: a NIC without gateware, written from the datasheet.
+//!
+//! [`Bus`]: handclasp_driver::Bus
 
+#[cfg(feature = "verilated")]
+pub mod axi_memory;
+#[cfg(feature = "verilated")]
+pub mod axil_master;
+#[cfg(feature = "verilated")]
+pub mod dut;
+#[cfg(feature = "verilated")]
+pub mod handshake;
+#[cfg(feature = "verilated")]
+pub mod mac;
+#[cfg(feature = "verilated")]
+pub mod nic;
+#[cfg(feature = "verilated")]
+pub mod observation;
+#[cfg(feature = "verilated")]
+mod parking;
 pub mod reference;
 pub mod wire;
+#[cfg(feature = "verilated")]
+pub mod world;

@@ -1,0 +1,244 @@
+//! Turns the gateware into two Verilated models (one a width) in one static library.
+//!
+//! gateware -> `handclasp_hdl::emit` -> Verilog -> `verilator --cc` -> C++ -> `cc` -> `libhandclasp_models.a`
+//!
+//! Nothing is compiled twice: a model whose Verilog, shim and flags are those of the last run is left alone, and so is
+//! Verilator's run-time library, which does not depend on the gateware at all.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Widths of the data path, in bits.
+const WIDTHS: [usize; 2] = [64, 512];
+
+const VERILATOR_FLAGS: &[&str] = &[
+    "--cc",
+    "-O3",
+    // Random values in registers without reset, so that a missing reset shows.
+    "--x-assign",
+    "unique",
+    "--x-initial",
+    "unique",
+    "--assert",
+    "--trace-fst",
+    // Several files, so that both cores compile.
+    "--output-split",
+    "10000",
+    "-Wno-fatal",
+];
+
+/// Builds the models and tells cargo how to link them.
+pub fn build() -> Result<()> {
+    for path in ["src/shim.cpp", "src/runtime.cpp"] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    for variable in ["VERILATOR", "VERILATOR_ROOT"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let verilator = Verilator::find()?;
+    for width in WIDTHS {
+        build_model(&verilator, &out, width)?;
+    }
+    build_runtime(&verilator, &out)?;
+    // Order matters to the linker: the models need the run-time library, which needs zlib (FST) and atomics.
+    println!("cargo:rustc-link-search=native={}", out.display());
+    for width in WIDTHS {
+        println!("cargo:rustc-link-lib=static={}", model_name(width));
+    }
+    println!("cargo:rustc-link-lib=static=verilated");
+    for library in ["stdc++", "z", "atomic", "pthread"] {
+        println!("cargo:rustc-link-lib={library}");
+    }
+    Ok(())
+}
+
+fn model_name(width: usize) -> String {
+    format!("handclasp_nic_w{width}")
+}
+
+struct Verilator {
+    program: String,
+    include: PathBuf,
+    version: String,
+}
+
+impl Verilator {
+    fn find() -> Result<Self> {
+        let program = env::var("VERILATOR").unwrap_or_else(|_| "verilator".into());
+        let ask = |argument: &[&str]| -> Result<String> {
+            let output = Command::new(&program).args(argument).output().map_err(|error| {
+                format!(
+                    "cannot run `{program}` ({error}). The simulator needs Verilator 5: `apt-get install verilator \
+                     g++ zlib1g-dev`, or set VERILATOR to its path"
+                )
+            })?;
+            Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        };
+        let version = ask(&["--version"])?;
+        if !version.starts_with("Verilator 5") {
+            return Err(format!("`{program}` is `{version}`, but Verilator 5 is needed").into());
+        }
+        let include = PathBuf::from(ask(&["--getenv", "VERILATOR_ROOT"])?).join("include");
+        if !include.join("verilated.cpp").exists() {
+            return Err(format!(
+                "no verilated.cpp in {}: the installation of {version} is not whole",
+                include.display()
+            )
+            .into());
+        }
+        Ok(Self {
+            program,
+            include,
+            version,
+        })
+    }
+
+    fn compiler(&self) -> cc::Build {
+        let mut build = cc::Build::new();
+        build
+            .cpp(true)
+            .std("c++17")
+            .warnings(false)
+            .cargo_metadata(false)
+            .debug(false)
+            .include(&self.include)
+            .include(self.include.join("vltstd"))
+            .flag_if_supported("-faligned-new")
+            .define("VM_COVERAGE", "0")
+            .define("VM_SC", "0")
+            .define("VM_TRACE", "1")
+            .define("VM_TRACE_FST", "1")
+            .define("VM_TRACE_VCD", "0")
+            .define("VL_USER_STOP", None)
+            .define("VL_USER_FATAL", None);
+        build
+    }
+}
+
+/// Whether `stamp` already says `text`; if so there is nothing to do.
+fn is_current(stamp: &Path, text: &str) -> bool {
+    fs::read_to_string(stamp).is_ok_and(|old| old == text)
+}
+
+fn build_runtime(verilator: &Verilator, out: &Path) -> Result<()> {
+    let stamp = out.join("runtime.stamp");
+    let state = format!(
+        "{}\n{}",
+        verilator.version,
+        fs::read_to_string("src/runtime.cpp")?
+    );
+    if is_current(&stamp, &state) {
+        return Ok(());
+    }
+    verilator
+        .compiler()
+        .opt_level(3)
+        .file("src/runtime.cpp")
+        .files(
+            [
+                "verilated.cpp",
+                "verilated_fst_c.cpp",
+                "verilated_threads.cpp",
+            ]
+            .map(|name| verilator.include.join(name)),
+        )
+        .try_compile("verilated")?;
+    fs::write(stamp, state)?;
+    Ok(())
+}
+
+fn build_model(verilator: &Verilator, out: &Path, width: usize) -> Result<()> {
+    let name = model_name(width);
+    let verilog = emit(width)?;
+    let stamp = out.join(format!("{name}.stamp"));
+    let state = format!(
+        "{}\n{VERILATOR_FLAGS:?}\n{}\n{}\n{verilog}",
+        verilator.version,
+        fs::read_to_string("build/models.rs")?,
+        fs::read_to_string("src/shim.cpp")?,
+    );
+    if is_current(&stamp, &state) {
+        return Ok(());
+    }
+
+    // Emptied first: the names of Verilator's files carry hashes, so old ones would be left.
+    let dir = out.join(&name);
+    if dir.exists() {
+        fs::remove_dir_all(&dir)?;
+    }
+    fs::create_dir_all(&dir)?;
+    let source = dir.join(format!("{name}.v"));
+    fs::write(&source, &verilog)?;
+    let prefix = format!("Vw{width}");
+    let run = Command::new(&verilator.program)
+        .args(VERILATOR_FLAGS)
+        .args([
+            "--top-module",
+            "handclasp_nic",
+            "--prefix",
+            &prefix,
+            "-Mdir",
+        ])
+        .arg(&dir)
+        .arg(&source)
+        .output()?;
+    if !run.status.success() {
+        return Err(format!(
+            "verilator refused {}:\n{}",
+            source.display(),
+            String::from_utf8_lossy(&run.stderr)
+        )
+        .into());
+    }
+
+    let classes = fs::read_to_string(dir.join(format!("{prefix}_classes.mk")))?;
+    let files = |variable: &str| -> Vec<PathBuf> {
+        source_list(&classes, variable)
+            .iter()
+            .map(|file| dir.join(format!("{file}.cpp")))
+            .collect()
+    };
+    let shim_name = |function: &str| format!("{name}_##{function}");
+    let mut fast = verilator.compiler();
+    fast.opt_level(3)
+        .include(&dir)
+        .define("MODEL", prefix.as_str())
+        .define("SYMS", format!("{prefix}__Syms").as_str())
+        .define("MODEL_HEADER", format!("\"{prefix}.h\"").as_str())
+        .define("SYMS_HEADER", format!("\"{prefix}__Syms.h\"").as_str())
+        .define("SHIM(function)", shim_name("function").as_str())
+        .file("src/shim.cpp")
+        .files(files("VM_CLASSES_FAST"))
+        .files(files("VM_SUPPORT_FAST"));
+    let mut slow = verilator.compiler();
+    slow.opt_level(1)
+        .include(&dir)
+        .files(files("VM_CLASSES_SLOW"))
+        .files(files("VM_SUPPORT_SLOW"));
+    let slow_objects = slow.try_compile_intermediates()?;
+    fast.objects(slow_objects).try_compile(&name)?;
+    fs::write(stamp, state)?;
+    Ok(())
+}
+
+/// The words of `VARIABLE += \` in a makefile.
+fn source_list<'a>(makefile: &'a str, variable: &str) -> Vec<&'a str> {
+    makefile
+        .lines()
+        .skip_while(|line| !line.starts_with(variable))
+        .skip(1)
+        .map(|line| line.trim().trim_end_matches('\\').trim())
+        .take_while(|line| !line.is_empty())
+        .collect()
+}
+
+fn emit(width: usize) -> Result<String> {
+    println!("cargo:rerun-if-changed=standin/handclasp_nic.v");
+    let text = fs::read_to_string("standin/handclasp_nic.v")?;
+    Ok(text.replace("`WIDTH", &width.to_string()))
+}

@@ -1,0 +1,270 @@
+//! One simulated NIC: the Verilated model and everything that is connected to its ports.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::axi_memory::{AxiMemory, MemoryTiming};
+use crate::axil_master::AxilMaster;
+use crate::dut::{Dut, Inputs, ModelError, Outputs, Width};
+use crate::handshake::{Stable, Stall, StallConfig, Violation};
+use crate::mac::{MacRx, MacTx};
+use crate::observation::{Moment, Observation};
+use crate::parking::Parking;
+use crate::reference::IoSpace;
+use crate::wire::Wire;
+
+/// Cycles for which `rst` is high at the start.
+pub const RESET_CYCLES: u64 = 16;
+/// After this many cycles without activity the model is asked whether it is idle, and then every so many.
+const IDLE_CHECK_CYCLES: u32 = 64;
+/// How often, in cycles, a wire that does not know when its next frame comes is asked.
+const WIRE_POLL_CYCLES: u64 = 32;
+
+/// Why a NIC cannot be simulated any further.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NicError {
+    /// The model stopped.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The gateware broke a rule of its interfaces.
+    #[error("a rule of the bus is broken: {0}")]
+    Violation(#[from] Violation),
+}
+
+/// How often the simulation was cheap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Cycles that were evaluated; the others were skipped.
+    pub evaluated_cycles: u64,
+    /// How often the model was asked whether it is idle.
+    pub idle_checks: u64,
+    /// How often it then was not, although `busy` was 0: a NIC that forgets something in its `busy`.
+    pub false_idles: u64,
+}
+
+/// What a NIC is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NicConfig {
+    pub(crate) width: Width,
+    pub(crate) seed: u64,
+    pub(crate) reset_seed: u32,
+    pub(crate) memory: MemoryTiming,
+    pub(crate) stall: StallConfig,
+    pub(crate) skip_idle: bool,
+}
+
+/// One NIC with its surroundings.
+pub(crate) struct SimNic {
+    dut: Dut,
+    inputs: Inputs,
+    outputs: Outputs,
+    registers: AxilMaster,
+    memory: AxiMemory,
+    mac_rx: MacRx,
+    mac_tx: MacTx,
+    msix_stall: Stall,
+    msix_stable: Stable<u16>,
+    wire: Box<dyn Wire>,
+    /// Frames that come before those of the wire, and whether the MAC marks them bad.
+    injected: VecDeque<(Vec<u8>, bool)>,
+    parking: Arc<Parking>,
+    skip_idle: bool,
+    idle_cycles: u32,
+    /// Proven idle: nothing changes until an input does.
+    asleep: bool,
+    interrupts: u64,
+    evaluation: Evaluation,
+}
+
+impl SimNic {
+    pub(crate) fn new(
+        config: &NicConfig,
+        io: Arc<IoSpace>,
+        parking: Arc<Parking>,
+        wire: Box<dyn Wire>,
+    ) -> Result<Self, ModelError> {
+        let &NicConfig {
+            width, seed, stall, ..
+        } = config;
+        Ok(Self {
+            dut: Dut::new(width, config.reset_seed)?,
+            inputs: Inputs::default(),
+            outputs: Outputs::default(),
+            registers: AxilMaster::new(stall, seed),
+            memory: AxiMemory::new(io, width, config.memory, stall, seed),
+            mac_rx: MacRx::new(width, stall, seed),
+            mac_tx: MacTx::new(width, stall, seed),
+            msix_stall: Stall::new(stall, seed, 11),
+            msix_stable: Stable::new("msix"),
+            wire,
+            injected: VecDeque::new(),
+            parking,
+            skip_idle: config.skip_idle,
+            idle_cycles: 0,
+            asleep: false,
+            interrupts: 0,
+            evaluation: Evaluation::default(),
+        })
+    }
+
+    pub(crate) fn dut(&mut self) -> &mut Dut {
+        &mut self.dut
+    }
+
+    pub(crate) fn evaluation(&self) -> Evaluation {
+        self.evaluation
+    }
+
+    pub(crate) fn inject(&mut self, frame: &[u8], bad: bool) {
+        self.injected.push_back((frame.to_vec(), bad));
+    }
+
+    /// Interrupts so far.
+    pub(crate) fn interrupts(&self) -> u64 {
+        self.interrupts
+    }
+
+    pub(crate) fn start_access(&mut self, offset: u16, write: Option<u32>) {
+        self.registers.start(offset, write);
+        self.asleep = false;
+        self.idle_cycles = 0;
+    }
+
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep
+    }
+
+    /// When the wire next has something for this NIC, as far as it is known.
+    pub(crate) fn wire_deadline(&self, now_ns: u64) -> Option<u64> {
+        if self.injected.is_empty() {
+            self.wire.deadline()
+        } else {
+            Some(now_ns)
+        }
+    }
+
+    /// The first cycle in which the line can carry another frame to this NIC.
+    pub(crate) fn line_free_cycle(&self) -> u64 {
+        self.mac_rx.free_cycle()
+    }
+
+    /// Begins to receive what has arrived.
+    pub(crate) fn poll_wire(&mut self, at: Moment) {
+        if self.mac_rx.is_busy() || at.cycle < self.mac_rx.free_cycle() || at.cycle < RESET_CYCLES {
+            return;
+        }
+        let loaded = if let Some((frame, bad)) = self.injected.pop_front() {
+            self.mac_rx.load(bad, |buffer| {
+                *buffer = frame;
+                true
+            })
+        } else {
+            let due = self
+                .wire
+                .deadline()
+                .is_some_and(|deadline| deadline <= at.now_ns);
+            let poll = self.asleep || at.cycle % WIRE_POLL_CYCLES == 0;
+            if !(due || (poll && self.wire.poll_fd().is_some())) {
+                return;
+            }
+            let wire = &mut self.wire;
+            self.mac_rx
+                .load(false, |buffer| wire.receive(buffer, at.now_ns))
+        };
+        if loaded {
+            self.asleep = false;
+            self.idle_cycles = 0;
+        }
+    }
+
+    /// One clock cycle. Returns the value of a register access that ended in it.
+    pub(crate) fn step(
+        &mut self,
+        at: Moment,
+        report: &mut dyn FnMut(&Observation),
+    ) -> Result<Option<u32>, NicError> {
+        let inputs = &mut self.inputs;
+        inputs.now = at.now_ns;
+        inputs.rst = at.cycle < RESET_CYCLES;
+        inputs.link_up = true;
+        inputs.msix_ready = self.msix_stall.is_ready();
+        self.registers.drive(inputs);
+        self.memory.drive(inputs, at.cycle);
+        self.mac_rx.drive(inputs);
+        self.mac_tx.drive(inputs, at.cycle);
+
+        let time_ps = at.cycle * self.dut.width().period_ps();
+        self.dut.cycle(inputs, &mut self.outputs, time_ps)?;
+        self.evaluation.evaluated_cycles += 1;
+
+        let (inputs, outputs) = (&self.inputs, &self.outputs);
+        if inputs.rst {
+            if at.cycle + 1 == RESET_CYCLES {
+                check_reset(outputs)?;
+            }
+            return Ok(None);
+        }
+        self.memory.observe(inputs, outputs, at, report)?;
+        self.mac_rx.observe(inputs, outputs, at, report)?;
+        let wire = &mut self.wire;
+        self.mac_tx.observe(inputs, outputs, at, report, |frame| {
+            wire.send(frame, at.now_ns)
+        })?;
+        let value = self.registers.observe(inputs, outputs, at, report)?;
+
+        let vector = outputs.msix_vector;
+        let interrupt = outputs.msix_valid;
+        self.msix_stable
+            .observe(interrupt.then_some(vector), inputs.msix_ready)?;
+        let taken = interrupt && inputs.msix_ready;
+        self.msix_stall.observe(interrupt, taken);
+        if taken {
+            report(&Observation::Interrupt { vector, at });
+            self.interrupts += 1;
+            self.parking.wake();
+        }
+        self.look_for_sleep(at)?;
+        Ok(value)
+    }
+
+    /// Counts the cycles in which nothing moves; after enough of them, asks the model.
+    fn look_for_sleep(&mut self, at: Moment) -> Result<(), ModelError> {
+        let active = self.outputs.busy
+            || self.registers.is_busy()
+            || self.memory.is_busy()
+            || self.mac_rx.is_busy()
+            // The gap after a frame holds tready low: an input that is going to change.
+            || self.mac_tx.is_busy(at.cycle + 1)
+            || self.mac_tx.is_busy(at.cycle)
+            || self.outputs.msix_valid;
+        if active {
+            self.idle_cycles = 0;
+            return Ok(());
+        }
+        self.idle_cycles += 1;
+        if self.skip_idle && self.idle_cycles % IDLE_CHECK_CYCLES == 0 {
+            self.evaluation.idle_checks += 1;
+            self.asleep = self.dut.is_idle()?;
+            self.evaluation.false_idles += u64::from(!self.asleep);
+        }
+        Ok(())
+    }
+}
+
+/// In reset no channel may offer anything.
+fn check_reset(outputs: &Outputs) -> Result<(), Violation> {
+    let valids = [
+        ("m_axi_aw", outputs.m_axi_awvalid),
+        ("m_axi_w", outputs.m_axi_wvalid),
+        ("m_axi_ar", outputs.m_axi_arvalid),
+        ("m_axis_tx", outputs.m_axis_tx_tvalid),
+        ("s_axil_b", outputs.s_axil_bvalid),
+        ("s_axil_r", outputs.s_axil_rvalid),
+        ("msix", outputs.msix_valid),
+    ];
+    match valids.into_iter().find(|(_, valid)| *valid) {
+        Some((channel, _)) => Err(Violation::ValidInReset { channel }),
+        None => Ok(()),
+    }
+}
