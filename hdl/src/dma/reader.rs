@@ -4,23 +4,22 @@
 //!  command request ──> BurstSplitter ─┐
 //!                                     ├─> AR register ──> m_axi_ar
 //!  payload request ─┬> BurstSplitter ─┘       │
-//!                   │                         v
-//!                   │                   order Fifo (whose burst comes next)
+//!                   v                         v
+//!              cuts Fifo                order Fifo (whose burst comes next)
 //!                   │                         │
 //!  command <────────│──────────────────── R router <───── m_axi_r
 //!  payload <────── Trim <─────────────────────┘
 //! ```
 //!
-//! One request a client is under way; both clients' bursts may be outstanding at once. Everything has id 0, so data comes back in the order of the
-//! addresses: a client that holds up its data holds up the other's behind it. That cannot lock up: the command queue asks only for what
-//! it has room for, and whoever takes payloads needs no command to go on.
+//! One request for commands and up to five for payloads are under way at once. Everything has id 0, so data comes back in the order of the
+//! addresses (AMBA AXI4 A5.3.1): a client that holds up its data holds up what is behind it. That cannot lock up: the command queue asks
+//! only for what it has room for, and whoever takes payloads needs no further command to go on.
 //!
-//! Latency: 3 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 0 cycles to `command.tvalid`, and to `payload.tvalid` 2 cycles when the
-//! payload lies within its first beat, else 2 from the second beat. Throughput: one beat a cycle; between the payload's last beat at
-//! `payload` and the next request 1 cycle. One clock; reset forgets all requests (the bus must be reset with it).
+//! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 0 cycles to `command.tvalid` and 2 to `payload.tvalid`.
+//! Throughput: one beat a cycle; 2 cycles between two payloads. One clock; reset forgets all requests (the bus must be reset with it).
 //!
-//! On SLVERR and DECERR (AMBA AXI4 A3.4.4) the burst is taken to its end and the stream completes with `tuser` at `tlast`; `error_valid`
-//! pulses once a burst with the burst's address. Counter: `ReadErrors` (`error_valid`).
+//! On SLVERR and DECERR (A3.4.4) the burst is taken to its end and the stream completes with `tuser` at `tlast`; `error_valid`
+//! pulses once a burst, with the burst's address. Counter: `ReadErrors` (`error_valid`).
 
 use super::BurstSplitter;
 use crate::stream::{Fifo, StreamSource, Trim};
@@ -32,6 +31,13 @@ struct ReadBurst {
     addr: Bits<64>,
     is_command: Bit,
     is_last: Bit,
+}
+
+/// Where a payload lies in its beats.
+#[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
+struct Cut {
+    skip_bytes: Bits<16>,
+    len_bytes: Bits<16>,
 }
 
 /// The read master. S is log2(K).
@@ -103,7 +109,8 @@ pub struct Reader<const W: usize, const K: usize, const S: usize> {
     pub m_axi_rready: Signal<Out, Bit>,
     command_splitter: BurstSplitter<K>,
     payload_splitter: BurstSplitter<K>,
-    order: Fifo<ReadBurst, 2, 3>,
+    order: Fifo<ReadBurst, 3, 4>,
+    cuts: Fifo<Cut, 2, 3>,
     trim: Trim<W, K, S>,
     address_valid: DFF<Bit>,
     address: DFF<Bits<64>>,
@@ -164,6 +171,7 @@ impl<const W: usize, const K: usize, const S: usize> Default for Reader<W, K, S>
             command_splitter: Default::default(),
             payload_splitter: Default::default(),
             order: Default::default(),
+            cuts: Default::default(),
             trim: Default::default(),
             address_valid: Default::default(),
             address: Default::default(),
@@ -201,13 +209,15 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
         self.command_splitter.clk.next = self.clk.val();
         self.payload_splitter.clk.next = self.clk.val();
         self.order.clk.next = self.clk.val();
+        self.cuts.clk.next = self.clk.val();
         self.trim.clk.next = self.clk.val();
         self.command_splitter.rst.next = self.rst.val();
         self.payload_splitter.rst.next = self.rst.val();
         self.order.rst.next = self.rst.val();
+        self.cuts.rst.next = self.rst.val();
         self.trim.rst.next = self.rst.val();
 
-        // Requests. A client's next one waits until its last data has left.
+        // Requests. One for commands at a time; for payloads as many as there is room for.
         self.command_splitter.request_addr.next = self.command_request_addr.val();
         self.command_splitter.request_len_bytes.next = self.command_request_len_bytes.val();
         self.command_splitter.request_valid.next =
@@ -218,17 +228,21 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
             self.command_active.d.next = true;
         }
         self.payload_request_open.next =
-            self.payload_splitter.request_ready.val() & self.trim.command_ready.val();
+            self.payload_splitter.request_ready.val() & self.cuts.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
         self.payload_splitter.request_addr.next = self.payload_request_addr.val();
         self.payload_splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
         self.payload_splitter.request_valid.next =
             self.payload_request_valid.val() & self.payload_request_open.val();
-        self.trim.command_skip_bytes.next =
+        self.cuts.push_data.next.skip_bytes =
             bit_cast::<16, 64>(self.payload_request_addr.val()) & self.offset_mask.val();
-        self.trim.command_len_bytes.next = self.payload_request_len_bytes.val();
-        self.trim.command_valid.next =
+        self.cuts.push_data.next.len_bytes = self.payload_request_len_bytes.val();
+        self.cuts.push_valid.next =
             self.payload_request_valid.val() & self.payload_request_open.val();
+        self.trim.command_skip_bytes.next = self.cuts.pop_data.val().skip_bytes;
+        self.trim.command_len_bytes.next = self.cuts.pop_data.val().len_bytes;
+        self.trim.command_valid.next = self.cuts.pop_valid.val();
+        self.cuts.pop_ready.next = self.trim.command_ready.val();
 
         // Bursts to AR, commands first: there are at most eight entries of them, then the payload has its turn.
         self.open.next =
@@ -312,6 +326,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
         self.error_addr.next = self.error_at.q.val();
         self.busy.next = self.command_active.q.val()
             | self.trim.busy.val()
+            | self.cuts.pop_valid.val()
+            | self.payload_splitter.burst_valid.val()
             | self.address_valid.q.val()
             | self.order.pop_valid.val()
             | self.error_pulse.q.val();

@@ -15,9 +15,9 @@
 //! An event goes out behind the bursts that are already under way, without waiting for their answers; events go first where both wait.
 //! Neither AW nor W waits for the other (A3.3.1).
 //!
-//! Latency: 2 cycles from an event, 3 from a payload request, to `m_axi_awvalid`; 0 from `payload.tvalid` to `m_axi_wvalid`; 1 from `m_axi_bvalid`
-//! to `payload_done_valid` or `event_done_valid`. Throughput: one beat a cycle, also from burst to burst. One clock; reset forgets
-//! everything (the bus must be reset with it).
+//! Latency: 1 cycle from an event, 2 from a payload request, to `m_axi_awvalid`, and 1 more to `m_axi_wvalid`; 1 from `m_axi_bvalid` to
+//! `payload_done_valid` or `event_done_valid`. Throughput: one beat a cycle, also from burst to burst; one event in its beats (8 at
+//! W = 64, 1 at W = 512) and 2 cycles. One clock; reset forgets everything (the bus must be reset with it).
 //!
 //! On SLVERR and DECERR (A3.4.4) the transfer is done with an error, and `error_valid` pulses with the burst's address. Counter:
 //! `WriteErrors` (`error_valid`).

@@ -1,0 +1,813 @@
+//! Commands, events, slots and the interrupt, against a host written from the datasheet alone.
+
+mod bench;
+
+use bench::{packet, Clocked};
+use handclasp_hdl::queue::{CommandQueue, EventQueue, Interrupt, SlotQueue};
+use handclasp_layout::queue::{CompletionEvent, EventKind, Status};
+use handclasp_verilog::equivalence::{Equivalence, Random};
+use num_bigint::BigUint;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rust_hdl::prelude::*;
+use std::collections::VecDeque;
+
+clocked! {
+    [const W: usize, const K: usize] CommandQueue<W, K>;
+    [] EventQueue;
+    [] SlotQueue;
+    [] Interrupt;
+}
+
+fn connected<B: Clocked + Default>() -> B {
+    let mut block = B::default();
+    block.connect_all();
+    block.reset();
+    block
+}
+
+fn bytes_of<const N: usize>(value: Bits<N>) -> Vec<u8> {
+    let mut bytes = BigUint::from(value).to_bytes_le();
+    bytes.resize(N / 8, 0);
+    bytes
+}
+
+fn bits_of<const N: usize>(bytes: &[u8]) -> Bits<N> {
+    BigUint::from_bytes_le(bytes).into()
+}
+
+/// Offsets in an event, as the datasheet has them.
+const KIND: usize = 0x3e;
+const PHASE: usize = 0x3f;
+
+#[test]
+fn slots_come_in_order_and_wrap() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut uut = connected::<SlotQueue>();
+    let base = 0x12_3456_7000_u64;
+    uut.slot_base.next = base.into();
+    uut.slot_log2.next = 3.into();
+    uut.slot_producer.next = 5.into();
+    uut.settle();
+    assert!(!uut.slot_valid.val(), "the queue is not enabled");
+    uut.queue_enable.next = true;
+    uut.tick();
+    let (mut posted, mut taken) = (5_u64, 0_u64);
+    for _ in 0..300 {
+        if posted - taken < 8 && rng.random_bool(0.5) {
+            posted += 1;
+        }
+        uut.slot_producer.next = posted.into();
+        uut.slot_take.next = false;
+        uut.settle();
+        assert_eq!(uut.slot_valid.val(), posted != taken);
+        if uut.slot_valid.val() {
+            assert_eq!(u64::from(uut.slot_number.val()), taken % 8);
+            assert_eq!(u64::from(uut.slot_addr.val()), base + taken % 8 * 2048);
+            if rng.random_bool(0.6) {
+                uut.slot_take.next = true;
+                taken += 1;
+            }
+        }
+        uut.tick();
+    }
+    assert!(taken > 100);
+    // Enabling anew starts at slot 0.
+    uut.slot_take.next = false;
+    uut.queue_enable.next = false;
+    uut.tick();
+    assert!(!uut.slot_valid.val());
+    uut.slot_producer.next = 2.into();
+    uut.queue_enable.next = true;
+    uut.tick();
+    assert!(uut.slot_valid.val());
+    assert_eq!(u64::from(uut.slot_number.val()), 0);
+}
+
+struct InterruptBench {
+    uut: Interrupt,
+    now: u64,
+    messages: Vec<(u64, u64)>,
+    counted: usize,
+}
+
+impl InterruptBench {
+    fn new(moderation: u64) -> Self {
+        let mut uut = connected::<Interrupt>();
+        uut.queue_enable.next = true;
+        uut.msix_vector_register.next = 0xbeef.into();
+        uut.moderation.next = moderation.into();
+        let mut bench = Self {
+            uut,
+            now: 1000,
+            messages: vec![],
+            counted: 0,
+        };
+        bench.run(2);
+        bench
+    }
+
+    fn run(&mut self, cycles: usize) {
+        for _ in 0..cycles {
+            self.uut.now.next = self.now.into();
+            self.uut.msix_ready.next = true;
+            self.uut.settle();
+            if self.uut.msix_valid.val() {
+                self.messages
+                    .push((self.now, self.uut.msix_vector.val().into()));
+            }
+            self.counted += usize::from(self.uut.count_interrupt.val());
+            self.uut.tick();
+            self.uut.arm_write.next = false;
+            self.now += 4;
+        }
+    }
+
+    fn arm(&mut self, index: u32) {
+        self.uut.arm_write.next = true;
+        self.uut.arm_index.next = u64::from(index).into();
+        self.run(1);
+    }
+
+    fn written(&mut self, events: u32) {
+        self.uut.events_written.next = u64::from(events).into();
+    }
+}
+
+#[test]
+fn an_armed_interrupt_comes_once_its_event_is_written() {
+    let mut bench = InterruptBench::new(0);
+    bench.written(5);
+    bench.run(10);
+    assert_eq!(bench.messages, [], "not armed");
+    bench.arm(5);
+    bench.run(10);
+    assert_eq!(bench.messages, [], "event 5 is not written yet");
+    assert!(!bench.uut.busy.val(), "waiting for an event is idle");
+    bench.written(6);
+    let at = bench.now;
+    bench.run(10);
+    assert_eq!(bench.messages, [(at + 4, 0xbeef)], "in the next cycle");
+    bench.written(9);
+    bench.run(10);
+    assert_eq!(bench.messages.len(), 1, "one arming, one message");
+    // An event that is already there; and around the wrap of the index.
+    bench.arm(7);
+    let at = bench.now;
+    bench.run(10);
+    assert_eq!(bench.messages[1..], [(at + 4, 0xbeef)]);
+    bench.written(0xffff_ffff);
+    bench.arm(0xffff_ffff);
+    bench.run(10);
+    assert_eq!(bench.messages.len(), 2);
+    bench.written(0);
+    bench.run(10);
+    assert_eq!(bench.messages.len(), 3);
+    assert_eq!(bench.counted, 3);
+}
+
+#[test]
+fn moderation_spaces_messages() {
+    let mut bench = InterruptBench::new(1000);
+    bench.written(1);
+    bench.arm(0);
+    bench.run(5);
+    assert_eq!(bench.messages.len(), 1, "the first one comes at once");
+    let first = bench.messages[0].0 - 4;
+    bench.written(2);
+    bench.arm(1);
+    bench.run(5);
+    assert_eq!(bench.messages.len(), 1);
+    assert!(bench.uut.busy.val(), "what time alone will change is not idle");
+    bench.run(400);
+    assert_eq!(bench.messages.len(), 2);
+    let second = bench.messages[1].0 - 4;
+    assert_eq!(second - first, 1000, "as soon as it is allowed");
+    assert!(!bench.uut.busy.val());
+    // A disabled queue says nothing, and one that is enabled anew is not armed.
+    bench.run(400);
+    bench.arm(1);
+    bench.uut.queue_enable.next = false;
+    bench.run(5);
+    bench.uut.queue_enable.next = true;
+    bench.run(5);
+    bench.written(3);
+    bench.run(5);
+    assert_eq!(bench.messages.len(), 3, "armed before it was disabled");
+    bench.arm(9);
+    bench.uut.queue_enable.next = false;
+    bench.run(5);
+    bench.uut.queue_enable.next = true;
+    bench.run(5);
+    bench.written(20);
+    bench.run(5);
+    assert_eq!(bench.messages.len(), 3);
+}
+
+#[test]
+fn a_message_stays_until_it_is_taken() {
+    let mut uut = connected::<Interrupt>();
+    uut.queue_enable.next = true;
+    uut.events_written.next = 1.into();
+    uut.msix_vector_register.next = 3.into();
+    uut.tick();
+    uut.arm_write.next = true;
+    uut.tick();
+    uut.arm_write.next = false;
+    uut.tick();
+    uut.msix_vector_register.next = 4.into();
+    for _ in 0..5 {
+        assert!(uut.msix_valid.val() && uut.busy.val());
+        assert_eq!(u64::from(uut.msix_vector.val()), 3);
+        uut.tick();
+    }
+    uut.msix_ready.next = true;
+    uut.tick();
+    assert!(!uut.msix_valid.val() && !uut.busy.val());
+}
+
+/// The event queue between two producers, a bus and a host.
+struct EventBench {
+    uut: EventQueue,
+    rng: ChaCha8Rng,
+    log2: u32,
+    base: u64,
+    rx: VecDeque<Vec<u8>>,
+    tx: VecDeque<Vec<u8>>,
+    /// Chance that the bus takes an event in a cycle; cycles until it answers.
+    ready: f64,
+    latency: usize,
+    answers: VecDeque<(usize, bool)>,
+    /// Addresses whose writes fail.
+    refused: Option<u64>,
+    /// Memory of the host's ring, entry by entry.
+    ring: Vec<Vec<u8>>,
+    /// What the host read, phase bit taken off.
+    seen: Vec<Vec<u8>>,
+    consumer: u32,
+    /// Whether the host reads.
+    reads: bool,
+    held: Option<(BigUint, BigUint)>,
+    counted: usize,
+    cycle: usize,
+}
+
+impl EventBench {
+    fn new(log2: u32, seed: u64) -> Self {
+        let mut uut = connected::<EventQueue>();
+        let base = 0x4000_0000_1000;
+        uut.event_base.next = base.into();
+        uut.event_log2.next = u64::from(log2).into();
+        uut.queue_enable.next = true;
+        let mut bench = Self {
+            uut,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            log2,
+            base,
+            rx: VecDeque::new(),
+            tx: VecDeque::new(),
+            ready: 1.0,
+            latency: 0,
+            answers: VecDeque::new(),
+            refused: None,
+            ring: vec![vec![0; 64]; 1 << log2],
+            seen: vec![],
+            consumer: 0,
+            reads: true,
+            held: None,
+            counted: 0,
+            cycle: 0,
+        };
+        for _ in 0..4 {
+            bench.cycle();
+        }
+        bench
+    }
+
+    fn event(&mut self, kind: EventKind) -> Vec<u8> {
+        let mut event = packet(&mut self.rng, 64);
+        event[KIND] = kind as u8;
+        event[PHASE] = 0;
+        event
+    }
+
+    fn cycle(&mut self) {
+        let uut = &mut self.uut;
+        uut.now.next = (self.cycle as u64).into();
+        uut.rx_event_valid.next = !self.rx.is_empty();
+        uut.rx_event_data.next = bits_of(self.rx.front().map_or(&[], |e| e));
+        uut.tx_event_valid.next = !self.tx.is_empty();
+        uut.tx_event_data.next = bits_of(self.tx.front().map_or(&[], |e| e));
+        uut.event_ready.next = self.rng.random_bool(self.ready);
+        let answer = self.answers.front().filter(|(due, _)| *due <= self.cycle);
+        uut.event_done_valid.next = answer.is_some();
+        uut.event_done_error.next = answer.is_some_and(|(_, error)| *error);
+        if answer.is_some() {
+            self.answers.pop_front();
+        }
+        uut.event_consumer.next = u64::from(self.consumer).into();
+        uut.settle();
+        // A shown event stays (valid and payload).
+        let shown = (
+            BigUint::from(uut.event_addr.val()),
+            BigUint::from(uut.event_data.val()),
+        );
+        if let Some(held) = &self.held {
+            assert!(uut.event_valid.val(), "valid was taken back");
+            assert_eq!(held, &shown, "an event changed while it waited");
+        }
+        let taken = uut.event_valid.val() && uut.event_ready.val();
+        self.held = (uut.event_valid.val() && !taken).then_some(shown);
+        if taken {
+            let addr = u64::from(uut.event_addr.val());
+            let place = ((addr - self.base) / 64) as usize;
+            assert_eq!(addr % 64, 0);
+            let failed = self.refused == Some(addr);
+            if !failed {
+                self.ring[place] = bytes_of(uut.event_data.val());
+            }
+            self.answers
+                .push_back((self.cycle + 1 + self.latency, failed));
+        }
+        if uut.rx_event_valid.val() && uut.rx_event_ready.val() {
+            self.rx.pop_front();
+        }
+        if uut.tx_event_valid.val() && uut.tx_event_ready.val() {
+            self.tx.pop_front();
+        }
+        self.counted += usize::from(uut.count_event.val());
+        uut.tick();
+        self.cycle += 1;
+        // The host: an entry is there when its phase bit says so.
+        let place = (self.consumer as usize) % self.ring.len();
+        let phase = 1 - (self.consumer >> self.log2) as u8 % 2;
+        if self.reads && self.ring[place][PHASE] & 1 == phase {
+            let mut event = self.ring[place].clone();
+            event[PHASE] &= !1;
+            self.seen.push(event);
+            self.consumer += 1;
+        }
+    }
+
+    fn run(&mut self, events: usize) {
+        for _ in 0..20_000 {
+            if self.seen.len() >= events {
+                return;
+            }
+            self.cycle();
+        }
+        panic!("stuck with {} events", self.seen.len());
+    }
+}
+
+#[test]
+fn events_arrive_in_order_whole_and_in_pairs() {
+    for (seed, (ready, latency)) in [(1.0, 0), (0.3, 10), (0.6, 2)].into_iter().enumerate() {
+        let mut bench = EventBench::new(3, seed as u64);
+        (bench.ready, bench.latency) = (ready, latency);
+        for i in 0..60 {
+            if i % 3 == 0 {
+                let sack = bench.event(EventKind::Sack);
+                bench.rx.push_back(sack);
+            }
+            let event = bench.event(EventKind::Rx);
+            bench.rx.push_back(event);
+        }
+        for _ in 0..60 {
+            let event = bench.event(EventKind::Completion);
+            bench.tx.push_back(event);
+        }
+        let (rx, tx) = (bench.rx.clone(), bench.tx.clone());
+        let total = rx.len() + tx.len();
+        bench.run(total);
+        let is = |kind: EventKind| move |e: &&Vec<u8>| e[KIND] == kind as u8;
+        let (completions, received): (Vec<_>, Vec<_>) =
+            bench.seen.iter().partition(is(EventKind::Completion));
+        assert!(received.into_iter().eq(&rx), "in order, unchanged");
+        assert!(completions.into_iter().eq(&tx), "in order, unchanged");
+        for pair in bench.seen.windows(2).filter(|p| is(EventKind::Sack)(&&p[0])) {
+            assert_eq!(pair[1][KIND], EventKind::Rx as u8, "an Rx behind its Sack");
+        }
+        let first_done = bench.seen.iter().position(|e| is(EventKind::Completion)(&e));
+        assert!(first_done < Some(4), "completions have their turn");
+        for _ in 0..30 {
+            bench.cycle();
+        }
+        assert_eq!(bench.counted, total);
+        assert_eq!(u64::from(bench.uut.events_written.val()), total as u64);
+        assert!(!bench.uut.busy.val());
+    }
+}
+
+#[test]
+fn unread_events_are_never_overwritten() {
+    let mut bench = EventBench::new(3, 9);
+    bench.reads = false;
+    let mut rooms = vec![];
+    for written in 0..=8 {
+        for _ in 0..4 {
+            bench.cycle();
+        }
+        rooms.push(bench.uut.rx_room.val());
+        assert_eq!(u64::from(bench.uut.events_written.val()), written);
+        let event = bench.event(EventKind::Completion);
+        bench.tx.push_back(event);
+    }
+    // 8 entries, and room is when 6 are free.
+    assert_eq!(rooms[..4], [true, true, true, false]);
+    assert!(rooms[3..].iter().all(|room| !room));
+    for _ in 0..20 {
+        bench.cycle();
+    }
+    assert_eq!(bench.tx.len(), 1, "the ninth waits");
+    bench.reads = true;
+    bench.run(9);
+}
+
+#[test]
+fn an_event_takes_one_cycle_and_so_does_the_next() {
+    let mut bench = EventBench::new(5, 1);
+    bench.tx = (0..10).map(|i| vec![i; 62]).collect();
+    let mut taken = vec![];
+    for cycle in 0..12 {
+        let before = bench.answers.len() + bench.seen.len();
+        bench.cycle();
+        if bench.answers.len() + bench.seen.len() > before {
+            taken.push(cycle);
+        }
+    }
+    assert_eq!(taken[0], 1, "1 cycle from tx_event to event_valid");
+    assert_eq!(bench.tx.len(), 0, "one event a cycle");
+}
+
+#[test]
+fn the_first_error_stops_the_queue_and_is_told_once() {
+    let mut bench = EventBench::new(4, 1);
+    bench.uut.read_error_valid.next = true;
+    bench.uut.read_error_addr.next = 0x1234_5678_9abc_u64.into();
+    bench.cycle();
+    assert!(bench.uut.stopped.val());
+    bench.uut.read_error_addr.next = 0x1.into();
+    bench.cycle();
+    bench.uut.read_error_valid.next = false;
+    let stopped_at = bench.cycle as u64;
+    bench.run(1);
+    for _ in 0..20 {
+        bench.cycle();
+    }
+    assert_eq!(bench.seen.len(), 1);
+    let event = CompletionEvent::decode(bench.seen[0].as_slice().try_into().unwrap());
+    assert_eq!(event.kind, EventKind::QueueStopped as u8);
+    assert_eq!(event.status, Status::ReadError as u8);
+    assert_eq!(event.address, 0x1234_5678_9abc);
+    assert!(event.timestamp.abs_diff(stopped_at) < 3);
+    assert_eq!((event.opcode, event.connection, event.command_index), (0, 0, 0));
+
+    // A completion still gets through, and enabling anew clears it all.
+    let event = bench.event(EventKind::Completion);
+    bench.tx.push_back(event);
+    bench.run(2);
+    bench.uut.queue_enable.next = false;
+    bench.cycle();
+    let lost = bench.event(EventKind::Completion);
+    bench.tx.push_back(lost);
+    bench.cycle();
+    assert!(bench.tx.is_empty(), "a disabled queue keeps nobody waiting");
+    bench.uut.queue_enable.next = true;
+    bench.consumer = 0;
+    bench.ring.fill(vec![0; 64]);
+    bench.seen.clear();
+    for _ in 0..4 {
+        bench.cycle();
+    }
+    assert!(!bench.uut.stopped.val());
+    let event = bench.event(EventKind::Rx);
+    bench.rx.push_back(event.clone());
+    bench.run(1);
+    assert_eq!(bench.seen, [event], "at the ring's beginning, phase 1");
+}
+
+#[test]
+fn a_refused_event_stops_the_queue_too() {
+    let mut bench = EventBench::new(4, 1);
+    bench.refused = Some(bench.base);
+    bench.uut.write_error_valid.next = true;
+    bench.uut.write_error_addr.next = bench.base.into();
+    bench.cycle();
+    bench.uut.write_error_valid.next = false;
+    bench.reads = false;
+    for _ in 0..20 {
+        bench.cycle();
+    }
+    assert!(bench.uut.stopped.val());
+    assert_eq!(bench.counted, 0, "what was refused is not counted");
+    assert!(!bench.uut.busy.val());
+    let statuses: Vec<u8> = bench.ring.iter().map(|e| e[0]).collect();
+    assert!(statuses.iter().all(|s| *s == 0));
+}
+
+/// The command queue between a host's ring and an executor.
+struct CommandBench<const W: usize, const K: usize> {
+    uut: CommandQueue<W, K>,
+    rng: ChaCha8Rng,
+    log2: u32,
+    base: u64,
+    ring: Vec<Vec<u8>>,
+    requests: Vec<(u64, u64)>,
+    /// Beats to come, and whether the bus refuses them.
+    beats: VecDeque<(Vec<u8>, bool, bool)>,
+    /// Index from which on the bus refuses.
+    refused_from: u64,
+    manner: f64,
+    held: Option<(BigUint, u64)>,
+    taken: Vec<(u64, Vec<u8>)>,
+    counted: usize,
+}
+
+impl<const W: usize, const K: usize> CommandBench<W, K> {
+    fn new(log2: u32, manner: f64) -> Self {
+        let mut uut = connected::<CommandQueue<W, K>>();
+        let base = 0x99_8000_u64;
+        uut.command_base.next = base.into();
+        uut.command_log2.next = u64::from(log2).into();
+        uut.queue_enable.next = true;
+        uut.tx_enable.next = true;
+        uut.tick();
+        let mut rng = ChaCha8Rng::seed_from_u64(log2.into());
+        let ring = (0..1 << log2).map(|_| packet(&mut rng, 64)).collect();
+        Self {
+            uut,
+            rng,
+            log2,
+            base,
+            ring,
+            requests: vec![],
+            beats: VecDeque::new(),
+            refused_from: u64::MAX,
+            manner,
+            held: None,
+            taken: vec![],
+            counted: 0,
+        }
+    }
+
+    fn cycle(&mut self) {
+        let uut = &mut self.uut;
+        uut.request_ready.next = !self.rng.random_bool(self.manner);
+        uut.command_ready.next = !self.rng.random_bool(self.manner);
+        let shows = uut.entries.tvalid.val() || !self.rng.random_bool(self.manner);
+        uut.entries.tvalid.next = shows && !self.beats.is_empty();
+        if let Some((data, last, refused)) = self.beats.front() {
+            uut.entries.tdata.next = bits_of(data);
+            uut.entries.tlast.next = *last;
+            uut.entries.tuser.next = *refused;
+        }
+        uut.settle();
+        if uut.entries.tvalid.val() && uut.entries.tready.val() {
+            self.beats.pop_front();
+        }
+        if uut.request_valid.val() && uut.request_ready.val() {
+            let (addr, len) = (
+                u64::from(uut.request_addr.val()),
+                u64::from(uut.request_len_bytes.val()),
+            );
+            self.requests.push((addr, len));
+            assert!(len % 64 == 0 && len > 0 && len <= 512);
+            let (first, count) = ((addr - self.base) / 64, len / 64);
+            assert!(first + count <= 1 << self.log2, "not across the ring's end");
+            assert_eq!(addr / 4096, (addr + len - 1) / 4096);
+            for entry in first..first + count {
+                let bytes = &self.ring[entry as usize];
+                for (i, chunk) in bytes.chunks(K).enumerate() {
+                    let last = entry + 1 == first + count && (i + 1) * K == 64;
+                    let refused = entry >= self.refused_from;
+                    self.beats.push_back((chunk.to_vec(), last, refused));
+                }
+            }
+        }
+        let shown = (
+            BigUint::from(uut.command.val()),
+            u64::from(uut.command_index.val()),
+        );
+        if let Some(held) = &self.held {
+            assert!(uut.command_valid.val(), "valid was taken back");
+            assert_eq!(held, &shown, "a command changed while it waited");
+        }
+        self.held = None;
+        if uut.command_valid.val() {
+            match uut.command_ready.val() {
+                true => self
+                    .taken
+                    .push((shown.1, bytes_of(uut.command.val()))),
+                false => self.held = Some(shown),
+            }
+        }
+        self.counted += usize::from(uut.count_command.val());
+        uut.tick();
+    }
+
+    fn cycles(&mut self, count: usize) {
+        for _ in 0..count {
+            self.cycle();
+        }
+    }
+
+    fn ring_doorbell(&mut self, producer: u64) {
+        self.uut.command_producer.next = producer.into();
+    }
+
+    fn expect(&self, indices: std::ops::Range<u64>) {
+        let wanted: Vec<_> = indices
+            .map(|i| (i, self.ring[(i % (1 << self.log2)) as usize].clone()))
+            .collect();
+        assert_eq!(self.taken, wanted);
+    }
+}
+
+fn commands_come_in_order<const W: usize, const K: usize>() {
+    for (log2, manner) in [(3, 0.0), (4, 0.5), (7, 0.2)] {
+        let mut bench = CommandBench::<W, K>::new(log2, manner);
+        let mut producer = 0;
+        while producer < 150 {
+            let free = (1 << log2) - (producer - bench.taken.len() as u64);
+            producer += bench.rng.random_range(0..=free);
+            bench.ring_doorbell(producer);
+            let pause = bench.rng.random_range(1..60);
+            bench.cycles(pause);
+        }
+        bench.cycles(3000);
+        bench.expect(0..producer);
+        assert_eq!(bench.counted, producer as usize);
+        assert!(!bench.uut.busy.val());
+    }
+}
+
+#[test]
+fn commands_come_in_order_at_both_widths() {
+    commands_come_in_order::<64, 8>();
+    commands_come_in_order::<512, 64>();
+}
+
+#[test]
+fn a_fetch_takes_up_to_eight_entries() {
+    let mut bench = CommandBench::<64, 8>::new(5, 0.0);
+    bench.ring_doorbell(3);
+    bench.cycles(60);
+    bench.ring_doorbell(21);
+    bench.cycles(400);
+    let base = bench.base;
+    let at = |entry: u64, count: u64| (base + 64 * entry, 64 * count);
+    // To the next multiple of 8, so that neither a page nor the ring's end is crossed.
+    assert_eq!(bench.requests, [at(0, 3), at(3, 5), at(8, 8), at(16, 5)]);
+    bench.expect(0..21);
+}
+
+#[test]
+fn a_refused_fetch_hands_out_what_came_before_it() {
+    let mut bench = CommandBench::<64, 8>::new(4, 0.0);
+    bench.refused_from = 2;
+    bench.ring_doorbell(6);
+    bench.cycles(80);
+    bench.expect(0..2);
+    bench.uut.stopped.next = true;
+    bench.ring_doorbell(12);
+    bench.cycles(200);
+    bench.expect(0..2);
+    assert!(!bench.uut.busy.val());
+    // Enabled anew, it starts at index 0.
+    bench.uut.queue_enable.next = false;
+    bench.cycles(2);
+    bench.refused_from = u64::MAX;
+    bench.uut.stopped.next = false;
+    bench.uut.queue_enable.next = true;
+    bench.ring_doorbell(0);
+    bench.cycles(2);
+    bench.taken.clear();
+    bench.ring_doorbell(5);
+    bench.cycles(100);
+    bench.expect(0..5);
+}
+
+#[test]
+fn nothing_is_fetched_without_tx_enable_or_after_stop() {
+    let mut bench = CommandBench::<64, 8>::new(4, 0.0);
+    bench.uut.tx_enable.next = false;
+    bench.ring_doorbell(4);
+    bench.cycles(50);
+    assert_eq!((bench.requests.len(), bench.taken.len()), (0, 0));
+    bench.uut.tx_enable.next = true;
+    bench.cycles(60);
+    bench.expect(0..4);
+}
+
+fn command_queue_keeps_its_promised_speed<const W: usize, const K: usize>() {
+    let mut bench = CommandBench::<W, K>::new(4, 0.0);
+    bench.ring_doorbell(8);
+    let (mut request, mut last_beat, mut first) = (None, None, None);
+    for cycle in 0..100 {
+        bench.cycle();
+        request = request.or((!bench.requests.is_empty()).then_some(cycle));
+        if last_beat.is_none() && request.is_some() && bench.beats.len() == 7 * 64 / K {
+            last_beat = Some(cycle);
+        }
+        first = first.or((!bench.taken.is_empty()).then_some(cycle));
+    }
+    assert_eq!(request, Some(1), "1 cycle from doorbell to request");
+    let last_beat = last_beat.expect("the first entry came");
+    assert_eq!(first, Some(last_beat + 3), "3 cycles from last beat to command");
+}
+
+#[test]
+fn command_queue_keeps_its_promised_speed_at_both_widths() {
+    command_queue_keeps_its_promised_speed::<64, 8>();
+    command_queue_keeps_its_promised_speed::<512, 64>();
+}
+
+fn command_case<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Equivalence {
+    set.clocked(
+        name,
+        CommandQueue::<W, K>::default,
+        |b| &mut b.clk,
+        |b, random| {
+            b.rst.next = random.reset();
+            b.queue_enable.next = random.chance(63, 64);
+            b.tx_enable.next = random.chance(15, 16);
+            b.stopped.next = random.chance(1, 64);
+            if random.chance(1, 64) {
+                b.command_base.next = random.bits::<64>() << 12;
+                b.command_log2.next = (3 + random.below(4)).into();
+            }
+            let producer = b.command_producer.val() + random.below(4);
+            b.command_producer.next = producer;
+            b.request_ready.next = random.chance(1, 2);
+            b.entries.tdata.next = random.bits();
+            b.entries.tkeep.next = random.bits();
+            b.entries.tvalid.next = random.chance(7, 8);
+            b.entries.tlast.next = random.chance(1, 32);
+            b.entries.tuser.next = random.chance(1, 32);
+            b.command_ready.next = random.chance(1, 2);
+        },
+    )
+}
+
+fn drive_event_queue(b: &mut EventQueue, random: &mut Random) {
+    b.rst.next = random.reset();
+    b.now.next = random.bits();
+    b.queue_enable.next = random.chance(63, 64);
+    if random.chance(1, 64) {
+        b.event_base.next = random.bits::<64>() << 12;
+        b.event_log2.next = (3 + random.below(3)).into();
+    }
+    b.event_consumer.next = b.events_written.val();
+    b.rx_event_data.next = random.bits();
+    b.rx_event_valid.next = random.chance(1, 2);
+    b.tx_event_data.next = random.bits();
+    b.tx_event_valid.next = random.chance(1, 2);
+    b.read_error_valid.next = random.chance(1, 128);
+    b.read_error_addr.next = random.bits();
+    b.write_error_valid.next = random.chance(1, 128);
+    b.write_error_addr.next = random.bits();
+    b.event_ready.next = random.chance(3, 4);
+    b.event_done_valid.next = random.chance(1, 3);
+    b.event_done_error.next = random.chance(1, 16);
+}
+
+/// Rust and Verilog agree, whatever the host, the bus and the other blocks do.
+#[test]
+fn queue_blocks_equal_their_verilog() {
+    let mut set = Equivalence::new("hdl_queue")
+        .clocked("event_queue", EventQueue::default, |b| &mut b.clk, drive_event_queue)
+        .clocked(
+            "slot_queue",
+            SlotQueue::default,
+            |b| &mut b.clk,
+            |b, random| {
+                b.rst.next = random.reset();
+                b.queue_enable.next = random.chance(31, 32);
+                b.slot_base.next = random.bits();
+                b.slot_log2.next = random.bits();
+                b.slot_producer.next = random.below(16).into();
+                b.slot_take.next = random.chance(1, 2);
+            },
+        )
+        .clocked(
+            "interrupt",
+            Interrupt::default,
+            |b| &mut b.clk,
+            |b, random| {
+                b.rst.next = random.reset();
+                b.now.next = b.now.val() + random.below(50);
+                b.queue_enable.next = random.chance(63, 64);
+                b.msix_vector_register.next = random.bits();
+                b.moderation.next = random.below(200).into();
+                b.arm_write.next = random.chance(1, 8);
+                b.arm_index.next = b.events_written.val() + random.below(5);
+                b.events_written.next = b.events_written.val() + random.below(2);
+                b.msix_ready.next = random.chance(1, 3);
+            },
+        );
+    set = command_case::<64, 8>(set, "command_queue_w64");
+    set = command_case::<512, 64>(set, "command_queue_w512");
+    let report = set.run(1, 3000).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(report.constant_outputs, [""; 0]);
+}
