@@ -178,7 +178,10 @@ fn moderation_spaces_messages() {
     bench.arm(1);
     bench.run(5);
     assert_eq!(bench.messages.len(), 1);
-    assert!(bench.uut.busy.val(), "what time alone will change is not idle");
+    assert!(
+        bench.uut.busy.val(),
+        "what time alone will change is not idle"
+    );
     bench.run(400);
     assert_eq!(bench.messages.len(), 2);
     let second = bench.messages[1].0 - 4;
@@ -385,10 +388,17 @@ fn events_arrive_in_order_whole_and_in_pairs() {
             bench.seen.iter().partition(is(EventKind::Completion));
         assert!(received.into_iter().eq(&rx), "in order, unchanged");
         assert!(completions.into_iter().eq(&tx), "in order, unchanged");
-        for pair in bench.seen.windows(2).filter(|p| is(EventKind::Sack)(&&p[0])) {
+        for pair in bench
+            .seen
+            .windows(2)
+            .filter(|p| is(EventKind::Sack)(&&p[0]))
+        {
             assert_eq!(pair[1][KIND], EventKind::Rx as u8, "an Rx behind its Sack");
         }
-        let first_done = bench.seen.iter().position(|e| is(EventKind::Completion)(&e));
+        let first_done = bench
+            .seen
+            .iter()
+            .position(|e| is(EventKind::Completion)(&e));
         assert!(first_done < Some(4), "completions have their turn");
         for _ in 0..30 {
             bench.cycle();
@@ -461,7 +471,10 @@ fn the_first_error_stops_the_queue_and_is_told_once() {
     assert_eq!(event.status, Status::ReadError as u8);
     assert_eq!(event.address, 0x1234_5678_9abc);
     assert!(event.timestamp.abs_diff(stopped_at) < 3);
-    assert_eq!((event.opcode, event.connection, event.command_index), (0, 0, 0));
+    assert_eq!(
+        (event.opcode, event.connection, event.command_index),
+        (0, 0, 0)
+    );
 
     // A completion still gets through, and enabling anew clears it all.
     let event = bench.event(EventKind::Completion);
@@ -596,9 +609,7 @@ impl<const W: usize, const K: usize> CommandBench<W, K> {
         self.held = None;
         if uut.command_valid.val() {
             match uut.command_ready.val() {
-                true => self
-                    .taken
-                    .push((shown.1, bytes_of(uut.command.val()))),
+                true => self.taken.push((shown.1, bytes_of(uut.command.val()))),
                 false => self.held = Some(shown),
             }
         }
@@ -714,7 +725,11 @@ fn command_queue_keeps_its_promised_speed<const W: usize, const K: usize>() {
     }
     assert_eq!(request, Some(1), "1 cycle from doorbell to request");
     let last_beat = last_beat.expect("the first entry came");
-    assert_eq!(first, Some(last_beat + 3), "3 cycles from last beat to command");
+    assert_eq!(
+        first,
+        Some(last_beat + 3),
+        "3 cycles from last beat to command"
+    );
 }
 
 #[test]
@@ -776,7 +791,12 @@ fn drive_event_queue(b: &mut EventQueue, random: &mut Random) {
 #[test]
 fn queue_blocks_equal_their_verilog() {
     let mut set = Equivalence::new("hdl_queue")
-        .clocked("event_queue", EventQueue::default, |b| &mut b.clk, drive_event_queue)
+        .clocked(
+            "event_queue",
+            EventQueue::default,
+            |b| &mut b.clk,
+            drive_event_queue,
+        )
         .clocked(
             "slot_queue",
             SlotQueue::default,

@@ -9,7 +9,7 @@
 //! One arming gives at most one message (register INTERRUPT_ARM). There is no timer: `now` is compared with the time of the last message, and
 //! while a due message waits for it, `busy` is high, so that a simulator does not skip over that time.
 //!
-//! Latency: 2 cycles from the event's answer (`events_written`), or from arming for an event that is already written, to `msix_valid`.
+//! Latency: 1 cycle from `events_written`, 2 from arming for an event that is already written, to `msix_valid`.
 //! Throughput: one message in 2 cycles. One clock; reset and a rising `queue_enable` disarm. No errors. Counter: `Interrupts` (`count_interrupt`).
 
 use rust_hdl::prelude::*;
