@@ -1,0 +1,538 @@
+//! Neighbours: which MAC address an IPv4 address of our network has (ARP, RFC 826).
+//!
+//! Sans-IO: it is told what arrived and what time it is, and says what to send. Who waits for an address waits
+//! elsewhere (a connection that sends nothing yet): nothing is queued here, so nothing here can block.
+//!
+//! ```text
+//!              lookup                 answer                 lifetime over, in use
+//!   (unknown) --------> Asking ----------------> Known ---------------------------> Checking
+//!                         | 3 requests            ^  |  lifetime over, not in use      |  |
+//!                         v without answer        |  +---------> (forgotten)           |  |
+//!                       Failed                    +------------------------------------+  |
+//!                         ^                                   answer                      |
+//!                         +---------------------------------------------------------------+
+//! ```
+//!
+//! What arrives unasked never changes an address that is known: it makes us ask (the answer then counts), so that a
+//! stray or forged announcement does not by itself redirect a connection.
+
+use std::collections::HashMap;
+
+use handclasp_layout::header::{ArpPacket, ETHERTYPE_IPV4, MAC_BROADCAST};
+
+/// `operation` of a request.
+pub const ARP_REQUEST: u16 = 1;
+/// `operation` of a reply.
+pub const ARP_REPLY: u16 = 2;
+
+const HARDWARE_ETHERNET: u16 = 1;
+const MAC_LEN_BYTES: u8 = 6;
+const IP_LEN_BYTES: u8 = 4;
+const MAC_GROUP_BIT: u64 = 1 << 40;
+
+/// An address is believed this long; RFC 1122 2.3.2.1 wants a time-out "on the order of a minute".
+const LIFETIME_NS: u64 = 60_000_000_000;
+/// Wait after the first request, doubled after each: never more than one request a second (RFC 1122 2.3.2.1).
+const RETRY_NS: u64 = 1_000_000_000;
+/// Requests before an address counts as unreachable.
+const REQUESTS: u8 = 3;
+/// An unreachable address is not asked for again for this long.
+const HOLD_DOWN_NS: u64 = 3_000_000_000;
+/// Addresses kept. Those that connections use (at most one each) are never pushed out.
+const CAPACITY: usize = 512;
+
+/// What is known of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Its MAC address.
+    Found(u64),
+    /// It is being asked for; [`Neighbours::next_change`] will name it.
+    Pending,
+    /// Nobody answered.
+    Unreachable,
+}
+
+/// A request to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Destination of the frame: broadcast, or the MAC address that is being checked.
+    pub dst_mac: u64,
+    /// The packet.
+    pub packet: ArpPacket,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Requests went out, no answer yet.
+    Asking { requests: u8 },
+    /// Answered less than [`LIFETIME_NS`] ago.
+    Known { mac: u64 },
+    /// Known, but old or doubted: requests went out, the address is used meanwhile.
+    Checking { mac: u64, requests: u8 },
+    /// Nobody answered.
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    state: State,
+    /// When `state` has to be looked at again.
+    deadline_ns: u64,
+    /// Connections that send to this neighbour.
+    users: u32,
+}
+
+/// The ARP cache of one interface.
+#[derive(Debug)]
+pub struct Neighbours {
+    mac: u64,
+    ip: u32,
+    entries: HashMap<u32, Entry>,
+    /// Addresses that were resolved, changed or failed, to be told to the connections.
+    changed: Vec<u32>,
+    /// No entry is due before this.
+    next_deadline_ns: u64,
+    /// Packets from others that claim our own address.
+    conflicts: u64,
+}
+
+impl Neighbours {
+    /// An empty cache for the interface with these addresses.
+    pub fn new(mac: u64, ip: u32) -> Self {
+        Self {
+            mac,
+            ip,
+            entries: HashMap::with_capacity(CAPACITY),
+            changed: Vec::with_capacity(CAPACITY),
+            next_deadline_ns: u64::MAX,
+            conflicts: 0,
+        }
+    }
+
+    /// How often another station claimed our IPv4 address.
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+
+    /// The MAC address, if it is known: never sends a request, so a stranger's packet cannot make us broadcast.
+    pub fn cached(&self, ip: u32) -> Option<u64> {
+        match self.entries.get(&ip)?.state {
+            State::Known { mac } | State::Checking { mac, .. } => Some(mac),
+            State::Asking { .. } | State::Failed => None,
+        }
+    }
+
+    /// The MAC address, asking for it if it is not known.
+    pub fn lookup(&mut self, ip: u32, now_ns: u64) -> Lookup {
+        match self.entries.get(&ip).map(|entry| entry.state) {
+            Some(State::Known { mac } | State::Checking { mac, .. }) => Lookup::Found(mac),
+            Some(State::Asking { .. }) => Lookup::Pending,
+            Some(State::Failed) => Lookup::Unreachable,
+            None => {
+                self.insert(ip, State::Asking { requests: 0 }, now_ns);
+                Lookup::Pending
+            }
+        }
+    }
+
+    /// A connection sends to this neighbour from now on: it is kept, and checked when its lifetime is over.
+    pub fn retain(&mut self, ip: u32) {
+        if let Some(entry) = self.entries.get_mut(&ip) {
+            entry.users = entry.users.saturating_add(1);
+        }
+    }
+
+    /// A connection that had called [`Neighbours::retain`] is gone.
+    pub fn release(&mut self, ip: u32) {
+        if let Some(entry) = self.entries.get_mut(&ip) {
+            entry.users = entry.users.saturating_sub(1);
+        }
+    }
+
+    /// A packet arrived (RFC 826, "Packet Reception"). Returns the reply that it asks for, to be sent to
+    /// `target_mac`.
+    pub fn packet_arrives(&mut self, now_ns: u64, packet: &ArpPacket) -> Option<ArpPacket> {
+        let known_kind = packet.hardware_type == HARDWARE_ETHERNET
+            && packet.protocol_type == ETHERTYPE_IPV4
+            && packet.hardware_len_bytes == MAC_LEN_BYTES
+            && packet.protocol_len_bytes == IP_LEN_BYTES
+            && matches!(packet.operation, ARP_REQUEST | ARP_REPLY);
+        if !known_kind || !is_station(packet.sender_mac) || packet.sender_mac == self.mac {
+            return None;
+        }
+        if packet.sender_ip == self.ip {
+            self.conflicts += 1;
+            return None;
+        }
+        let for_us = packet.target_ip == self.ip;
+        // A sender of 0.0.0.0 is only probing whether the address is taken (RFC 5227 2.1.1): answered, not learnt.
+        if packet.sender_ip != 0 && !is_group(packet.sender_ip) {
+            self.learn(now_ns, packet, for_us);
+        }
+        (for_us && packet.operation == ARP_REQUEST).then_some(ArpPacket {
+            operation: ARP_REPLY,
+            sender_mac: self.mac,
+            sender_ip: self.ip,
+            target_mac: packet.sender_mac,
+            target_ip: packet.sender_ip,
+            ..*packet
+        })
+    }
+
+    fn learn(&mut self, now_ns: u64, packet: &ArpPacket, for_us: bool) {
+        let (ip, mac) = (packet.sender_ip, packet.sender_mac);
+        let answer = for_us && packet.operation == ARP_REPLY;
+        let known = State::Known { mac };
+        match self.entries.get(&ip).map(|entry| entry.state) {
+            // RFC 826: who asks for us is about to talk to us. Any other stranger is not our business.
+            None if for_us && packet.operation == ARP_REQUEST => self.insert(ip, known, now_ns),
+            None => return,
+            Some(State::Asking { .. } | State::Failed) => self.set(ip, known, now_ns),
+            Some(State::Known { mac: old }) if old == mac => {
+                if for_us {
+                    self.set(ip, known, now_ns);
+                }
+                return;
+            }
+            Some(State::Checking { mac: old, .. }) if answer || old == mac => {
+                self.set(ip, known, now_ns);
+                if old == mac {
+                    return;
+                }
+            }
+            // Another address than the known one, unasked: doubt it, and ask.
+            Some(State::Known { mac: old }) => {
+                let doubted = State::Checking {
+                    mac: old,
+                    requests: 0,
+                };
+                return self.set(ip, doubted, now_ns);
+            }
+            Some(State::Checking { .. }) => return,
+        }
+        self.mark_changed(ip);
+    }
+
+    /// The next request that is due; call until `None`.
+    pub fn next_request(&mut self, now_ns: u64) -> Option<Request> {
+        while now_ns >= self.next_deadline_ns {
+            let due = self
+                .entries
+                .iter()
+                .find(|(_, entry)| entry.deadline_ns <= now_ns)
+                .map(|(ip, entry)| (*ip, *entry));
+            let Some((ip, entry)) = due else {
+                self.find_next_deadline();
+                break;
+            };
+            match entry.state {
+                State::Asking { requests } if requests < REQUESTS => {
+                    let requests = requests + 1;
+                    self.set(ip, State::Asking { requests }, now_ns);
+                    return Some(self.request(ip, MAC_BROADCAST));
+                }
+                // The first checks go to the known address alone (RFC 1122 2.3.2.1, unicast poll), the last to all.
+                State::Checking { mac, requests } if requests < REQUESTS => {
+                    let requests = requests + 1;
+                    self.set(ip, State::Checking { mac, requests }, now_ns);
+                    let last = requests == REQUESTS;
+                    return Some(self.request(ip, if last { MAC_BROADCAST } else { mac }));
+                }
+                State::Asking { .. } | State::Checking { .. } => {
+                    self.set(ip, State::Failed, now_ns);
+                    self.mark_changed(ip);
+                }
+                State::Known { mac } if entry.users > 0 => {
+                    self.set(ip, State::Checking { mac, requests: 0 }, now_ns);
+                }
+                State::Failed if entry.users > 0 => {
+                    self.set(ip, State::Asking { requests: 0 }, now_ns);
+                }
+                State::Known { .. } | State::Failed => {
+                    self.entries.remove(&ip);
+                }
+            }
+        }
+        None
+    }
+
+    /// An address that was resolved, has another MAC address, or failed since the last call; call until `None`.
+    pub fn next_change(&mut self) -> Option<u32> {
+        self.changed.pop()
+    }
+
+    /// When [`Neighbours::next_request`] has something to do.
+    pub fn deadline_ns(&self) -> Option<u64> {
+        (self.next_deadline_ns != u64::MAX).then_some(self.next_deadline_ns)
+    }
+
+    fn request(&self, ip: u32, dst_mac: u64) -> Request {
+        Request {
+            dst_mac,
+            packet: ArpPacket {
+                hardware_type: HARDWARE_ETHERNET,
+                protocol_type: ETHERTYPE_IPV4,
+                hardware_len_bytes: MAC_LEN_BYTES,
+                protocol_len_bytes: IP_LEN_BYTES,
+                operation: ARP_REQUEST,
+                sender_mac: self.mac,
+                sender_ip: self.ip,
+                target_mac: 0,
+                target_ip: ip,
+            },
+        }
+    }
+
+    fn insert(&mut self, ip: u32, state: State, now_ns: u64) {
+        if self.entries.len() >= CAPACITY {
+            let oldest = self
+                .entries
+                .iter()
+                .filter(|(_, entry)| entry.users == 0)
+                .min_by_key(|(_, entry)| entry.deadline_ns)
+                .map(|(ip, _)| *ip);
+            match oldest {
+                Some(oldest) => self.entries.remove(&oldest),
+                None => return,
+            };
+        }
+        let entry = Entry {
+            state,
+            deadline_ns: 0,
+            users: 0,
+        };
+        self.entries.insert(ip, entry);
+        self.set(ip, state, now_ns);
+    }
+
+    fn set(&mut self, ip: u32, state: State, now_ns: u64) {
+        let wait_ns = match state {
+            State::Asking { requests: 0 } | State::Checking { requests: 0, .. } => 0,
+            State::Asking { requests } | State::Checking { requests, .. } => {
+                RETRY_NS << (requests - 1)
+            }
+            State::Known { .. } => LIFETIME_NS,
+            State::Failed => HOLD_DOWN_NS,
+        };
+        if let Some(entry) = self.entries.get_mut(&ip) {
+            entry.state = state;
+            entry.deadline_ns = now_ns.saturating_add(wait_ns);
+            self.next_deadline_ns = self.next_deadline_ns.min(entry.deadline_ns);
+        }
+    }
+
+    fn find_next_deadline(&mut self) {
+        self.next_deadline_ns = self
+            .entries
+            .values()
+            .map(|entry| entry.deadline_ns)
+            .min()
+            .unwrap_or(u64::MAX);
+    }
+
+    fn mark_changed(&mut self, ip: u32) {
+        if !self.changed.contains(&ip) && self.changed.len() < CAPACITY {
+            self.changed.push(ip);
+        }
+    }
+}
+
+/// Whether a MAC address can be one station's: neither a group's nor zero.
+pub fn is_station(mac: u64) -> bool {
+    mac & MAC_GROUP_BIT == 0 && mac != 0
+}
+
+/// Whether no single host can have this IPv4 address: multicast, reserved, or the limited broadcast.
+pub fn is_group(ip: u32) -> bool {
+    ip >= 0xe000_0000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: u64 = 0x0200_0000_0001;
+    const IP: u32 = 0xc0a8_0001;
+    const PEER_MAC: u64 = 0x0200_0000_0002;
+    const PEER_IP: u32 = 0xc0a8_0002;
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Written by hand from RFC 826: 192.168.0.2 at 02:00:00:00:00:02 asks who has 192.168.0.1.
+    const WHO_HAS_US: [u8; 28] = [
+        0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 168, 0, 2, 0, 0, 0, 0, 0, 0, 192, 168, 0, 1,
+    ];
+    /// The same station answers 192.168.0.1 at 02:00:00:00:00:01.
+    const PEER_IS_AT: [u8; 28] = [
+        0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 192, 168, 0, 2, 2, 0, 0, 0, 0, 1, 192, 168, 0, 1,
+    ];
+
+    fn neighbours() -> Neighbours {
+        Neighbours::new(MAC, IP)
+    }
+
+    fn packet(bytes: &[u8; 28]) -> ArpPacket {
+        ArpPacket::decode(bytes)
+    }
+
+    #[test]
+    fn a_request_for_us_is_answered_and_its_sender_learnt() {
+        let mut neighbours = neighbours();
+        let reply = neighbours.packet_arrives(0, &packet(&WHO_HAS_US)).unwrap();
+        let expected: [u8; 28] = [
+            0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 192, 168, 0, 1, 2, 0, 0, 0, 0, 2, 192, 168,
+            0, 2,
+        ];
+        assert_eq!(reply.encode(), expected);
+        assert_eq!(neighbours.lookup(PEER_IP, 0), Lookup::Found(PEER_MAC));
+        assert_eq!(neighbours.next_request(0), None);
+    }
+
+    #[test]
+    fn an_unknown_address_is_asked_for_and_found() {
+        let mut neighbours = neighbours();
+        assert_eq!(neighbours.lookup(PEER_IP, 5), Lookup::Pending);
+        let request = neighbours.next_request(5).unwrap();
+        let expected: [u8; 28] = [
+            0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 168, 0, 1, 0, 0, 0, 0, 0, 0, 192, 168,
+            0, 2,
+        ];
+        assert_eq!(request.packet.encode(), expected);
+        assert_eq!(request.dst_mac, MAC_BROADCAST);
+        assert_eq!(neighbours.next_request(5), None);
+        assert_eq!(neighbours.packet_arrives(9, &packet(&PEER_IS_AT)), None);
+        assert_eq!(neighbours.next_change(), Some(PEER_IP));
+        assert_eq!(neighbours.lookup(PEER_IP, 9), Lookup::Found(PEER_MAC));
+    }
+
+    #[test]
+    fn requests_back_off_and_fail() {
+        let mut neighbours = neighbours();
+        neighbours.lookup(PEER_IP, 0);
+        neighbours.retain(PEER_IP);
+        for at in [0, SECOND, 3 * SECOND] {
+            assert_eq!(neighbours.deadline_ns(), Some(at));
+            assert!(neighbours.next_request(at).is_some(), "at {at}");
+            assert_eq!(neighbours.next_request(at), None);
+            assert_eq!(neighbours.lookup(PEER_IP, at), Lookup::Pending);
+        }
+        assert_eq!(neighbours.next_request(7 * SECOND), None);
+        assert_eq!(neighbours.next_change(), Some(PEER_IP));
+        assert_eq!(neighbours.lookup(PEER_IP, 7 * SECOND), Lookup::Unreachable);
+        // While a connection still wants it, it is asked for again after a pause.
+        assert_eq!(neighbours.next_request(9 * SECOND), None);
+        assert!(neighbours.next_request(10 * SECOND).is_some());
+    }
+
+    #[test]
+    fn an_address_in_use_is_checked_and_an_unused_one_forgotten() {
+        let mut neighbours = neighbours();
+        neighbours.packet_arrives(0, &packet(&WHO_HAS_US));
+        neighbours.retain(PEER_IP);
+        let check = neighbours.next_request(60 * SECOND).unwrap();
+        assert_eq!(check.dst_mac, PEER_MAC, "a check is a unicast poll");
+        assert_eq!(neighbours.cached(PEER_IP), Some(PEER_MAC));
+        neighbours.packet_arrives(60 * SECOND, &packet(&PEER_IS_AT));
+        assert_eq!(neighbours.next_request(119 * SECOND), None);
+        neighbours.release(PEER_IP);
+        assert_eq!(neighbours.next_request(120 * SECOND), None);
+        assert_eq!(neighbours.cached(PEER_IP), None);
+        assert_eq!(neighbours.deadline_ns(), None);
+    }
+
+    #[test]
+    fn an_unasked_announcement_does_not_redirect() {
+        let mut neighbours = neighbours();
+        neighbours.packet_arrives(0, &packet(&WHO_HAS_US));
+        while neighbours.next_change().is_some() {}
+        let forged = ArpPacket {
+            operation: ARP_REPLY,
+            sender_mac: 0x0600_0000_0666,
+            target_ip: PEER_IP,
+            ..packet(&WHO_HAS_US)
+        };
+        neighbours.packet_arrives(1, &forged);
+        assert_eq!(neighbours.lookup(PEER_IP, 1), Lookup::Found(PEER_MAC));
+        assert_eq!(neighbours.next_request(1).unwrap().dst_mac, PEER_MAC);
+        neighbours.packet_arrives(2, &packet(&PEER_IS_AT));
+        assert_eq!(neighbours.lookup(PEER_IP, 2), Lookup::Found(PEER_MAC));
+        assert_eq!(neighbours.next_change(), None);
+    }
+
+    #[test]
+    fn an_announcement_of_a_stranger_is_not_learnt() {
+        let mut neighbours = neighbours();
+        let announcement = ArpPacket {
+            target_ip: PEER_IP,
+            ..packet(&WHO_HAS_US)
+        };
+        assert_eq!(neighbours.packet_arrives(0, &announcement), None);
+        assert_eq!(neighbours.cached(PEER_IP), None);
+    }
+
+    #[test]
+    fn what_no_station_can_send_is_ignored() {
+        let good = packet(&WHO_HAS_US);
+        let mut neighbours = neighbours();
+        for bad in [
+            ArpPacket {
+                hardware_type: 6,
+                ..good
+            },
+            ArpPacket {
+                protocol_type: 0x86dd,
+                ..good
+            },
+            ArpPacket {
+                hardware_len_bytes: 8,
+                ..good
+            },
+            ArpPacket {
+                protocol_len_bytes: 16,
+                ..good
+            },
+            ArpPacket {
+                operation: 3,
+                ..good
+            },
+            ArpPacket {
+                sender_mac: MAC_BROADCAST,
+                ..good
+            },
+            ArpPacket {
+                sender_mac: 0,
+                ..good
+            },
+            ArpPacket {
+                sender_ip: IP,
+                ..good
+            },
+        ] {
+            assert_eq!(neighbours.packet_arrives(0, &bad), None, "{bad:?}");
+        }
+        assert_eq!(neighbours.cached(PEER_IP), None);
+        assert_eq!(neighbours.conflicts(), 1);
+        // A probe (RFC 5227) is answered, and 0.0.0.0 is not learnt.
+        let probe = ArpPacket {
+            sender_ip: 0,
+            ..good
+        };
+        assert!(neighbours.packet_arrives(0, &probe).is_some());
+        assert_eq!(neighbours.cached(0), None);
+    }
+
+    #[test]
+    fn a_flood_of_askers_pushes_out_only_what_is_not_in_use() {
+        let mut neighbours = neighbours();
+        neighbours.packet_arrives(0, &packet(&WHO_HAS_US));
+        neighbours.retain(PEER_IP);
+        for n in 0..2000 {
+            let asker = ArpPacket {
+                sender_ip: 0x0a00_0000 + n,
+                ..packet(&WHO_HAS_US)
+            };
+            neighbours.packet_arrives(1 + u64::from(n), &asker);
+        }
+        assert_eq!(neighbours.entries.len(), CAPACITY);
+        assert_eq!(neighbours.cached(PEER_IP), Some(PEER_MAC));
+    }
+}

@@ -1,0 +1,283 @@
+//! Who polls the stack, and who sleeps.
+//!
+//! Packets are not to wait for a thread to be woken. So whoever waits for something in a blocking call polls the stack
+//! itself ("leads"); others who wait meanwhile are told when something has happened. When no call waits, the background
+//! thread leads, so that timers run and segments are answered while the application computes.
+//!
+//! ```text
+//!   Nobody --- a call must wait ---> Call --- it is done ---> Nobody
+//!     |                               ^                         (another waiting call takes over at once,
+//!     | no call for GRACE             | a call must wait         the thread after GRACE)
+//!     v                               |
+//!   Thread ---------------------------+
+//! ```
+//!
+//! Who leads polls, lets the bus relax a number of times, and then sleeps in [`Bus::wait`] until the next interrupt or
+//! deadline. An idle host uses no CPU.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use handclasp_driver::Bus;
+
+use crate::clock::Clock;
+use crate::stack::{Stack, StackError};
+
+/// Fruitless polls before a leader sleeps: about as long as it takes to be woken again.
+const POLLS_BEFORE_SLEEP: u32 = 200;
+/// The background thread takes over when there has been no call for this long: calls in quick succession cost no hand-over.
+const GRACE: Duration = Duration::from_millis(1);
+/// Longest sleep without a deadline.
+const SLEEP_MAX_NS: u64 = 3_600_000_000_000;
+
+/// Who polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leader {
+    Nobody,
+    Thread,
+    Call,
+}
+
+/// What the lock guards.
+struct State {
+    stack: Stack,
+    leader: Leader,
+    /// The leader sleeps on the bus until then, at the latest.
+    sleeps_until_ns: Option<u64>,
+    /// Calls that wait for the leader's news.
+    followers: usize,
+    /// The background thread is in [`Bus::wait`]. While it is, no call goes there: an interrupt wakes only one of them.
+    thread_sleeps: bool,
+    /// The background thread waits for calls to end.
+    thread_is_parked: bool,
+    /// Calls so far: the thread sees by it whether there have been any.
+    calls: u64,
+    stop: bool,
+}
+
+/// A stack that several threads share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Something happened that a follower may have waited for.
+    news: Condvar,
+    /// No call leads any more.
+    call_left: Condvar,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Shared {
+    pub(super) fn new(stack: Stack, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            bus: Arc::clone(stack.bus()),
+            clock,
+            state: Mutex::new(State {
+                stack,
+                leader: Leader::Nobody,
+                sleeps_until_ns: None,
+                followers: 0,
+                thread_sleeps: false,
+                thread_is_parked: false,
+                calls: 0,
+                stop: false,
+            }),
+            news: Condvar::new(),
+            call_left: Condvar::new(),
+        }
+    }
+
+    pub(super) fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in another thread (an observer's) leaves the stack between two segments: it can go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the NIC has and does what is due; says whether that was anything.
+    fn poll(&self, state: &mut State) -> Result<bool, StackError> {
+        let progress = state.stack.poll(self.clock.now_ns());
+        let something = !matches!(&progress, Ok(progress) if progress.is_idle());
+        if something && state.followers > 0 {
+            self.news.notify_all();
+        }
+        progress.map(|progress| !progress.is_idle())
+    }
+
+    /// A call that does not wait: with the stack as it is now, and what the call made is given to the NIC at once.
+    pub(super) fn call<T>(&self, action: impl FnOnce(&mut Stack, u64) -> T) -> T {
+        let mut state = self.lock();
+        // A failed device shows in what the action returns.
+        let _ = self.poll(&mut state);
+        let result = action(&mut state.stack, self.clock.now_ns());
+        self.finish(&mut state);
+        result
+    }
+
+    /// A call that waits until `attempt` says something else than `WouldBlock`; that it does say when `give_up_ns` has come.
+    pub(super) fn wait_for<T>(
+        &self,
+        give_up_ns: Option<u64>,
+        mut attempt: impl FnMut(&mut Stack, u64) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut state = self.lock();
+        let mut leads = false;
+        let mut fruitless = 0;
+        let result = loop {
+            let moved = self.poll(&mut state).unwrap_or(true);
+            let now_ns = self.clock.now_ns();
+            match attempt(&mut state.stack, now_ns) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => break result,
+            }
+            if give_up_ns.is_some_and(|at| now_ns >= at) {
+                break Err(io::ErrorKind::WouldBlock.into());
+            }
+            if !leads && state.leader == Leader::Call {
+                state = self.follow(state, give_up_ns, now_ns);
+                continue;
+            }
+            if !leads {
+                leads = true;
+                if state.thread_sleeps {
+                    self.bus.wake();
+                }
+                state.leader = Leader::Call;
+            }
+            fruitless = if moved { 0 } else { fruitless + 1 };
+            if fruitless < POLLS_BEFORE_SLEEP || state.thread_sleeps {
+                drop(state);
+                self.bus.relax();
+                state = self.lock();
+            } else {
+                state = self.sleep(state, give_up_ns);
+            }
+        };
+        if leads {
+            state.leader = Leader::Nobody;
+            if state.followers > 0 {
+                // One of them leads from now on.
+                self.news.notify_all();
+            } else if state.thread_is_parked {
+                self.call_left.notify_one();
+            }
+        }
+        self.finish(&mut state);
+        result
+    }
+
+    /// Waits for the leader's news.
+    fn follow<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        give_up_ns: Option<u64>,
+        now_ns: u64,
+    ) -> MutexGuard<'a, State> {
+        let timeout_ns = give_up_ns.map_or(SLEEP_MAX_NS, |at| at.saturating_sub(now_ns));
+        state.followers += 1;
+        let (mut state, _) = self
+            .news
+            .wait_timeout(state, Duration::from_nanos(timeout_ns))
+            .unwrap_or_else(PoisonError::into_inner);
+        state.followers -= 1;
+        state
+    }
+
+    /// Sleeps until an interrupt, the stack's next deadline or `until_ns`.
+    fn sleep<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        until_ns: Option<u64>,
+    ) -> MutexGuard<'a, State> {
+        // From here on an event that is there already, or comes, ends the wait at once.
+        if state.stack.arm_interrupt().is_err() {
+            return state;
+        }
+        let now_ns = self.clock.now_ns();
+        let until_ns = [until_ns, state.stack.deadline_ns()]
+            .into_iter()
+            .flatten()
+            .fold(now_ns.saturating_add(SLEEP_MAX_NS), u64::min);
+        state.sleeps_until_ns = Some(until_ns);
+        drop(state);
+        let waited = self.bus.wait(until_ns.saturating_sub(now_ns));
+        let mut state = self.lock();
+        state.sleeps_until_ns = None;
+        if let Err(error) = waited {
+            state.stack.fail(&error);
+        }
+        state
+    }
+
+    /// Gives the NIC what a call made, and wakes whoever sleeps too long for it now.
+    fn finish(&self, state: &mut State) {
+        // A failed device shows in the next call.
+        let _ = state.stack.push(self.clock.now_ns());
+        state.calls += 1;
+        let deadline_ns = state.stack.deadline_ns().unwrap_or(u64::MAX);
+        if state.sleeps_until_ns.is_some_and(|at| deadline_ns < at) {
+            self.bus.wake();
+        }
+    }
+
+    /// The background thread.
+    pub(super) fn run(&self) {
+        let mut state = self.lock();
+        let mut fruitless = 0;
+        while !state.stop {
+            if state.leader == Leader::Call {
+                state.thread_is_parked = true;
+                state = self
+                    .call_left
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+                state.thread_is_parked = false;
+                let mut calls;
+                loop {
+                    calls = state.calls;
+                    (state, _) = self
+                        .call_left
+                        .wait_timeout(state, GRACE)
+                        .unwrap_or_else(PoisonError::into_inner);
+                    if state.stop || state.leader == Leader::Call || state.calls == calls {
+                        break;
+                    }
+                }
+                continue;
+            }
+            state.leader = Leader::Thread;
+            match self.poll(&mut state) {
+                Ok(moved) => fruitless = if moved { 0 } else { fruitless + 1 },
+                // Every call says so; here is nothing left to do.
+                Err(_) => break,
+            }
+            if fruitless < POLLS_BEFORE_SLEEP {
+                drop(state);
+                self.bus.relax();
+                state = self.lock();
+            } else {
+                state.thread_sleeps = true;
+                state = self.sleep(state, None);
+                state.thread_sleeps = false;
+            }
+            if state.leader == Leader::Thread {
+                state.leader = Leader::Nobody;
+            }
+        }
+    }
+
+    /// Ends [`Shared::run`].
+    pub(super) fn stop(&self) {
+        self.lock().stop = true;
+        self.call_left.notify_one();
+        self.bus.wake();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,271 @@
+//! A connection's socket.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Host;
+use crate::stack::{SocketId, Stack};
+use crate::tcp::Variables;
+
+/// In the place of a time-out: none.
+const FOR_EVER: u64 = u64::MAX;
+
+/// A connection, as `std::net::TcpStream` has it. Dropping the last clone closes it: what was written is still sent,
+/// but data that nobody has read ends it with a RST.
+#[derive(Debug)]
+pub struct TcpStream {
+    inner: Arc<Inner>,
+}
+
+/// What clones share.
+#[derive(Debug)]
+struct Inner {
+    host: Host,
+    id: SocketId,
+    nonblocking: AtomicBool,
+    read_timeout_ns: AtomicU64,
+    write_timeout_ns: AtomicU64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let id = self.id;
+        self.host
+            .shared()
+            .call(|stack, now_ns| stack.release(now_ns, id));
+    }
+}
+
+impl TcpStream {
+    pub(super) fn new(host: Host, id: SocketId, nonblocking: bool) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                host,
+                id,
+                nonblocking: AtomicBool::new(nonblocking),
+                read_timeout_ns: AtomicU64::new(FOR_EVER),
+                write_timeout_ns: AtomicU64::new(FOR_EVER),
+            }),
+        }
+    }
+
+    /// An attempt, once or until it succeeds, as the socket's mode and time-out say.
+    fn attempt<T>(
+        &self,
+        timeout_ns: &AtomicU64,
+        mut attempt: impl FnMut(&mut Stack, SocketId) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let (shared, id) = (self.inner.host.shared(), self.inner.id);
+        if self.inner.nonblocking.load(Ordering::Relaxed) {
+            return shared.call(|stack, _| attempt(stack, id));
+        }
+        let give_up_ns = match timeout_ns.load(Ordering::Relaxed) {
+            FOR_EVER => None,
+            timeout_ns => Some(shared.now_ns().saturating_add(timeout_ns)),
+        };
+        shared.wait_for(give_up_ns, |stack, _| attempt(stack, id))
+    }
+
+    fn call<T>(&self, action: impl FnOnce(&mut Stack, SocketId) -> T) -> T {
+        let id = self.inner.id;
+        self.inner.host.shared().call(|stack, _| action(stack, id))
+    }
+
+    pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let (shared, id) = (self.inner.host.shared(), self.inner.id);
+        let give_up_ns = timeout.map(|timeout| shared.now_ns().saturating_add(as_ns(timeout)));
+        match shared.wait_for(give_up_ns, |stack, _| stack.connected(id)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the peer has not answered in the time allowed",
+            )),
+            result => result,
+        }
+    }
+
+    /// How the opening of a nonblocking socket's connection went.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the handshake lasts; why it failed, once.
+    pub fn connected(&self) -> io::Result<()> {
+        self.call(|stack, id| stack.connected(id))
+    }
+
+    /// The peer's address and port.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.call(|stack, id| stack.tuple(id))?.remote().into())
+    }
+
+    /// The own address and port.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.call(|stack, id| stack.tuple(id))?.local().into())
+    }
+
+    /// Closes one direction or both: reads give the end of the stream, or a FIN follows what was written.
+    ///
+    /// # Errors
+    /// `NotConnected` when the connection is over.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.call(|stack, id| {
+            if how != Shutdown::Write {
+                stack.shutdown_read(id)?;
+            }
+            if how != Shutdown::Read {
+                stack.shutdown_write(id)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Another handle to the same connection.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            inner: Arc::clone(&self.inner),
+        })
+    }
+
+    /// Small writes go at once (true), or may wait for more (Nagle's algorithm).
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.call(|stack, id| stack.set_nodelay(id, nodelay))
+    }
+
+    /// What [`TcpStream::set_nodelay`] set.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.call(|stack, id| stack.nodelay(id))
+    }
+
+    /// Calls that would wait say `WouldBlock` instead. Of all clones.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.inner.nonblocking.store(nonblocking, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Longest wait of a read, which then says `WouldBlock` as on Linux; `None`: for ever. Of all clones.
+    ///
+    /// # Errors
+    /// `InvalidInput` for zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        set_timeout(&self.inner.read_timeout_ns, timeout)
+    }
+
+    /// Longest wait of a write, which then says `WouldBlock` as on Linux; `None`: for ever. Of all clones.
+    ///
+    /// # Errors
+    /// `InvalidInput` for zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        set_timeout(&self.inner.write_timeout_ns, timeout)
+    }
+
+    /// What [`TcpStream::set_read_timeout`] set.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(timeout(&self.inner.read_timeout_ns))
+    }
+
+    /// What [`TcpStream::set_write_timeout`] set.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(timeout(&self.inner.write_timeout_ns))
+    }
+
+    /// Why the connection failed, if it did and no call has said so yet.
+    ///
+    /// # Errors
+    /// `NotConnected`; `NetworkDown` when the device failed.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.call(|stack, id| stack.take_error(id))
+    }
+
+    /// The connection's variables, to look at.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn variables(&self) -> io::Result<Variables> {
+        self.call(|stack, id| stack.variables(id))
+    }
+}
+
+fn as_ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(FOR_EVER)
+}
+
+fn set_timeout(place: &AtomicU64, timeout: Option<Duration>) -> io::Result<()> {
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a time-out cannot be zero; use set_nonblocking",
+        ));
+    }
+    place.store(timeout.map_or(FOR_EVER, as_ns), Ordering::Relaxed);
+    Ok(())
+}
+
+fn timeout(place: &AtomicU64) -> Option<Duration> {
+    match place.load(Ordering::Relaxed) {
+        FOR_EVER => None,
+        ns => Some(Duration::from_nanos(ns)),
+    }
+}
+
+impl Read for &TcpStream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.attempt(&self.inner.read_timeout_ns, |stack, id| {
+            stack.receive(id, out)
+        })
+    }
+}
+
+impl Write for &TcpStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.attempt(&self.inner.write_timeout_ns, |stack, id| {
+            stack.send(id, data)
+        })
+    }
+
+    /// Does nothing: what was written is on its way.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for TcpStream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(out)
+    }
+}
+
+impl Write for TcpStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self).write(data)
+    }
+
+    /// Does nothing: what was written is on its way.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

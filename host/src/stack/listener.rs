@@ -1,0 +1,53 @@
+//! Ports that connections may be opened to.
+
+use std::collections::VecDeque;
+
+/// A listening port: connections whose handshake is under way, and those that wait to be accepted.
+#[derive(Debug)]
+pub(super) struct Listener {
+    /// Tells this listener from an earlier one on the same port.
+    pub(super) generation: u64,
+    /// Most connections of both kinds together. What comes beyond is dropped; the peer tries again.
+    backlog: usize,
+    /// Connections in SYN-RECEIVED.
+    half_open: usize,
+    /// Connection ids in the order in which they were established.
+    queue: VecDeque<u16>,
+}
+
+impl Listener {
+    pub(super) fn new(generation: u64, backlog: usize) -> Self {
+        Self {
+            generation,
+            backlog,
+            half_open: 0,
+            queue: VecDeque::with_capacity(backlog),
+        }
+    }
+
+    /// Whether a SYN can be taken.
+    pub(super) fn has_room(&self) -> bool {
+        self.half_open + self.queue.len() < self.backlog
+    }
+
+    /// A SYN was taken.
+    pub(super) fn open(&mut self) {
+        self.half_open += 1;
+    }
+
+    /// A handshake failed.
+    pub(super) fn fail(&mut self) {
+        self.half_open = self.half_open.saturating_sub(1);
+    }
+
+    /// A handshake is complete.
+    pub(super) fn establish(&mut self, connection: u16) {
+        self.half_open = self.half_open.saturating_sub(1);
+        self.queue.push_back(connection);
+    }
+
+    /// The connection that has waited longest.
+    pub(super) fn accept(&mut self) -> Option<u16> {
+        self.queue.pop_front()
+    }
+}

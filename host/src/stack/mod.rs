@@ -1,0 +1,326 @@
+//! The stack: one NIC, its connections, listeners and neighbours. It has no clock and no thread: [`Stack::poll`] does
+//! what is to be done now.
+//!
+//! A segment's way, in the order of the files:
+//!
+//! - `receive`: events come out of the NIC and find their connection, listener, or nobody;
+//! - `open`: connections begin, by [`Stack::connect`] or by a peer's SYN;
+//! - [`crate::tcp`]: the connection itself;
+//! - `transmit`: segments of connections that have something to send become commands;
+//! - `end`: connections go: into TIME-WAIT, out of the NIC's table, out of memory;
+//! - `calls`: what a socket asks for.
+//!
+//! What they work on: `slot` (one connection), `listener`, `time_wait`, `deadlines`, `raw_frames` (ARP and ICMP),
+//! `arrival` (the driver's events as TCP takes them).
+
+mod arrival;
+mod calls;
+mod deadlines;
+mod end;
+mod error;
+mod listener;
+mod observer;
+mod open;
+mod ports;
+mod raw_frames;
+mod receive;
+mod reset_limit;
+mod slot;
+mod statistics;
+mod time_wait;
+mod transmit;
+mod tuple;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use handclasp_driver::{Bus, Command, Nic, NicConfig};
+use handclasp_layout::register::{CounterInfo, SLOT_BYTES};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::config::StackConfig;
+use crate::neighbour::Neighbours;
+use crate::tcp::{IsnGenerator, State};
+use deadlines::Deadlines;
+use listener::Listener;
+use raw_frames::RawFrames;
+use reset_limit::ResetLimit;
+use slot::Slot;
+use time_wait::TimeWaits;
+
+pub use error::StackError;
+pub use observer::{Observation, Observer};
+pub use open::ListenerId;
+pub use slot::SocketId;
+pub use statistics::Statistics;
+pub use tuple::Tuple;
+
+/// Connection id for answers that belong to no connection: its headers are told to the NIC anew each time.
+const NO_CONNECTION: u16 = 0;
+
+/// What a [`Stack::poll`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Events taken from the NIC.
+    pub events: usize,
+    /// Commands given to the NIC.
+    pub commands: u32,
+}
+
+impl Progress {
+    /// Nothing was to be done.
+    pub fn is_idle(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A host's TCP on one NIC.
+pub struct Stack {
+    config: StackConfig,
+    nic: Nic,
+    rng: StdRng,
+    isn: IsnGenerator,
+    /// By connection id.
+    slots: Vec<Option<Box<Slot>>>,
+    /// Connection ids that are not in use.
+    free: Vec<u16>,
+    /// The connections of `slots`, for segments that the NIC could not tell the connection of.
+    by_tuple: HashMap<Tuple, u16>,
+    time_waits: TimeWaits,
+    listeners: HashMap<u16, Listener>,
+    neighbours: Neighbours,
+    deadlines: Deadlines,
+    /// Connections that may have something to send.
+    dirty: VecDeque<u16>,
+    /// Commands that open and close ports, waiting for room in the ring.
+    port_commands: VecDeque<Command>,
+    /// By connection id: memory of a connection that is over, until the NIC has forgotten it.
+    leaving: Vec<Option<open::BufferPair>>,
+    /// Memory of connections that are over, mapped already, for the next ones.
+    spare_buffers: Vec<open::BufferPair>,
+    raw_frames: RawFrames,
+    /// Where a raw frame is looked at and turned into its answer.
+    frame: Box<[u8; SLOT_BYTES]>,
+    reset_limit: ResetLimit,
+    statistics: Statistics,
+    observer: Option<Observer>,
+    generation: u64,
+    /// Commands given to the NIC since the poll began.
+    commands: u32,
+    /// Why the device is of no use any more.
+    failed: Option<String>,
+}
+
+impl Stack {
+    /// Opens the NIC on `bus` and starts a host on it.
+    ///
+    /// # Errors
+    /// `BadAddress`; `Driver` when the NIC cannot be opened.
+    pub fn new(bus: Arc<dyn Bus>, config: StackConfig) -> Result<Self, StackError> {
+        config.check()?;
+        let mut rng = match config.seed {
+            Some(seed) => StdRng::seed_from_u64(seed),
+            None => StdRng::from_os_rng(),
+        };
+        let mut nic_config = NicConfig::new(config.mac, config.ip, rng.random());
+        nic_config.event_log2 = 10;
+        let nic = Nic::open(bus, &nic_config)?;
+        let connections = nic.connections();
+        Ok(Self {
+            isn: IsnGenerator::new(rng.random()),
+            rng,
+            slots: (0..connections).map(|_| None).collect(),
+            // The lowest id comes out first.
+            free: (NO_CONNECTION + 1..connections).rev().collect(),
+            by_tuple: HashMap::with_capacity(connections.into()),
+            time_waits: TimeWaits::default(),
+            listeners: HashMap::new(),
+            neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
+            deadlines: Deadlines::new(connections.into()),
+            dirty: VecDeque::with_capacity(connections.into()),
+            port_commands: VecDeque::new(),
+            leaving: (0..connections).map(|_| None).collect(),
+            spare_buffers: Vec::with_capacity(connections.into()),
+            raw_frames: RawFrames::new(&nic)?,
+            frame: Box::new([0; SLOT_BYTES]),
+            reset_limit: ResetLimit::default(),
+            statistics: Statistics::default(),
+            observer: None,
+            generation: 0,
+            commands: 0,
+            failed: None,
+            nic,
+            config,
+        })
+    }
+
+    /// Takes what the NIC has, does what is due at `now_ns`, and gives the NIC what there is to send.
+    ///
+    /// # Errors
+    /// The device failed; from then on every call fails.
+    pub fn poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
+        self.check_device()?;
+        self.commands = 0;
+        let result = self.try_poll(now_ns);
+        if let Err(error) = &result {
+            self.fail(error);
+        }
+        result
+    }
+
+    fn try_poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
+        let events = self.take_events(now_ns)?;
+        self.run_timers(now_ns)?;
+        self.run_neighbours(now_ns)?;
+        self.transmit(now_ns)?;
+        self.nic.flush()?;
+        Ok(Progress {
+            events,
+            commands: self.commands,
+        })
+    }
+
+    /// Only gives the NIC what there is to send: after a call that may have made something.
+    ///
+    /// # Errors
+    /// As for [`Stack::poll`].
+    pub fn push(&mut self, now_ns: u64) -> Result<(), StackError> {
+        self.check_device()?;
+        let result = self.run_neighbours(now_ns).and_then(|()| {
+            self.transmit(now_ns)?;
+            Ok(self.nic.flush()?)
+        });
+        if let Err(error) = &result {
+            self.fail(error);
+        }
+        result
+    }
+
+    /// When [`Stack::poll`] has something to do even if nothing arrives; `None`: never.
+    pub fn deadline_ns(&self) -> Option<u64> {
+        [
+            self.deadlines.earliest_ns(),
+            self.time_waits.earliest_ns(),
+            self.neighbours.deadline_ns(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Asks for an interrupt with the next event, or at once when there is one already.
+    ///
+    /// # Errors
+    /// `Driver`.
+    pub fn arm_interrupt(&self) -> Result<(), StackError> {
+        Ok(self.nic.arm_interrupt()?)
+    }
+
+    /// The device is of no use any more: every call says so from now on.
+    pub(crate) fn fail(&mut self, reason: &dyn std::fmt::Display) {
+        self.failed.get_or_insert_with(|| reason.to_string());
+    }
+
+    /// Sets or removes what is told of every segment and every change of state.
+    pub fn observe(&mut self, observer: Option<Observer>) {
+        self.observer = observer;
+    }
+
+    /// What the stack did that no socket sees.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// The NIC's counters with their names.
+    ///
+    /// # Errors
+    /// `Driver`.
+    pub fn nic_counters(&self) -> Result<Vec<(CounterInfo, u32)>, StackError> {
+        Ok(self.nic.counters()?)
+    }
+
+    /// Addresses and sizes.
+    pub fn config(&self) -> &StackConfig {
+        &self.config
+    }
+
+    /// The NIC's bus.
+    pub fn bus(&self) -> &Arc<dyn Bus> {
+        self.nic.bus()
+    }
+
+    fn check_device(&self) -> Result<(), StackError> {
+        match &self.failed {
+            Some(reason) => Err(StackError::Failed(reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Connections whose timers have run out (RFC 9293 3.10.8), TIME-WAIT included.
+    fn run_timers(&mut self, now_ns: u64) -> Result<(), StackError> {
+        while let Some(id) = self.deadlines.next_due(now_ns) {
+            if let Some(slot) = self.slot_mut(id) {
+                slot.connection.timeout(now_ns);
+                self.mark_dirty(id);
+            }
+        }
+        self.expire_time_waits(now_ns)
+    }
+
+    fn slot(&self, id: u16) -> Option<&Slot> {
+        self.slots.get(usize::from(id))?.as_deref()
+    }
+
+    fn slot_mut(&mut self, id: u16) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(id))?.as_deref_mut()
+    }
+
+    /// The connection may have something to send, or to be ended: `transmit` looks at it.
+    fn mark_dirty(&mut self, id: u16) {
+        if let Some(slot) = self.slot_mut(id) {
+            if !slot.dirty {
+                slot.dirty = true;
+                self.dirty.push_back(id);
+            }
+        }
+    }
+
+    fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+
+    fn tell(&mut self, observation: Observation) {
+        if let Some(observer) = &mut self.observer {
+            observer(&observation);
+        }
+    }
+
+    fn tell_changed(
+        &mut self,
+        at_ns: u64,
+        tuple: Tuple,
+        before: Option<State>,
+        after: Option<State>,
+    ) {
+        if before != after {
+            self.tell(Observation::Changed {
+                at_ns,
+                tuple,
+                before,
+                after,
+            });
+        }
+    }
+}
+
+impl std::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stack")
+            .field("ip", &self.config.ip)
+            .field("connections", &self.by_tuple.len())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}

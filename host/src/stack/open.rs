@@ -1,0 +1,299 @@
+//! Connections begin: by a call (active open), or by a peer's SYN to a listening port (passive open).
+
+use std::net::SocketAddrV4;
+
+use handclasp_driver::{Command, DmaRegion};
+use handclasp_layout::queue::RxEvent;
+
+use super::listener::Listener;
+use super::slot::{Flow, Owner, Slot, SocketId};
+use super::{ports, Observation, Stack, StackError, Tuple};
+use crate::tcp::{self, Buffers, Connection, Segment, SeqNumber, State};
+
+/// A listening port as seen from outside the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId {
+    pub(super) port: u16,
+    pub(super) generation: u64,
+}
+
+impl ListenerId {
+    /// The local port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// A connection's memory. The stack keeps it in hand beside the connection, for the payload's I/O address, and for the
+/// next connection.
+#[derive(Clone, Debug)]
+pub(super) struct BufferPair {
+    pub(super) send: DmaRegion,
+    pub(super) receive: DmaRegion,
+}
+
+impl From<BufferPair> for Buffers {
+    fn from(pair: BufferPair) -> Self {
+        Self {
+            send: pair.send,
+            receive: pair.receive,
+        }
+    }
+}
+
+impl Stack {
+    /// Active open (RFC 9293 3.10.1): takes a connection id and memory, and has a SYN sent as soon as the next hop's MAC
+    /// address is known. Whether it succeeds, [`Stack::connected`] tells.
+    ///
+    /// # Errors
+    /// `NoHost`, `NoRoute`, `NoConnection`, `NoPort`, `PortInUse` (of `local_port`, to this peer), `Driver` without memory.
+    pub fn connect(
+        &mut self,
+        now_ns: u64,
+        remote: SocketAddrV4,
+        local_port: Option<u16>,
+    ) -> Result<SocketId, StackError> {
+        self.check_device()?;
+        let remote_ip = remote.ip().to_bits();
+        let local_ip = self.config.ip.to_bits();
+        // RFC 9293 MUST-46: not to a group; and our NIC does not hear itself.
+        if !self.config.is_host(remote_ip) || remote_ip == local_ip || remote.port() == 0 {
+            return Err(StackError::NoHost(*remote.ip()));
+        }
+        let next_hop = self
+            .config
+            .next_hop(remote_ip)
+            .ok_or(StackError::NoRoute(*remote.ip()))?;
+        let tuple = |local_port| Tuple {
+            remote_ip,
+            local_ip,
+            remote_port: remote.port(),
+            local_port,
+        };
+        let (by_tuple, time_waits) = (&self.by_tuple, &self.time_waits);
+        let is_free = |port| {
+            let tuple = tuple(port);
+            !by_tuple.contains_key(&tuple) && !time_waits.contains(&tuple)
+        };
+        let local_port = match local_port {
+            Some(port) if is_free(port) => port,
+            Some(port) => return Err(StackError::PortInUse(port)),
+            None => {
+                let listeners = &self.listeners;
+                ports::ephemeral(&mut self.rng, |port| {
+                    !listeners.contains_key(&port) && is_free(port)
+                })
+                .ok_or(StackError::NoPort)?
+            }
+        };
+        let tuple = tuple(local_port);
+        let (id, buffers) = self.take_connection()?;
+        let iss = self.iss(now_ns, &tuple);
+        let connection = Connection::connect(
+            self.connection_config(tuple.remote_ip),
+            now_ns,
+            iss,
+            buffers.clone().into(),
+        );
+        Ok(self.install(
+            now_ns,
+            id,
+            tuple,
+            next_hop,
+            connection,
+            buffers,
+            Owner::Socket,
+        ))
+    }
+
+    /// Opens a local port for connections; 0: any free one. `backlog` connections may wait.
+    ///
+    /// # Errors
+    /// `PortInUse`, `NoPort`.
+    pub fn listen(&mut self, port: u16, backlog: usize) -> Result<ListenerId, StackError> {
+        self.check_device()?;
+        let port = match port {
+            0 => {
+                let listeners = &self.listeners;
+                ports::ephemeral(&mut self.rng, |port| !listeners.contains_key(&port))
+                    .ok_or(StackError::NoPort)?
+            }
+            port if self.listeners.contains_key(&port) => return Err(StackError::PortInUse(port)),
+            port => port,
+        };
+        let generation = self.next_generation();
+        // More than there are connection ids cannot wait; none at all would be a port that nobody can reach.
+        let backlog = backlog.clamp(1, self.slots.len());
+        self.listeners
+            .insert(port, Listener::new(generation, backlog));
+        self.port_commands.push_back(Command::ListenAdd {
+            port,
+            want_completion: false,
+        });
+        Ok(ListenerId { port, generation })
+    }
+
+    /// A segment of no connection to a listening port (RFC 9293 3.10.7.2). `least_iss`: the new connection takes
+    /// the place of one in TIME-WAIT, and must not begin below this sequence number (RFC 9293 3.6.1, MAY-2).
+    pub(super) fn listener_takes(
+        &mut self,
+        now_ns: u64,
+        tuple: &Tuple,
+        event: &RxEvent,
+        segment: &Segment,
+        least_iss: Option<SeqNumber>,
+    ) -> Result<(), StackError> {
+        // First, RST: it cannot be about anything that we sent. Second, ACK: neither can it, and that is answered.
+        // Third, SYN. Fourth, anything else: not reached by a connection that began right, so dropped without answer.
+        if segment.rst() || segment.has_ack() || !segment.syn() {
+            if segment.has_ack() {
+                return self.nobody_takes(now_ns, tuple, event, segment);
+            }
+            return Ok(());
+        }
+        let Some(next_hop) = self.config.next_hop(tuple.remote_ip) else {
+            return Ok(());
+        };
+        match self.listeners.get(&tuple.local_port) {
+            Some(listener) if listener.has_room() => {}
+            _ => {
+                self.statistics.syn_dropped_backlog += 1;
+                return Ok(());
+            }
+        }
+        let Ok((id, buffers)) = self.take_connection() else {
+            self.statistics.syn_dropped_no_room += 1;
+            return Ok(());
+        };
+        let mut iss = self.iss(now_ns, tuple);
+        if let Some(least) = least_iss {
+            iss = iss.max(least);
+        }
+        let connection = Connection::accept(
+            self.connection_config(tuple.remote_ip),
+            now_ns,
+            iss,
+            buffers.clone().into(),
+            segment,
+        );
+        self.tell(Observation::Arrived {
+            at_ns: now_ns,
+            device_time: event.timestamp,
+            tuple: *tuple,
+            segment: *segment,
+            before: None,
+            after: Some(connection.state()),
+        });
+        if let Some(listener) = self.listeners.get_mut(&tuple.local_port) {
+            listener.open();
+        }
+        let owner = Owner::Listener { queued: false };
+        self.install(now_ns, id, *tuple, next_hop, connection, buffers, owner);
+        Ok(())
+    }
+
+    /// A passive open has come to its end: the listener queues the connection, or forgets it.
+    pub(super) fn handshake_may_be_over(&mut self, id: u16) {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return;
+        };
+        let waiting = slot.owner == Owner::Listener { queued: false };
+        if !waiting || slot.state == State::SynReceived {
+            return;
+        }
+        match self.listeners.get_mut(&slot.tuple.local_port) {
+            Some(listener) if slot.state == State::Closed => {
+                listener.fail();
+                slot.owner = Owner::Nobody;
+            }
+            Some(listener) => {
+                listener.establish(id);
+                slot.owner = Owner::Listener { queued: true };
+            }
+            None => {
+                slot.connection.abort();
+                slot.owner = Owner::Nobody;
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // One call makes one record; the arguments are its fields.
+    fn install(
+        &mut self,
+        now_ns: u64,
+        id: u16,
+        tuple: Tuple,
+        next_hop: u32,
+        connection: Connection,
+        buffers: BufferPair,
+        owner: Owner,
+    ) -> SocketId {
+        // The lookup makes the entry that is then kept for this connection.
+        self.neighbours.lookup(next_hop, now_ns);
+        self.neighbours.retain(next_hop);
+        let generation = self.next_generation();
+        let state = connection.state();
+        if owner == Owner::Socket {
+            self.tell_changed(now_ns, tuple, None, Some(state));
+        }
+        self.slots[usize::from(id)] = Some(Box::new(Slot {
+            connection,
+            buffers,
+            tuple,
+            generation,
+            owner,
+            flow: Flow::Unknown,
+            next_hop,
+            dirty: false,
+            state,
+            failure: None,
+            error_taken: false,
+        }));
+        self.by_tuple.insert(tuple, id);
+        self.mark_dirty(id);
+        SocketId {
+            connection: id,
+            generation,
+        }
+    }
+
+    /// A free connection id, and memory: used before if there is any, or new.
+    fn take_connection(&mut self) -> Result<(u16, BufferPair), StackError> {
+        let Some(id) = self.free.pop() else {
+            return Err(StackError::NoConnection(self.slots.len().saturating_sub(1)));
+        };
+        let buffers = match self.spare_buffers.pop() {
+            Some(buffers) => Ok(buffers),
+            None => self.allocate_buffers(),
+        };
+        if buffers.is_err() {
+            self.free.push(id);
+        }
+        Ok((id, buffers?))
+    }
+
+    fn allocate_buffers(&self) -> Result<BufferPair, StackError> {
+        Ok(BufferPair {
+            send: self.nic.allocate(self.config.send_buffer_bytes)?,
+            receive: self.nic.allocate(self.config.receive_buffer_bytes)?,
+        })
+    }
+
+    fn iss(&self, now_ns: u64, tuple: &Tuple) -> SeqNumber {
+        self.isn.isn(
+            now_ns,
+            (tuple.local_ip, tuple.local_port),
+            (tuple.remote_ip, tuple.remote_port),
+        )
+    }
+
+    /// Timestamps begin elsewhere for each peer, so that they tell nobody how long we have been up; but always there, so
+    /// that a connection in TIME-WAIT can be told from the next one (RFC 7323 7.1; RFC 6191).
+    fn connection_config(&self, remote_ip: u32) -> tcp::Config {
+        let local_ip = self.config.ip.to_bits();
+        tcp::Config {
+            timestamp_offset: self.isn.isn(0, (local_ip, 0), (remote_ip, 0)).0,
+            ..self.config.tcp
+        }
+    }
+}

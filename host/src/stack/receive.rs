@@ -1,0 +1,230 @@
+//! Events come out of the NIC and find what they are about.
+
+use handclasp_driver::{Completion, Event, Received};
+use handclasp_layout::header::{
+    ArpPacket, EthernetHeader, ETHERTYPE_ARP, ETHERTYPE_IPV4, MAC_BROADCAST,
+};
+use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict};
+use handclasp_layout::register::SLOT_BYTES;
+
+use super::arrival::{self, InSlot};
+use super::slot::Slot;
+use super::{Observation, Stack, StackError, Tuple};
+use crate::icmp::{self, Message};
+use crate::tcp::{self, Segment};
+
+/// Events taken in one poll, so that what they ask for is sent before the next ones are looked at.
+const EVENTS_PER_POLL: usize = 64;
+
+/// VLAN identifier in a tag; 0 only gives a priority (IEEE 802.1Q clause 9.6).
+const VLAN_ID_MASK: u16 = 0x0fff;
+
+impl Stack {
+    /// Takes events; says how many.
+    pub(super) fn take_events(&mut self, now_ns: u64) -> Result<usize, StackError> {
+        for count in 0..EVENTS_PER_POLL {
+            match self.nic.next_event()? {
+                None => return Ok(count),
+                Some(Event::Rx(received)) => self.frame_arrives(now_ns, &received)?,
+                Some(Event::Completion(completion)) => self.command_done(now_ns, &completion),
+                Some(Event::Stopped(stopped)) => return Err(StackError::Stopped { stopped }),
+            }
+        }
+        Ok(EVENTS_PER_POLL)
+    }
+
+    fn frame_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
+        let event = &received.event;
+        if event.has_vlan && event.vlan_tci & VLAN_ID_MASK != 0 {
+            self.statistics.bad_source += 1;
+            return Ok(());
+        }
+        match received.verdict {
+            Verdict::Flow | Verdict::Listen | Verdict::Miss => {
+                self.segment_arrives(now_ns, received)
+            }
+            Verdict::Raw => self.raw_frame_arrives(now_ns, received),
+            Verdict::Drop => Ok(()),
+        }
+    }
+
+    /// The connection of a segment. The NIC's answer is checked against ours: its Listen and Miss may be older than a
+    /// FlowInsert that waits in the queue, or its table may be full.
+    fn find_connection(&self, received: &Received, tuple: &Tuple) -> Option<u16> {
+        let id = received.event.connection;
+        let is_its = |slot: &Slot| slot.is_live() && slot.tuple == *tuple;
+        if received.verdict == Verdict::Flow && self.slot(id).is_some_and(is_its) {
+            return Some(id);
+        }
+        self.by_tuple.get(tuple).copied()
+    }
+
+    fn segment_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
+        let event = &received.event;
+        // RFC 9293 MUST-57, MUST-63: nothing from or to an address that is not one host's, and nothing from ourselves.
+        if event.dst_ip != self.config.ip.to_bits()
+            || event.src_ip == event.dst_ip
+            || !self.config.is_host(event.src_ip)
+        {
+            self.statistics.bad_source += 1;
+            return Ok(());
+        }
+        let tuple = Tuple::of_arrival(event);
+        let segment = arrival::segment(received);
+        match self.find_connection(received, &tuple) {
+            Some(id) => {
+                self.connection_takes(now_ns, id, received, &segment);
+                Ok(())
+            }
+            None if self.time_waits.contains(&tuple) => {
+                self.time_wait_takes(now_ns, &tuple, received, &segment)
+            }
+            None if self.listeners.contains_key(&tuple.local_port) => {
+                self.listener_takes(now_ns, &tuple, event, &segment, None)
+            }
+            None => self.nobody_takes(now_ns, &tuple, event, &segment),
+        }
+    }
+
+    fn connection_takes(&mut self, now_ns: u64, id: u16, received: &Received, segment: &Segment) {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return;
+        };
+        let before = slot.state;
+        let payload = InSlot {
+            nic: &self.nic,
+            payload: received.payload,
+        };
+        slot.connection.segment_arrives(now_ns, segment, &payload);
+        slot.state = slot.connection.state();
+        let arrived = Observation::Arrived {
+            at_ns: now_ns,
+            device_time: received.event.timestamp,
+            tuple: slot.tuple,
+            segment: *segment,
+            before: Some(before),
+            after: Some(slot.state),
+        };
+        self.tell(arrived);
+        self.mark_dirty(id);
+    }
+
+    /// A segment of no connection, to no listener (RFC 9293 3.10.7.1).
+    pub(super) fn nobody_takes(
+        &mut self,
+        now_ns: u64,
+        tuple: &Tuple,
+        event: &RxEvent,
+        segment: &Segment,
+    ) -> Result<(), StackError> {
+        self.tell(Observation::Arrived {
+            at_ns: now_ns,
+            device_time: event.timestamp,
+            tuple: *tuple,
+            segment: *segment,
+            before: None,
+            after: None,
+        });
+        match tcp::answer_unmatched(segment) {
+            Some(reset) if self.reset_limit.allows(now_ns) => {
+                if self.send_without_connection(now_ns, tuple, &reset, None)? {
+                    self.statistics.resets_sent += 1;
+                } else {
+                    self.statistics.resets_withheld += 1;
+                }
+            }
+            Some(_) => self.statistics.resets_withheld += 1,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// A frame that is not TCP: ARP, or ICMP. Anything else is not for us.
+    fn raw_frame_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
+        let len = received.payload.len_bytes().min(SLOT_BYTES);
+        self.nic
+            .read_payload(&received.payload, 0, &mut self.frame[..len])?;
+        // A priority tag is taken out: behind it the frame is like any other.
+        let tag = if received.event.has_vlan { 4 } else { 0 };
+        if len < EthernetHeader::SIZE_BYTES + tag {
+            return Ok(());
+        }
+        self.frame.copy_within(12 + tag..len, 12);
+        let len = len - tag;
+        let Some(header) = self.frame.first_chunk() else {
+            return Ok(());
+        };
+        match EthernetHeader::decode(header).ethertype {
+            ETHERTYPE_ARP => self.arp_arrives(now_ns, len),
+            ETHERTYPE_IPV4 => self.icmp_arrives(len),
+            _ => Ok(()),
+        }
+    }
+
+    fn arp_arrives(&mut self, now_ns: u64, len: usize) -> Result<(), StackError> {
+        let packet = self.frame[..len]
+            .get(EthernetHeader::SIZE_BYTES..)
+            .and_then(|rest| rest.first_chunk());
+        let Some(packet) = packet.map(ArpPacket::decode) else {
+            return Ok(());
+        };
+        match self.neighbours.packet_arrives(now_ns, &packet) {
+            Some(reply) => self.send_arp(reply.target_mac, &reply),
+            None => Ok(()),
+        }
+    }
+
+    fn icmp_arrives(&mut self, len: usize) -> Result<(), StackError> {
+        match icmp::parse(&self.frame[..len], self.config.ip.to_bits()) {
+            Some(Message::EchoRequest) => {
+                if let Some(len) = icmp::echo_reply(&mut self.frame[..len], self.config.mac) {
+                    self.send_frame(len)?;
+                }
+            }
+            Some(Message::Error(error)) => self.icmp_error_arrives(&error),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Sends an ARP packet.
+    pub(super) fn send_arp(&mut self, dst_mac: u64, packet: &ArpPacket) -> Result<(), StackError> {
+        debug_assert!(dst_mac == MAC_BROADCAST || crate::neighbour::is_station(dst_mac));
+        let header = EthernetHeader {
+            dst_mac,
+            src_mac: self.config.mac,
+            ethertype: ETHERTYPE_ARP,
+        };
+        let end = EthernetHeader::SIZE_BYTES + ArpPacket::SIZE_BYTES;
+        self.frame[..EthernetHeader::SIZE_BYTES].copy_from_slice(&header.encode());
+        self.frame[EthernetHeader::SIZE_BYTES..end].copy_from_slice(&packet.encode());
+        self.send_frame(end)
+    }
+
+    /// Sends the first `len` bytes of `self.frame`.
+    fn send_frame(&mut self, len: usize) -> Result<(), StackError> {
+        if self.raw_frames.send(&mut self.nic, &self.frame[..len])? {
+            self.commands += 1;
+        } else {
+            self.statistics.raw_not_sent += 1;
+        }
+        Ok(())
+    }
+
+    /// A command, and all before it, was carried out or refused.
+    fn command_done(&mut self, now_ns: u64, completion: &Completion) {
+        self.raw_frames.completed(completion.command_index);
+        self.tell(Observation::Left {
+            at_ns: now_ns,
+            device_time: completion.timestamp,
+            command_index: completion.command_index,
+        });
+        match (completion.opcode, completion.status) {
+            // NotFound: the table had been full when the flow was inserted.
+            (Opcode::FlowRemove, _) => self.flow_is_gone(completion.connection),
+            (Opcode::FlowInsert, Status::TableFull) => self.statistics.flows_not_offloaded += 1,
+            (_, Status::Ok) => {}
+            _ => self.statistics.commands_refused += 1,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the stack keeps of one connection.
+
+use super::open::BufferPair;
+use super::Tuple;
+use crate::tcp::{Connection, ConnectionError, State};
+
+/// A connection as seen from outside the stack. The id alone is used again; with its generation it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SocketId {
+    /// The NIC's connection id.
+    pub(super) connection: u16,
+    pub(super) generation: u64,
+}
+
+/// How far the NIC knows a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// Not at all: the next hop's MAC address is still unknown, so nothing can be sent.
+    Unknown,
+    /// The NIC has its headers, with this next hop, and its 4-tuple.
+    Known { mac: u64 },
+    /// The order to forget it is under way. Until it is carried out, commands before it may still read the send buffer,
+    /// and the id cannot be used again.
+    Leaving,
+    /// Forgotten.
+    Gone,
+}
+
+/// Who is to be told of a connection's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A socket.
+    Socket,
+    /// The listener of the connection's local port, until a socket accepts it. `queued`: it waits to be accepted (else
+    /// its handshake is under way).
+    Listener { queued: bool },
+    /// Nobody any more: when it is over, it goes.
+    Nobody,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) connection: Connection,
+    /// The connection's memory.
+    pub(super) buffers: BufferPair,
+    pub(super) tuple: Tuple,
+    pub(super) generation: u64,
+    pub(super) owner: Owner,
+    pub(super) flow: Flow,
+    /// Neighbour that its packets are handed to.
+    pub(super) next_hop: u32,
+    /// It is in the list of connections with something to send.
+    pub(super) dirty: bool,
+    /// Its state when last looked at.
+    pub(super) state: State,
+    /// Why the stack ended it, when it was not the connection that failed.
+    pub(super) failure: Option<ConnectionError>,
+    /// A socket has been told why it failed (`SO_ERROR` is told once).
+    pub(super) error_taken: bool,
+}
+
+impl Slot {
+    /// Ends the connection for a reason that it cannot know of itself.
+    pub(super) fn fail(&mut self, reason: ConnectionError) {
+        self.failure = self.failure.or(Some(reason));
+        self.connection.abort();
+    }
+
+    /// Why the connection failed, if it did.
+    pub(super) fn error(&self) -> Option<ConnectionError> {
+        self.failure.or(self.connection.error())
+    }
+
+    /// Segments that carry its 4-tuple are its own; not when the NIC is to forget it, and the 4-tuple is free again.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.flow, Flow::Unknown | Flow::Known { .. })
+    }
+}

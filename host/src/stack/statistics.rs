@@ -1,0 +1,26 @@
+//! What the stack did that no socket sees.
+
+/// Counters of a stack; each names what a rise means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// SYNs dropped because the listener's backlog was full: the application accepts too slowly, or a flood.
+    pub syn_dropped_backlog: u64,
+    /// SYNs dropped because no connection id or no memory was left.
+    pub syn_dropped_no_room: u64,
+    /// RSTs sent to segments that match nothing: a port scan, or peers that outlived us.
+    pub resets_sent: u64,
+    /// Segments that match nothing and got no RST: too many of them, no room in the command ring, or an unknown neighbour.
+    pub resets_withheld: u64,
+    /// Segments and messages from addresses that no host has (RFC 9293 MUST-57, 63), or with a VLAN tag.
+    pub bad_source: u64,
+    /// ICMP errors for connections that we do not have, or for data that they have not sent: forged or late.
+    pub icmp_ignored: u64,
+    /// ARP packets and echo replies not sent because the command ring was full or too many were under way.
+    pub raw_not_sent: u64,
+    /// Connections in TIME-WAIT that had to go early because there were too many.
+    pub time_wait_dropped: u64,
+    /// Commands that the NIC refused: a fault in this software.
+    pub commands_refused: u64,
+    /// Flows for which the NIC's table had no room; they work, through the stack's own table.
+    pub flows_not_offloaded: u64,
+}

@@ -1,0 +1,192 @@
+//! Segments become commands.
+
+use handclasp_driver::Command;
+use handclasp_layout::header::TTL_DEFAULT;
+use handclasp_layout::queue::{FlowCommand, SegmentCommand};
+
+use super::slot::Flow;
+use super::{Observation, Stack, StackError, Tuple, NO_CONNECTION};
+use crate::neighbour::Lookup;
+use crate::tcp::{ConnectionError, Outgoing, Segment, State};
+
+/// How far a connection got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All that it had to send is with the NIC, or waits for its neighbour.
+    Done,
+    /// The command ring is full: what is left stays with the connection, and is sent when there is room.
+    RingFull,
+}
+
+impl Stack {
+    /// Gives the NIC what ports, neighbours and connections have to send, as far as the command ring has room.
+    pub(super) fn transmit(&mut self, now_ns: u64) -> Result<(), StackError> {
+        while let Some(command) = self.port_commands.front().copied() {
+            if self.nic.command_room() == 0 {
+                return Ok(());
+            }
+            self.submit(&command)?;
+            self.port_commands.pop_front();
+        }
+        for _ in 0..self.dirty.len() {
+            let Some(id) = self.dirty.pop_front() else {
+                break;
+            };
+            if let Some(slot) = self.slot_mut(id) {
+                slot.dirty = false;
+            }
+            if self.transmit_connection(now_ns, id)? == Outcome::RingFull {
+                // Behind the others: when there is room, they are next.
+                self.mark_dirty(id);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn transmit_connection(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
+        if self.introduce(now_ns, id)? == Outcome::RingFull {
+            return Ok(Outcome::RingFull);
+        }
+        loop {
+            if self.nic.command_room() == 0 {
+                return Ok(Outcome::RingFull);
+            }
+            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+                return Ok(Outcome::Done);
+            };
+            if !matches!(slot.flow, Flow::Known { .. }) {
+                break;
+            }
+            let before = slot.state;
+            let Some(outgoing) = slot.connection.next_segment(now_ns) else {
+                break;
+            };
+            slot.state = slot.connection.state();
+            let (tuple, after) = (slot.tuple, slot.state);
+            let command = outgoing.command(id, &slot.buffers.send);
+            let states = (Some(before), Some(after));
+            self.submit_segment(now_ns, &tuple, &outgoing.segment, command, states)?;
+        }
+        self.settle(now_ns, id).map(|settled| {
+            if settled {
+                Outcome::Done
+            } else {
+                Outcome::RingFull
+            }
+        })
+    }
+
+    /// Tells the NIC the connection's addresses, as soon as its neighbour's is known, and again when that has changed.
+    fn introduce(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
+        let Some(slot) = self.slot(id) else {
+            return Ok(Outcome::Done);
+        };
+        let mac = match (slot.flow, self.neighbours.cached(slot.next_hop)) {
+            (Flow::Unknown, Some(mac)) => mac,
+            (Flow::Known { mac: old }, Some(mac)) if mac != old => mac,
+            (Flow::Unknown, None) => {
+                let next_hop = slot.next_hop;
+                if self.neighbours.lookup(next_hop, now_ns) == Lookup::Unreachable {
+                    if let Some(slot) = self.slot_mut(id) {
+                        slot.fail(ConnectionError::Unreachable);
+                    }
+                }
+                return Ok(Outcome::Done);
+            }
+            _ => return Ok(Outcome::Done),
+        };
+        if self.nic.command_room() == 0 {
+            return Ok(Outcome::RingFull);
+        }
+        // A changed neighbour is only another header: the 4-tuple already stands in the NIC's table.
+        let insert = Command::FlowInsert(FlowCommand {
+            lookup: slot.flow == Flow::Unknown,
+            remote_mac: mac,
+            ttl: TTL_DEFAULT,
+            ..slot.tuple.flow_command(id)
+        });
+        self.submit(&insert)?;
+        if let Some(slot) = self.slot_mut(id) {
+            slot.flow = Flow::Known { mac };
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Sends a segment that belongs to no connection of the NIC: a RST to a stranger, an ACK from TIME-WAIT. False when it
+    /// cannot be sent now; then it is dropped, as the network might have done.
+    pub(super) fn send_without_connection(
+        &mut self,
+        now_ns: u64,
+        tuple: &Tuple,
+        segment: &Segment,
+        state: Option<State>,
+    ) -> Result<bool, StackError> {
+        let neighbour = self.config.next_hop(tuple.remote_ip);
+        let mac = neighbour.and_then(|ip| self.neighbours.cached(ip));
+        let Some(remote_mac) = mac else {
+            return Ok(false);
+        };
+        if self.nic.command_room() < 2 {
+            return Ok(false);
+        }
+        self.submit(&Command::FlowInsert(FlowCommand {
+            lookup: false,
+            remote_mac,
+            ttl: TTL_DEFAULT,
+            ..tuple.flow_command(NO_CONNECTION)
+        }))?;
+        let outgoing = Outgoing {
+            segment: *segment,
+            payload: None,
+        };
+        // Without payload the memory is not looked at.
+        let command = outgoing.command(NO_CONNECTION, self.raw_frames.region());
+        self.submit_segment(now_ns, tuple, segment, command, (state, state))?;
+        Ok(true)
+    }
+
+    /// `states`: the connection's before and after, for the observer.
+    fn submit_segment(
+        &mut self,
+        now_ns: u64,
+        tuple: &Tuple,
+        segment: &Segment,
+        mut command: SegmentCommand,
+        states: (Option<State>, Option<State>),
+    ) -> Result<(), StackError> {
+        // Who watches wants to know when the frame left; nobody else needs the event.
+        command.want_completion = self.observer.is_some();
+        let command_index = self.submit(&Command::Segment(command))?;
+        self.tell(Observation::Sent {
+            at_ns: now_ns,
+            command_index,
+            tuple: *tuple,
+            segment: *segment,
+            before: states.0,
+            after: states.1,
+        });
+        Ok(())
+    }
+
+    pub(super) fn submit(&mut self, command: &Command) -> Result<u32, StackError> {
+        let index = self.nic.submit(command)?;
+        self.commands += 1;
+        Ok(index)
+    }
+
+    /// Sends the ARP requests that are due, and has connections look at neighbours that changed.
+    pub(super) fn run_neighbours(&mut self, now_ns: u64) -> Result<(), StackError> {
+        while let Some(request) = self.neighbours.next_request(now_ns) {
+            self.send_arp(request.dst_mac, &request.packet)?;
+        }
+        while let Some(ip) = self.neighbours.next_change() {
+            for id in 0..self.slots.len() as u16 {
+                if self.slot(id).is_some_and(|slot| slot.next_hop == ip) {
+                    self.mark_dirty(id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
