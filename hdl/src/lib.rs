@@ -6,3 +6,4 @@ pub mod dma;
 pub mod fields;
 pub mod queue;
 pub mod stream;
+pub mod tx;

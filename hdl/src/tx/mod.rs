@@ -1,0 +1,227 @@
+//! The transmit path: commands in, frames out.
+//!
+//! ```text
+//!            ┌──────────┐ job ┌──────┐     ┌────────────────┐ frame, header ┌───────────┐
+//!  command ─>│ executor ├────>│ FIFO ├────>│ header builder ├──────────────>│ assembler ├──> m_axis_tx
+//!            └─┬──┬─┬───┘     └──────┘     └────────────────┘               └─┬───────┬─┘
+//!   tables <───┘  │ └─ request ─> reader           ^ sum                      │       │ done
+//!         context RAM                │     ┌───────┴────────┐    payload      │  ┌────┴───────┐
+//!                                    └────>│ payload buffer ├─────────────────┘  │ completion ├──> tx_event
+//!                                          └────────────────┘                    └────────────┘
+//! ```
+//!
+//! A segment's command becomes a job; its payload is read, summed and stored while earlier frames leave; the header builder joins the two
+//! and the assembler sends them. Up to four jobs wait in the FIFO, so payloads of later commands are fetched while a frame leaves.
+//!
+//! Latency: a segment without payload: 8 cycles from the cycle in which the command is accepted to the cycle with its first beat, at
+//! both widths. Throughput: one beat a cycle within a frame; a control segment every 10 cycles at W = 64 (8 beats on the wire) and every
+//! 4 at W = 512. One clock, synchronous reset. Errors: see [`executor`] (BadCommand) and [`assembler`] (ReadError). Counter pulses:
+//! `count_bad_command`, `count_segment`, `count_raw`, `count_frame`.
+
+pub mod assembler;
+pub mod completion;
+pub mod context;
+pub mod executor;
+pub mod header_builder;
+pub mod job;
+pub mod payload_buffer;
+
+use crate::stream::{Fifo, StreamSink, StreamSource};
+use assembler::Assembler;
+use completion::Completion;
+use context::Context;
+use executor::Executor;
+use header_builder::HeaderBuilder;
+use job::Job;
+use payload_buffer::PayloadBuffer;
+use rust_hdl::prelude::*;
+
+/// The transmit path at 64 bits.
+pub type TxPath64 = TxPath<64, 8, 9, 10>;
+/// The transmit path at 512 bits.
+pub type TxPath512 = TxPath<512, 64, 6, 7>;
+
+/// The transmit path: W bits (K bytes) a beat, `2^A` beats of payload buffer; N is `A + 1`.
+#[derive(LogicBlock, Default)]
+pub struct TxPath<const W: usize, const K: usize, const A: usize, const N: usize> {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Own MAC address.
+    pub mac: Signal<In, Bits<48>>,
+    /// Time, for completions.
+    pub now: Signal<In, Bits<64>>,
+    /// A command, as it lies in the ring.
+    pub command: Signal<In, Bits<512>>,
+    /// Its free-running index.
+    pub command_index: Signal<In, Bits<32>>,
+    /// There is a command.
+    pub command_valid: Signal<In, Bit>,
+    /// The command is taken at this clock edge.
+    pub command_ready: Signal<Out, Bit>,
+    /// I/O address of a payload to read, any alignment.
+    pub payload_request_addr: Signal<Out, Bits<64>>,
+    /// Its length, 1 to 1518.
+    pub payload_request_len_bytes: Signal<Out, Bits<16>>,
+    /// There is a payload to read.
+    pub payload_request_valid: Signal<Out, Bit>,
+    /// The request is taken at this clock edge.
+    pub payload_request_ready: Signal<In, Bit>,
+    /// The payloads, in the order of the requests: byte 0 in lane 0, `tuser` where the bus answered with an error.
+    pub payload: StreamSink<W, K>,
+    /// A CompletionEvent, its phase 0.
+    pub tx_event_data: Signal<Out, Bits<512>>,
+    /// There is an event.
+    pub tx_event_valid: Signal<Out, Bit>,
+    /// It is taken at this clock edge.
+    pub tx_event_ready: Signal<In, Bit>,
+    /// Take the flow out of the match table, else put it in.
+    pub flow_remove: Signal<Out, Bit>,
+    /// Remote IP, local IP, remote port, local port; remote IP at the top.
+    pub flow_key: Signal<Out, Bits<96>>,
+    /// The flow's connection id.
+    pub flow_connection: Signal<Out, Bits<16>>,
+    /// There is a flow to insert or remove.
+    pub flow_valid: Signal<Out, Bit>,
+    /// The flow table takes it at this clock edge.
+    pub flow_ready: Signal<In, Bit>,
+    /// The flow table has done it (one cycle, after `flow_ready`).
+    pub flow_done: Signal<In, Bit>,
+    /// A `Status` of the layout; valid with `flow_done`.
+    pub flow_status: Signal<In, Bits<8>>,
+    /// Close the port, else open it.
+    pub listen_remove: Signal<Out, Bit>,
+    /// The port.
+    pub listen_port: Signal<Out, Bits<16>>,
+    /// There is a port to open or close.
+    pub listen_valid: Signal<Out, Bit>,
+    /// The listener table takes it at this clock edge.
+    pub listen_ready: Signal<In, Bit>,
+    /// The listener table has done it (one cycle, after `listen_ready`).
+    pub listen_done: Signal<In, Bit>,
+    /// The frames, to the MAC; `tuser` is never set.
+    pub m_axis_tx: StreamSource<W, K>,
+    /// A command was refused.
+    pub count_bad_command: Signal<Out, Bit>,
+    /// A segment has left.
+    pub count_segment: Signal<Out, Bit>,
+    /// A Raw frame has left.
+    pub count_raw: Signal<Out, Bit>,
+    /// A frame has left.
+    pub count_frame: Signal<Out, Bit>,
+    /// A command, frame or completion is in flight.
+    pub busy: Signal<Out, Bit>,
+    executor: Executor,
+    contexts: Context,
+    jobs: Fifo<Job, 2, 3>,
+    payload_buffer: PayloadBuffer<W, K, A, N>,
+    header_builder: HeaderBuilder,
+    assembler: Assembler<W, K>,
+    completion: Completion,
+    /// Jobs handed over that have not ended.
+    in_flight: DFF<Bits<4>>,
+    job_handed: Signal<Local, Bit>,
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for TxPath<W, K, A, N> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, in_flight);
+        self.executor.clk.next = self.clk.val();
+        self.contexts.clk.next = self.clk.val();
+        self.jobs.clk.next = self.clk.val();
+        self.payload_buffer.clk.next = self.clk.val();
+        self.header_builder.clk.next = self.clk.val();
+        self.assembler.clk.next = self.clk.val();
+        self.completion.clk.next = self.clk.val();
+        self.executor.rst.next = self.rst.val();
+        self.contexts.rst.next = self.rst.val();
+        self.jobs.rst.next = self.rst.val();
+        self.payload_buffer.rst.next = self.rst.val();
+        self.header_builder.rst.next = self.rst.val();
+        self.assembler.rst.next = self.rst.val();
+        self.completion.rst.next = self.rst.val();
+
+        self.executor.command.next = self.command.val();
+        self.executor.command_index.next = self.command_index.val();
+        self.executor.command_valid.next = self.command_valid.val();
+        self.command_ready.next = self.executor.command_ready.val();
+        self.payload_request_addr.next = self.executor.request_addr.val();
+        self.payload_request_len_bytes.next = self.executor.request_len_bytes.val();
+        self.payload_request_valid.next = self.executor.request_valid.val();
+        self.executor.request_ready.next = self.payload_request_ready.val();
+        self.flow_remove.next = self.executor.flow_remove.val();
+        self.flow_key.next = self.executor.flow_key.val();
+        self.flow_connection.next = self.executor.flow_connection.val();
+        self.flow_valid.next = self.executor.flow_valid.val();
+        self.executor.flow_ready.next = self.flow_ready.val();
+        self.executor.flow_done.next = self.flow_done.val();
+        self.executor.flow_status.next = self.flow_status.val();
+        self.listen_remove.next = self.executor.listen_remove.val();
+        self.listen_port.next = self.executor.listen_port.val();
+        self.listen_valid.next = self.executor.listen_valid.val();
+        self.executor.listen_ready.next = self.listen_ready.val();
+        self.executor.listen_done.next = self.listen_done.val();
+
+        self.contexts.read_connection.next = self.executor.context_connection.val();
+        self.executor.read_context.next = self.contexts.read_context.val();
+        self.executor.context_is_known.next = self.contexts.is_known.val();
+        self.contexts.write_connection.next = self.executor.context_connection.val();
+        self.contexts.write_context.next = self.executor.new_context.val();
+        self.contexts.write.next = self.executor.context_write.val();
+        self.contexts.forget.next = self.executor.context_forget.val();
+
+        StreamSink::<W, K>::link(&mut self.payload, &mut self.payload_buffer.s);
+
+        self.jobs.push_data.next = self.executor.job.val();
+        self.jobs.push_valid.next = self.executor.job_valid.val();
+        self.executor.job_ready.next = self.jobs.push_ready.val();
+        self.header_builder.job.next = self.jobs.pop_data.val();
+        self.header_builder.job_valid.next = self.jobs.pop_valid.val();
+        self.jobs.pop_ready.next = self.header_builder.job_ready.val();
+        self.header_builder.mac.next = self.mac.val();
+        self.header_builder.summary_sum.next = self.payload_buffer.summary_sum.val();
+        self.header_builder.summary_error.next = self.payload_buffer.summary_error.val();
+        self.header_builder.summary_valid.next = self.payload_buffer.summary_valid.val();
+        self.payload_buffer.summary_ready.next = self.header_builder.summary_ready.val();
+
+        self.assembler.now.next = self.now.val();
+        self.assembler.frame.next = self.header_builder.frame.val();
+        self.assembler.header.next = self.header_builder.header.val();
+        self.assembler.frame_valid.next = self.header_builder.frame_valid.val();
+        self.header_builder.frame_ready.next = self.assembler.frame_ready.val();
+        self.assembler.payload_tdata.next = self.payload_buffer.m_tdata.val();
+        self.assembler.payload_tvalid.next = self.payload_buffer.m_tvalid.val();
+        self.payload_buffer.m_tready.next = self.assembler.payload_tready.val();
+        StreamSource::<W, K>::link(&mut self.m_axis_tx, &mut self.assembler.m_axis_tx);
+
+        self.completion.done_frame.next = self.assembler.done_frame.val();
+        self.completion.done_timestamp.next = self.assembler.done_timestamp.val();
+        self.completion.done_valid.next = self.assembler.done_valid.val();
+        self.assembler.done_ready.next = self.completion.done_ready.val();
+        self.tx_event_data.next = self.completion.tx_event_data.val();
+        self.tx_event_valid.next = self.completion.tx_event_valid.val();
+        self.completion.tx_event_ready.next = self.tx_event_ready.val();
+
+        self.count_bad_command.next = self.executor.count_bad_command.val();
+        self.count_segment.next = self.assembler.count_segment.val();
+        self.count_raw.next = self.assembler.count_raw.val();
+        self.count_frame.next = self.assembler.count_frame.val();
+
+        self.job_handed.next = self.executor.job_valid.val() & self.jobs.push_ready.val();
+        if self.job_handed.val() & !self.assembler.frame_end.val() {
+            self.in_flight.d.next = self.in_flight.q.val() + 1;
+        }
+        if !self.job_handed.val() & self.assembler.frame_end.val() {
+            self.in_flight.d.next = self.in_flight.q.val() - 1;
+        }
+        self.busy.next = self.executor.busy.val()
+            | self.in_flight.q.val().any()
+            | self.completion.tx_event_valid.val();
+
+        if self.rst.val() {
+            self.in_flight.d.next = 0.into();
+        }
+    }
+}

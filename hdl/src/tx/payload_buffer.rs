@@ -1,0 +1,215 @@
+//! Stores payloads until their frames leave, and sums each for its checksum.
+//!
+//! ```text
+//!              ┌──────┐        ┌────────────────────┐
+//!  s (reader) ─┤ mask ├─┬─────>│ FIFO of 4 KiB      │──> m (assembler)
+//!              └──────┘ │      └────────────────────┘
+//!                       │ ┌────────────┐  ┌─────┐  ┌────────────────┐
+//!                       └>│ adder tree ├─>│ sum ├─>│ FIFO of 8 sums │──> summary (header builder)
+//!                         └────────────┘  └─────┘  └────────────────┘
+//! ```
+//!
+//! A summary (sum, bus error) follows when the last beat of a payload has been stored, so a frame whose summary is there leaves without
+//! a gap. Bytes beyond `tkeep` are stored as zeros: they pad the last 16-bit word of the sum (RFC 1071 1) and the frame.
+//!
+//! Latency: a summary is valid log2(W/16) + 4 cycles after the cycle in which the payload's last beat was accepted. Throughput: one beat
+//! a cycle. One clock; reset forgets everything. A bus error (`s.tuser` in any beat) is reported in the summary, and the payload is stored
+//! all the same: the assembler discards it. When the FIFO is full, `s.tready` is low. No counters.
+
+use crate::stream::{Fifo, StreamSink};
+use rust_hdl::prelude::*;
+
+/// Room for payloads: two of the longest frames, so that one is fetched while the other leaves.
+pub const PAYLOAD_BUFFER_BYTES: usize = 4096;
+
+/// The payload buffer: W bits (K bytes) wide, `2^A` words deep; N is `A + 1`.
+#[derive(LogicBlock)]
+pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N: usize> {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Payload from the bus: byte 0 in lane 0, `tuser` where the bus answered with an error.
+    pub s: StreamSink<W, K>,
+    /// Stored payload, zeros behind its last byte.
+    pub m_tdata: Signal<Out, Bits<W>>,
+    /// A word is there.
+    pub m_tvalid: Signal<Out, Bit>,
+    /// The word is taken at this clock edge.
+    pub m_tready: Signal<In, Bit>,
+    /// Ones' complement sum of the oldest payload without summary taken.
+    pub summary_sum: Signal<Out, Bits<16>>,
+    /// The bus answered a read of this payload with an error.
+    pub summary_error: Signal<Out, Bit>,
+    /// Sum and error are there.
+    pub summary_valid: Signal<Out, Bit>,
+    /// They are taken at this clock edge.
+    pub summary_ready: Signal<In, Bit>,
+    words: Fifo<Bits<W>, A, N>,
+    /// Never full: fewer payloads than this are asked for before the first of their jobs takes its summary.
+    summaries: Fifo<Bits<17>, 3, 4>,
+    /// Heap of adders: node n is node 2n+1 + node 2n+2, node 0 the root; the last W/16 nodes are the beat's 16-bit lanes.
+    nodes: Vec<DFF<Bits<24>>>,
+    /// Goes with each level of the heap, lanes first: this was a payload's last beat.
+    last: Vec<DFF<Bit>>,
+    /// Goes with `last`: the payload had an error.
+    failed: Vec<DFF<Bit>>,
+    /// The beats of the payload that have left the heap.
+    sum: DFF<Bits<32>>,
+    /// The whole payload, not yet folded.
+    total: DFF<Bits<32>>,
+    total_valid: DFF<Bit>,
+    total_failed: DFF<Bit>,
+    /// A beat of the payload under way had an error.
+    error: DFF<Bit>,
+    accepted: Signal<Local, Bit>,
+    masked: Signal<Local, Bits<W>>,
+    lane: Signal<Local, Bits<16>>,
+    root: Signal<Local, Bits<32>>,
+    folded_once: Signal<Local, Bits<32>>,
+    folded: Signal<Local, Bits<32>>,
+    lane_sum: Signal<Local, Bits<16>>,
+    swapped: Signal<Local, Bits<16>>,
+    /// Ones, but for one byte.
+    all_but_byte: Vec<Constant<Bits<W>>>,
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> PayloadBuffer<W, K, A, N> {
+    /// 16-bit lanes of a beat.
+    const LANES: usize = W / 16;
+    /// Levels of adders below the lanes.
+    const LEVELS: usize = Self::LANES.ilog2() as usize;
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
+    for PayloadBuffer<W, K, A, N>
+{
+    fn default() -> Self {
+        const { assert!(K * 8 == W && W.is_power_of_two() && K << A == PAYLOAD_BUFFER_BYTES) };
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            s: Default::default(),
+            m_tdata: Default::default(),
+            m_tvalid: Default::default(),
+            m_tready: Default::default(),
+            summary_sum: Default::default(),
+            summary_error: Default::default(),
+            summary_valid: Default::default(),
+            summary_ready: Default::default(),
+            words: Default::default(),
+            summaries: Default::default(),
+            nodes: (1..2 * Self::LANES).map(|_| DFF::default()).collect(),
+            last: (0..=Self::LEVELS).map(|_| DFF::default()).collect(),
+            failed: (0..=Self::LEVELS).map(|_| DFF::default()).collect(),
+            sum: Default::default(),
+            total: Default::default(),
+            total_valid: Default::default(),
+            total_failed: Default::default(),
+            error: Default::default(),
+            accepted: Default::default(),
+            masked: Default::default(),
+            lane: Default::default(),
+            root: Default::default(),
+            folded_once: Default::default(),
+            folded: Default::default(),
+            lane_sum: Default::default(),
+            swapped: Default::default(),
+            all_but_byte: (0..K)
+                .map(|i| Constant::new(!(Bits::<W>::from(0xff) << (8 * i as u64))))
+                .collect(),
+        }
+    }
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
+    for PayloadBuffer<W, K, A, N>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, sum, total, total_valid, total_failed, error);
+        self.words.clk.next = self.clk.val();
+        self.summaries.clk.next = self.clk.val();
+        self.words.rst.next = self.rst.val();
+        self.summaries.rst.next = self.rst.val();
+        self.s.tready.next = self.words.push_ready.val();
+        self.accepted.next = self.s.tvalid.val() & self.words.push_ready.val();
+
+        self.masked.next = self.s.tdata.val();
+        for i in 0..K {
+            if !self.s.tkeep.val().get_bit(i) {
+                self.masked.next = self.masked.val() & self.all_but_byte[i].val();
+            }
+        }
+        self.words.push_data.next = self.masked.val();
+        self.words.push_valid.next = self.s.tvalid.val();
+        self.m_tdata.next = self.words.pop_data.val();
+        self.m_tvalid.next = self.words.pop_valid.val();
+        self.words.pop_ready.next = self.m_tready.val();
+
+        // The lanes, as they lie on the bus: the sum does not depend on byte order (RFC 1071 2(B)), so it is swapped once, at the end.
+        for first in (Self::LANES - 1)..Self::LANES {
+            for i in 0..Self::LANES {
+                self.nodes[first + i].clock.next = self.clk.val();
+                self.nodes[first + i].d.next = 0.into();
+                self.lane.next = self.masked.val().get_bits::<16>(16 * i);
+                if self.accepted.val() {
+                    self.nodes[first + i].d.next = bit_cast::<24, 16>(self.lane.val());
+                }
+            }
+        }
+        for n in 0..(Self::LANES - 1) {
+            self.nodes[n].clock.next = self.clk.val();
+            self.nodes[n].d.next = self.nodes[2 * n + 1].q.val() + self.nodes[2 * n + 2].q.val();
+        }
+        if self.accepted.val() {
+            self.error.d.next = (self.error.q.val() | self.s.tuser.val()) & !self.s.tlast.val();
+        }
+        self.last[0].clock.next = self.clk.val();
+        self.last[0].d.next = self.accepted.val() & self.s.tlast.val();
+        self.failed[0].clock.next = self.clk.val();
+        self.failed[0].d.next = self.error.q.val() | self.s.tuser.val();
+        for i in 0..Self::LEVELS {
+            self.last[i + 1].clock.next = self.clk.val();
+            self.last[i + 1].d.next = self.last[i].q.val();
+            self.failed[i + 1].clock.next = self.clk.val();
+            self.failed[i + 1].d.next = self.failed[i].q.val();
+        }
+
+        self.root.next = self.sum.q.val() + bit_cast::<32, 24>(self.nodes[0].q.val());
+        self.sum.d.next = self.root.val();
+        self.total_valid.d.next = false;
+        for level in Self::LEVELS..(Self::LEVELS + 1) {
+            if self.last[level].q.val() {
+                self.total.d.next = self.root.val();
+                self.total_valid.d.next = true;
+                self.total_failed.d.next = self.failed[level].q.val();
+                self.sum.d.next = 0.into();
+            }
+        }
+
+        // Carries are added at the low end (RFC 1071 2(A)); after two foldings there are none left.
+        self.folded_once.next =
+            bit_cast::<32, 16>(self.total.q.val().get_bits::<16>(0)) + (self.total.q.val() >> 16);
+        self.folded.next = bit_cast::<32, 16>(self.folded_once.val().get_bits::<16>(0))
+            + (self.folded_once.val() >> 16);
+        self.lane_sum.next = self.folded.val().get_bits::<16>(0);
+        self.swapped.next = (self.lane_sum.val() << 8) | (self.lane_sum.val() >> 8);
+        self.summaries.push_data.next =
+            bit_cast::<17, 16>(self.swapped.val()).replace_bit(16, self.total_failed.q.val());
+        self.summaries.push_valid.next = self.total_valid.q.val();
+        self.summary_sum.next = self.summaries.pop_data.val().get_bits::<16>(0);
+        self.summary_error.next = self.summaries.pop_data.val().get_bit(16);
+        self.summary_valid.next = self.summaries.pop_valid.val();
+        self.summaries.pop_ready.next = self.summary_ready.val();
+
+        if self.rst.val() {
+            self.sum.d.next = 0.into();
+            self.total_valid.d.next = false;
+            self.error.d.next = false;
+            for i in 0..(Self::LEVELS + 1) {
+                self.last[i].d.next = false;
+            }
+        }
+    }
+}
