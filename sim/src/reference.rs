@@ -80,6 +80,11 @@ impl ReferenceNic {
         })
     }
 
+    /// The memory that the NIC can reach.
+    pub fn io_space(&self) -> &Arc<IoSpace> {
+        &self.io
+    }
+
     fn device(&self) -> MutexGuard<'_, Device> {
         // The device stays usable when a test's thread panicked with it.
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
