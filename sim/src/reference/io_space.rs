@@ -109,3 +109,35 @@ impl Unmap for IoSpace {
         self.maps().by_iova.remove(&iova);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_reached_beyond_a_region_or_after_its_end(
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let space = Arc::new(IoSpace::new());
+        let first = space.allocate(PAGE_BYTES)?;
+        let second = space.allocate(1)?;
+        let end = first.iova() + PAGE_BYTES as u64;
+        space.write(end - 4, &[1; 4])?;
+        for (address, len) in [
+            (end - 4, 5),
+            (end, 1),
+            (end + PAGE_BYTES as u64 - 1, 1),
+            (0, 1),
+        ] {
+            let fault = Err(IoFault { address });
+            assert_eq!(space.read(address, &mut vec![0; len]), fault);
+            assert_eq!(space.write(address, &vec![0; len]), fault);
+        }
+        space.write(second.iova(), &[7])?;
+        let iova = first.iova();
+        drop(first);
+        assert_eq!(space.read(iova, &mut [0]), Err(IoFault { address: iova }));
+        assert_eq!(space.regions(), 1);
+        assert!(space.allocate(0).is_err());
+        Ok(())
+    }
+}

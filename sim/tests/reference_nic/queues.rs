@@ -1,11 +1,16 @@
 //! Rings that fill and wrap, commands that cannot be carried out, and memory that is not there.
 
-use handclasp_driver::{Command, Completion, DmaRegion, Event, Stopped};
-use handclasp_layout::queue::{FlowCommand, Opcode, SegmentCommand, Status, Verdict};
-use handclasp_layout::register::{CONTROL, QUEUE_ENABLE, STATUS};
-use handclasp_sim::wire::Wire;
+use std::sync::Arc;
 
-use crate::bench::{flow, Bench, Outcome, START_NS};
+use handclasp_driver::{
+    Command, Completion, DmaRegion, DriverError, Event, Nic, NicConfig, Stopped,
+};
+use handclasp_layout::queue::{DropReason, FlowCommand, Opcode, SegmentCommand, Status, Verdict};
+use handclasp_layout::register::{CONTROL, QUEUE_ENABLE, STATUS};
+use handclasp_sim::reference::{Clock, ReferenceNic};
+use handclasp_sim::wire::{cable::Cable, Wire};
+
+use crate::bench::{flow, Bench, Outcome, MAC, START_NS};
 
 /// An IPv6 frame to us: raw, whatever follows.
 const RAW_FRAME: [u8; 20] = [
@@ -95,6 +100,30 @@ fn frames_without_slot_or_event_are_dropped_and_counted() -> Outcome {
     bench.step()?;
     bench.far.send(&RAW_FRAME, 0);
     bench.next_rx()?;
+    Ok(())
+}
+
+#[test]
+fn a_segment_without_slot_is_reported_as_dropped() -> Outcome {
+    let mut bench = Bench::new(|config| {
+        config.monitor = true;
+        config.slot_log2 = 3;
+    })?;
+    bench.know_the_golden_flows()?;
+    let frame = golden_frame("data of a flow, even length")?;
+    for _ in 0..9 {
+        bench.far.send(&frame, 0);
+    }
+    bench.step()?;
+    for _ in 0..8 {
+        assert_eq!(bench.next_rx()?.verdict, Verdict::Flow);
+    }
+    let dropped = bench.next_rx()?;
+    assert_eq!(dropped.drop_reason, DropReason::NoSlot);
+    // What was decoded is there; what is only true of other verdicts is not.
+    assert_eq!(dropped.event.src_port, 40000);
+    assert_eq!(dropped.event.payload_len_bytes, 4);
+    assert_eq!(dropped.event.connection, 0);
     Ok(())
 }
 
@@ -190,18 +219,22 @@ fn commands_that_cannot_be_carried_out_are_refused_unasked() -> Outcome {
     Ok(())
 }
 
-#[test]
-fn flows_and_listeners_come_and_go() -> Outcome {
-    // 192.0.2.2:40000 to 192.0.2.1:8080, made by scapy.
-    let golden = include_str!("../golden/rx_frames.tsv");
-    let line = golden.lines().find(|line| line.starts_with("fin\t"));
+/// A frame made by scapy, from 192.0.2.2:40000 to 192.0.2.1:8080.
+fn golden_frame(name: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let mut lines = include_str!("../golden/rx_frames.tsv").lines();
+    let line = lines.find(|line| line.split('\t').next() == Some(name));
     let hex = line
         .and_then(|line| line.split('\t').nth(1))
-        .ok_or("no frame")?;
-    let frame: Vec<u8> = (0..hex.len())
-        .step_by(2)
+        .ok_or("no such frame")?;
+    let pairs = (0..hex.len()).step_by(2);
+    Ok(pairs
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn flows_and_listeners_come_and_go() -> Outcome {
+    let frame = golden_frame("fin")?;
     let mut bench = Bench::new(|_| {})?;
     let verdict = |bench: &mut Bench| {
         bench.far.send(&frame, 0);
@@ -260,6 +293,8 @@ fn flows_and_listeners_come_and_go() -> Outcome {
     };
     let status = complete(&mut bench, &Command::FlowInsert(one_more))?.status;
     assert_eq!(status, Status::TableFull);
+    let status = complete(&mut bench, &Command::FlowInsert(flow))?.status;
+    assert_eq!(status, Status::Ok, "it is in the table already");
     assert_eq!(verdict(&mut bench)?, (Verdict::Flow, 255));
     Ok(())
 }
@@ -305,7 +340,7 @@ fn a_payload_that_is_not_mapped_stops_the_queue() -> Outcome {
 fn switched_off_it_drops_and_fetches_nothing() -> Outcome {
     let mut bench = Bench::new(|config| config.monitor = true)?;
     let buffer = bench.nic.allocate(64)?;
-    let bus = std::sync::Arc::clone(bench.nic.bus());
+    let bus = Arc::clone(bench.nic.bus());
     // Monitor only: frames are dropped as Disabled, and reported.
     bus.write32(CONTROL.offset, 0b1000)?;
     bench.nic.submit(&raw(&buffer, 60))?;
@@ -321,23 +356,28 @@ fn switched_off_it_drops_and_fetches_nothing() -> Outcome {
 }
 
 #[test]
-fn a_nic_can_be_opened_again() -> Outcome {
-    let (near, mut far) = handclasp_sim::wire::cable::Cable::pair(0);
-    let clock = handclasp_sim::reference::Clock::simulated(0);
-    let bus = std::sync::Arc::new(handclasp_sim::reference::ReferenceNic::new(
-        Box::new(near),
-        clock,
-    )?);
-    let config = handclasp_driver::NicConfig::new(0x02_00_00_00_00_01, [192, 0, 2, 1].into(), 1);
-    for round in 0..3 {
-        let mut nic = handclasp_driver::Nic::open(bus.clone(), &config)?;
-        let second = handclasp_driver::Nic::open(bus.clone(), &config);
-        assert!(matches!(second, Err(handclasp_driver::DriverError::InUse)));
-        for _ in 0..=round {
+fn a_nic_can_be_opened_again_even_after_an_error() -> Outcome {
+    let (near, mut far) = Cable::pair(0);
+    let bus = Arc::new(ReferenceNic::new(Box::new(near), Clock::simulated(0))?);
+    let config = NicConfig::new(MAC, [192, 0, 2, 1].into(), 1);
+    for _ in 0..3 {
+        let mut nic = Nic::open(bus.clone(), &config)?;
+        let second = Nic::open(bus.clone(), &config);
+        assert!(matches!(second, Err(DriverError::InUse)));
+        for _ in 0..5 {
             far.send(&RAW_FRAME, 0);
             nic.bus().relax();
-            assert!(nic.next_event()?.is_some());
+            assert!(matches!(nic.next_event()?, Some(Event::Rx(_))));
         }
+        nic.submit(&Command::Raw {
+            frame_addr: 0x10,
+            frame_len_bytes: 60,
+            want_completion: false,
+        })?;
+        nic.flush()?;
+        nic.bus().relax();
+        assert!(matches!(nic.next_event()?, Some(Event::Completion(_))));
+        assert!(matches!(nic.next_event()?, Some(Event::Stopped(_))));
         nic.close()?;
     }
     Ok(())
