@@ -186,7 +186,7 @@ impl Connection {
                 self.reply = answer_unmatched(segment);
                 return Break(());
             }
-            self.establish(now_ns);
+            self.establish(now_ns, segment);
             self.set_send_window(u32::from(segment.window) << self.snd.wind_shift);
             self.snd.wl1 = segment.seq;
             self.snd.wl2 = segment.ack;

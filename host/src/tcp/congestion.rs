@@ -9,6 +9,8 @@ pub(super) struct Congestion {
     cwnd: u32,
     ssthresh: u32,
     smss: u32,
+    /// Octets in the network when data was last sent.
+    used: u32,
 }
 
 impl Congestion {
@@ -22,6 +24,7 @@ impl Congestion {
             },
             ssthresh: SSTHRESH_INITIAL,
             smss,
+            used: 0,
         }
     }
 
@@ -39,8 +42,17 @@ impl Congestion {
         self.cwnd = self.cwnd.max(smss);
     }
 
-    /// `octets` of new data are acknowledged, outside fast recovery.
+    /// Data has been sent; now `pipe` octets are in the network.
+    pub(super) fn sent(&mut self, pipe: u32) {
+        self.used = pipe;
+    }
+
+    /// `octets` of new data are acknowledged, outside fast recovery. A window that is not even half used is not known
+    /// to be too small, and stays (RFC 9293 leaves that open; RFC 7661 3 gives the reasons).
     pub(super) fn acknowledged(&mut self, octets: u32) {
+        if self.used < self.cwnd / 2 {
+            return;
+        }
         let growth = if self.cwnd < self.ssthresh {
             // Slow start: cwnd += min(N, SMSS) (RFC 5681 3.1, equation 2).
             octets.min(self.smss)

@@ -249,19 +249,26 @@ impl Connection {
         self.snd.wl2 = syn.ack;
     }
 
-    /// The handshake is done.
-    pub(super) fn establish(&mut self, now_ns: u64) {
-        self.state = State::Established;
+    /// The handshake is done: `segment` acknowledges our SYN. (That ACK opens no congestion window: RFC 5681 3.1.)
+    pub(super) fn establish(&mut self, now_ns: u64, segment: &Segment) {
+        let echoed_ns = self.echoed_ns(now_ns, segment);
+        self.rtt.acknowledged(segment.ack, now_ns, echoed_ns);
         let lost = self.timers.syn_retransmissions() > 0;
         if lost {
             self.rtt.syn_was_retransmitted();
         }
-        self.congestion = Congestion::new(self.smss(), lost);
+        self.timers.stop();
         self.timers.progress(now_ns);
-        if self.fin_queued {
+        self.timers.heard(now_ns);
+        self.snd.una = segment.ack;
+        self.congestion = Congestion::new(self.smss(), lost);
+        self.syn_due = false;
+        self.state = if self.fin_queued {
             // The user has closed before: RFC 9293 3.10.4, SYN-RECEIVED, queued until now.
-            self.state = State::FinWait1;
-        }
+            State::FinWait1
+        } else {
+            State::Established
+        };
     }
 
     pub(super) fn set_send_window(&mut self, wnd: u32) {

@@ -17,9 +17,9 @@ impl DelayedAck {
         self.now = true;
     }
 
-    /// `len_bytes` in order have arrived.
-    pub(super) fn in_order(&mut self, now_ns: u64, len_bytes: u32, delay_ns: u64) {
-        self.full_segment = self.full_segment.max(len_bytes);
+    /// `len_bytes` in order have arrived; `mss` is what we have announced.
+    pub(super) fn in_order(&mut self, now_ns: u64, len_bytes: u32, mss: u32, delay_ns: u64) {
+        self.full_segment = self.full_segment.max(len_bytes).min(mss);
         self.unacknowledged = self.unacknowledged.saturating_add(len_bytes);
         // RFC 9293 SHLD-19: at least every second full-sized segment is acknowledged.
         if self.unacknowledged >= self.full_segment.saturating_mul(2) {

@@ -126,6 +126,7 @@ impl Connection {
         let (segment, payload_offset) = self.text(now_ns, seq, seq + usable)?;
         let end = seq + segment.len();
         self.timers.text_sent(now_ns, self.rtt.rto_ns());
+        self.congestion.sent(pipe.saturating_add(segment.len()));
         if seq.ge(self.snd.max) {
             self.rtt.sent(end, now_ns);
         }
@@ -264,7 +265,8 @@ impl Connection {
         };
         let mut field = wnd >> shift;
         if field << shift < offered && (field + 1) << shift <= free {
-            // Rounding would take back what was offered (RFC 7323 2.4).
+            // Rounding down would take back a part of what was offered. Where there is no room to round up, it does
+            // so by less than one unit (RFC 7323 2.4), and what was offered is still accepted.
             field += 1;
         }
         let field = field.min(u32::from(u16::MAX));

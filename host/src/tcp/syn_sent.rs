@@ -39,12 +39,7 @@ impl Connection {
             self.syn_due = true;
             return;
         }
-        let echoed_ns = self.echoed_ns(now_ns, segment);
-        self.snd.una = segment.ack;
-        self.rtt.acknowledged(segment.ack, now_ns, echoed_ns);
-        self.timers.stop();
-        self.timers.heard(now_ns);
-        self.establish(now_ns);
+        self.establish(now_ns, segment);
         self.ack.at_once();
         // Other controls or text: continue at the sixth step.
         self.sixth_step_and_on(now_ns, segment, payload);

@@ -80,8 +80,8 @@ impl Connection {
             .place(&mut self.rcv.nxt, (left, right), payload, skip);
         match placed {
             Placed::InOrder => {
-                self.ack
-                    .in_order(now_ns, right.since(left), self.config.ack_delay_ns)
+                let (mss, delay_ns) = (u32::from(self.config.mss), self.config.ack_delay_ns);
+                self.ack.in_order(now_ns, right.since(left), mss, delay_ns);
             }
             // RFC 5681 4.2: at once, so that the peer's fast retransmit works, and ends.
             Placed::FilledHole | Placed::OutOfOrder | Placed::Refused => self.ack.at_once(),

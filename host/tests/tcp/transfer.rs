@@ -1,9 +1,7 @@
 //! Two endpoints over a network that loses, doubles and reorders.
 
-mod tcp_rig;
-
+use crate::network::{pattern, Endpoint, Faults, Network, S};
 use handclasp_host::tcp::{Config, State};
-use tcp_rig::{pattern, Endpoint, Faults, Network, MS, S};
 
 const BUFFER: usize = 65_536;
 
@@ -117,5 +115,4 @@ fn moves_a_mebibyte_each_way_through_a_bad_network() {
             network.segments
         );
     }
-    let _ = MS;
 }
