@@ -29,6 +29,11 @@ impl Ranges {
         self.ranges.clear();
     }
 
+    /// Gives the memory back: nothing will be added any more.
+    pub(super) fn release(&mut self) {
+        self.ranges = Vec::new();
+    }
+
     pub(super) fn as_slice(&self) -> &[SackBlock] {
         &self.ranges
     }

@@ -60,6 +60,11 @@ impl ReceiveBuffer {
         (self.capacity - self.len) as u32
     }
 
+    /// The peer has sent its FIN, and all before it is here.
+    pub(super) fn release_holes(&mut self) {
+        self.held.release();
+    }
+
     pub(super) fn has_holes(&self) -> bool {
         !self.held.is_empty()
     }

@@ -307,6 +307,11 @@ impl Recovery {
         self.high_rxt = self.high_rxt.max(end);
     }
 
+    /// All is acknowledged, and nothing more will be sent.
+    pub(super) fn release(&mut self) {
+        self.scoreboard.release();
+    }
+
     /// Recovery of any kind is under way.
     pub(super) fn is_active(&self) -> bool {
         self.phase != Phase::Open

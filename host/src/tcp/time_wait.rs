@@ -9,6 +9,9 @@ impl Connection {
     /// Enters TIME-WAIT, or begins it again, for 2 MSL (RFC 9293 MUST-13).
     pub(super) fn enter_time_wait(&mut self, now_ns: u64) {
         self.state = State::TimeWait;
+        // A busy server has thousands of these.
+        self.recovery.release();
+        self.receive_buffer.release_holes();
         self.timers.start_time_wait(now_ns, &self.config);
     }
 
