@@ -212,7 +212,7 @@ struct Lane {
     faults: Faults,
     random: ChaCha8Rng,
     counts: FaultCounts,
-    /// Release time and frame; release times never fall, so that delays keep the order.
+    /// Release time and frame. Each also waits for those before it, so delays keep the order.
     in_order: VecDeque<(u64, Vec<u8>)>,
     /// Frames that wait to be overtaken.
     overtaken: Vec<Overtaken>,
@@ -261,11 +261,7 @@ impl Lane {
         self.counts.duplicated += u64::from(dup);
         self.counts.reordered += u64::from(reorder);
         self.counts.flipped += u64::from(flip);
-        let last_ns = self
-            .in_order
-            .back()
-            .map_or(0, |(release_ns, _)| *release_ns);
-        let release_ns = at_ns.saturating_add(delay as u64).max(last_ns);
+        let release_ns = at_ns.saturating_add(delay as u64);
         if dup {
             let copy = self.copy(frame);
             self.queue(copy, release_ns);
