@@ -32,6 +32,7 @@
 
 pub mod bus;
 pub mod command_ring;
+mod config;
 pub mod dma;
 mod error;
 pub mod event;
@@ -41,8 +42,9 @@ pub mod slot_ring;
 
 pub use bus::{Bus, BusError};
 pub use command_ring::Command;
+pub use config::NicConfig;
 pub use dma::{DmaMemory, DmaRegion};
 pub use error::{DriverError, Lie};
 pub use event::{Completion, Event, Received, SackBlock, Stopped};
-pub use nic::{Nic, NicConfig};
+pub use nic::Nic;
 pub use slot_ring::Payload;

@@ -16,7 +16,7 @@
 //! - [`axi_memory`], [`axil_master`], [`mac`]: what its ports are connected to; [`handshake`]: the rules they check;
 //! - [`observation`]: what the simulation shows of itself;
 //! - [`wire`]: what the MAC is plugged into;
-//! - [`reference`]: a NIC without gateware, written from the datasheet.
+//! - [`mod@reference`]: a NIC without gateware, written from the datasheet.
 //!
 //! [`Bus`]: handclasp_driver::Bus
 

@@ -1,39 +1,29 @@
 //! The device behind BAR0: registers, queues, tables and counters.
+//!
+//! What it does with commands is in [`commands`], what with frames in [`frames`]; events and interrupts of both are here.
+
+mod commands;
+mod frames;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{fence, Ordering};
 use std::sync::Arc;
 
-use handclasp_layout::header::{EthernetHeader, MAC_BROADCAST, MTU_BYTES};
-use handclasp_layout::queue::{
-    CompletionEvent, DropReason, EventKind, FlowCommand, ListenCommand, Opcode, SegmentCommand,
-    Status, Verdict, ENTRY_BYTES,
-};
+use handclasp_layout::header::MAC_BROADCAST;
+use handclasp_layout::queue::{CompletionEvent, EventKind, FlowCommand, Status, ENTRY_BYTES};
 use handclasp_layout::register::{
-    Access, Capabilities, Control, Counter, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
-    COMMAND_BASE_LOW, COMMAND_LOG2, COMMAND_PRODUCER, CONNECTIONS, CONTROL, CONTROL_REGISTERS,
-    COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW, EVENT_CONSUMER, EVENT_LOG2,
-    INTERRUPT_ARM, LAYOUT_VERSION, LOCAL_IP, MAC_HIGH, MAC_LOW, MAGIC, MAGIC_VALUE, MODERATION_NS,
-    QUEUES, QUEUE_ENABLE, QUEUE_REGISTERS, RING_LOG2_MAX, SLOT_BASE_HIGH, SLOT_BASE_LOW,
-    SLOT_BYTES, SLOT_LOG2, SLOT_PRODUCER, STATUS, VERSION, WIDTH,
+    Access, Capabilities, Control, Counter, NicStatus, CAPABILITIES, COMMAND_PRODUCER, CONNECTIONS,
+    CONTROL, CONTROL_REGISTERS, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW,
+    EVENT_CONSUMER, EVENT_LOG2, INTERRUPT_ARM, LAYOUT_VERSION, MAC_HIGH, MAC_LOW, MAGIC,
+    MAGIC_VALUE, MODERATION_NS, QUEUES, QUEUE_ENABLE, QUEUE_REGISTERS, RING_LOG2_MAX,
+    SLOT_PRODUCER, STATUS, VERSION, WIDTH,
 };
 
-use super::build::{build, pad, tcp_header_len, Sender};
-use super::decode::{decode, Decoded};
 use super::io_space::{IoFault, IoSpace};
 use crate::wire::Wire;
 
 /// Commands and frames that one step handles at most.
 const STEP_BURST: usize = 64;
-
-/// Entries of the event ring that are kept for completions.
-const COMPLETION_ENTRIES: u32 = 4;
-
-/// Entries that one frame needs: its Rx event, and a SACK event before it.
-const FRAME_ENTRIES: u32 = 2;
-
-/// Longest frame that the opcode Raw sends: the MTU behind a tagged header.
-const RAW_MAX_BYTES: usize = EthernetHeader::SIZE_BYTES + 4 + MTU_BYTES;
 
 /// Width that the register WIDTH shows: there are no data paths here, so it is the smaller one.
 const WIDTH_BITS: u32 = 64;
@@ -209,6 +199,10 @@ impl Device {
         1 << self.register(log2).min(RING_LOG2_MAX)
     }
 
+    fn mac(&self) -> u64 {
+        self.base(MAC_LOW.offset, MAC_HIGH.offset) & MAC_BROADCAST
+    }
+
     fn control(&self) -> Control {
         Control::decode(&self.register(CONTROL.offset).to_le_bytes())
     }
@@ -306,274 +300,4 @@ impl Device {
             self.count(Counter::Interrupts);
         }
     }
-
-    // ---- Commands ----
-
-    /// Fetches and carries out one command; false when there is none, or no room for its completion.
-    fn next_command(&mut self, now_ns: u64) -> bool {
-        let index = self.queue.command_consumer;
-        if !self.fetches() || index == self.queue.command_producer || self.event_room() == 0 {
-            return false;
-        }
-        let place = index % self.entries(COMMAND_LOG2.offset);
-        let base = self.base(COMMAND_BASE_LOW.offset, COMMAND_BASE_HIGH.offset);
-        let mut entry = [0; ENTRY_BYTES];
-        if let Err(fault) = self
-            .io
-            .read(base + u64::from(place) * ENTRY_BYTES as u64, &mut entry)
-        {
-            self.stop(Status::ReadError, fault, now_ns);
-            return false;
-        }
-        self.queue.command_consumer = index.wrapping_add(1);
-        self.count(Counter::Commands);
-
-        let result = self.execute(&entry, now_ns);
-        let (status, address) = match result {
-            Ok(status) => (status, 0),
-            Err(fault) => (Status::ReadError, fault.address),
-        };
-        if status == Status::BadCommand {
-            self.count(Counter::BadCommands);
-        }
-        // Opcode, want_completion and connection (port) lie at the same place in every command.
-        let common = SegmentCommand::decode(&entry);
-        if common.want_completion || status != Status::Ok {
-            let event = CompletionEvent {
-                status: status as u8,
-                opcode: common.opcode,
-                connection: common.connection,
-                command_index: index,
-                timestamp: now_ns,
-                address,
-                kind: EventKind::Completion as u8,
-                ..CompletionEvent::default()
-            };
-            self.write_event(event.encode(), now_ns);
-        }
-        if let Err(fault) = result {
-            self.stop(Status::ReadError, fault, now_ns);
-        }
-        true
-    }
-
-    /// The error is a payload that could not be read.
-    fn execute(&mut self, entry: &[u8; ENTRY_BYTES], now_ns: u64) -> Result<Status, IoFault> {
-        Ok(match Opcode::try_from(entry[0]) {
-            Ok(Opcode::Segment) => {
-                return self.send_segment(&SegmentCommand::decode(entry), now_ns)
-            }
-            Ok(Opcode::Raw) => return self.send_raw(&SegmentCommand::decode(entry), now_ns),
-            Ok(Opcode::FlowInsert) => self.insert_flow(&FlowCommand::decode(entry)),
-            Ok(Opcode::FlowRemove) => self.remove_flow(&FlowCommand::decode(entry)),
-            Ok(Opcode::ListenAdd) => {
-                self.listeners.insert(ListenCommand::decode(entry).port);
-                Status::Ok
-            }
-            Ok(Opcode::ListenRemove) => {
-                self.listeners.remove(&ListenCommand::decode(entry).port);
-                Status::Ok
-            }
-            Err(_) => Status::BadCommand,
-        })
-    }
-
-    fn read_payload(&mut self, command: &SegmentCommand) -> Result<(), IoFault> {
-        self.payload.resize(command.payload_len_bytes as usize, 0);
-        if self.payload.is_empty() {
-            return Ok(());
-        }
-        self.io.read(command.payload_addr, &mut self.payload)
-    }
-
-    fn mac(&self) -> u64 {
-        self.base(MAC_LOW.offset, MAC_HIGH.offset) & MAC_BROADCAST
-    }
-
-    fn send_segment(&mut self, command: &SegmentCommand, now_ns: u64) -> Result<Status, IoFault> {
-        let Some(context) = self.contexts.get(usize::from(command.connection)).copied() else {
-            return Ok(Status::BadCommand);
-        };
-        if tcp_header_len(command).is_none() {
-            return Ok(Status::BadCommand);
-        }
-        self.read_payload(command)?;
-        let sender = Sender {
-            context: &context,
-            mac: self.mac(),
-            identification: self.identification,
-        };
-        if build(&sender, command, &self.payload, &mut self.frame).is_none() {
-            return Ok(Status::BadCommand);
-        }
-        self.identification = self.identification.wrapping_add(1);
-        self.count(Counter::TxSegments);
-        self.count(Counter::TxFrames);
-        self.wire.send(&self.frame, now_ns);
-        Ok(Status::Ok)
-    }
-
-    fn send_raw(&mut self, command: &SegmentCommand, now_ns: u64) -> Result<Status, IoFault> {
-        let len = command.payload_len_bytes as usize;
-        if !(EthernetHeader::SIZE_BYTES..=RAW_MAX_BYTES).contains(&len) {
-            return Ok(Status::BadCommand);
-        }
-        self.read_payload(command)?;
-        pad(&mut self.payload);
-        self.count(Counter::TxRaw);
-        self.count(Counter::TxFrames);
-        self.wire.send(&self.payload, now_ns);
-        Ok(Status::Ok)
-    }
-
-    fn insert_flow(&mut self, command: &FlowCommand) -> Status {
-        let Some(context) = self.contexts.get_mut(usize::from(command.connection)) else {
-            return Status::BadCommand;
-        };
-        *context = *command;
-        if !command.lookup {
-            return Status::Ok;
-        }
-        let key = flow_key(command);
-        if self.flows.len() >= CONNECTIONS && !self.flows.contains_key(&key) {
-            return Status::TableFull;
-        }
-        self.flows.insert(key, command.connection);
-        Status::Ok
-    }
-
-    fn remove_flow(&mut self, command: &FlowCommand) -> Status {
-        if usize::from(command.connection) >= CONNECTIONS {
-            return Status::BadCommand;
-        }
-        if command.lookup && self.flows.remove(&flow_key(command)).is_none() {
-            return Status::NotFound;
-        }
-        Status::Ok
-    }
-
-    // ---- Frames ----
-
-    fn receive(&mut self, frame: &[u8], now_ns: u64) {
-        self.count(Counter::RxFrames);
-        if frame.len() > SLOT_BYTES {
-            self.count(Counter::RxDropOversize);
-            return;
-        }
-        let Some(mut decoded) = decode(frame, now_ns) else {
-            let runt = Decoded::undecoded(frame.len(), now_ns);
-            self.drop_frame(runt, DropReason::Runt, now_ns);
-            return;
-        };
-        match self.judge(&mut decoded) {
-            Ok(verdict) => self.deliver(frame, decoded, verdict, now_ns),
-            Err(reason) => self.drop_frame(decoded, reason, now_ns),
-        }
-    }
-
-    /// The verdict, or the first reason to drop; sets the connection id.
-    fn judge(&self, decoded: &mut Decoded) -> Result<Verdict, DropReason> {
-        let control = self.control();
-        let event = &mut decoded.event;
-        if !control.rx_enable || !self.runs() {
-            return Err(DropReason::Disabled);
-        }
-        let for_us = decoded.dst_mac == self.mac() || decoded.dst_mac == MAC_BROADCAST;
-        if !for_us && !control.promiscuous {
-            return Err(DropReason::MacFilter);
-        }
-        if let Some(flaw) = decoded.flaw_before_ip_filter {
-            return Err(flaw);
-        }
-        let for_us = !event.is_ipv4 || event.dst_ip == self.register(LOCAL_IP.offset);
-        if !for_us && !control.promiscuous {
-            return Err(DropReason::IpFilter);
-        }
-        if let Some(flaw) = decoded.flaw_after_ip_filter {
-            return Err(flaw);
-        }
-        let verdict = if decoded.is_raw {
-            Verdict::Raw
-        } else {
-            let key = (event.src_ip, event.dst_ip, event.src_port, event.dst_port);
-            match self.flows.get(&key) {
-                Some(connection) => {
-                    event.connection = *connection;
-                    Verdict::Flow
-                }
-                None if self.listeners.contains(&event.dst_port) => Verdict::Listen,
-                None => Verdict::Miss,
-            }
-        };
-        if self.event_room() < COMPLETION_ENTRIES + FRAME_ENTRIES {
-            return Err(DropReason::NoEvent);
-        }
-        let needs_slot = verdict == Verdict::Raw || event.payload_len_bytes > 0;
-        if needs_slot && self.queue.slot_producer == self.queue.slot_consumer {
-            return Err(DropReason::NoSlot);
-        }
-        Ok(verdict)
-    }
-
-    fn deliver(&mut self, frame: &[u8], mut decoded: Decoded, verdict: Verdict, now_ns: u64) {
-        let payload = if verdict == Verdict::Raw {
-            decoded.event.payload_len_bytes = decoded.event.frame_len_bytes;
-            frame
-        } else {
-            &frame[decoded.payload.clone()]
-        };
-        if !payload.is_empty() {
-            let slot = self.queue.slot_consumer % self.entries(SLOT_LOG2.offset);
-            let base = self.base(SLOT_BASE_LOW.offset, SLOT_BASE_HIGH.offset);
-            let address = base + u64::from(slot) * SLOT_BYTES as u64;
-            if let Err(fault) = self.io.write(address, payload) {
-                self.count(Counter::RxDropDisabled);
-                self.stop(Status::WriteError, fault, now_ns);
-                return;
-            }
-            self.queue.slot_consumer = self.queue.slot_consumer.wrapping_add(1);
-            self.count(Counter::RxPayloads);
-            decoded.event.has_slot = true;
-            decoded.event.slot = slot as u16;
-        }
-        decoded.event.verdict = verdict as u8;
-        self.count(match verdict {
-            Verdict::Flow => Counter::RxFlow,
-            Verdict::Listen => Counter::RxListen,
-            Verdict::Miss => Counter::RxMiss,
-            Verdict::Raw => Counter::RxRaw,
-            // `judge` says drop with an Err.
-            Verdict::Drop => return,
-        });
-        self.write_frame_events(&decoded, now_ns);
-    }
-
-    fn drop_frame(&mut self, mut decoded: Decoded, reason: DropReason, now_ns: u64) {
-        // Counter n is drop reason n.
-        let count = &mut self.counters[reason as usize];
-        *count = count.wrapping_add(1);
-        let room = self.event_room() >= COMPLETION_ENTRIES + FRAME_ENTRIES;
-        if self.control().monitor && self.runs() && room {
-            decoded.event.connection = 0;
-            decoded.event.verdict = Verdict::Drop as u8;
-            decoded.event.drop_reason = reason as u8;
-            self.write_frame_events(&decoded, now_ns);
-        }
-    }
-
-    fn write_frame_events(&mut self, decoded: &Decoded, now_ns: u64) {
-        if decoded.event.sack_count > 0 {
-            self.write_event(decoded.sack.encode(), now_ns);
-        }
-        self.write_event(decoded.event.encode(), now_ns);
-    }
-}
-
-fn flow_key(command: &FlowCommand) -> FlowKey {
-    (
-        command.remote_ip,
-        command.local_ip,
-        command.remote_port,
-        command.local_port,
-    )
 }
