@@ -4,7 +4,7 @@
 //!
 //! - [`segment`], [`seq`]: what is on the wire, decoded; arithmetic on sequence numbers;
 //! - [`isn`]: initial sequence numbers; [`reset`]: the answer to a segment of no connection;
-//! - [`connection`]: the transmission control block and the calls of the user ([`Connection`]);
+//! - [`connection`]: the transmission control block ([`Connection`]); [`calls`]: what the user may ask of it;
 //! - `arrival`, `syn_sent`: what an arriving segment does, step by step as in RFC 9293 3.10.7;
 //! - `acknowledgment`: what its ACK field does; `text`: what its data does;
 //! - `receive_buffer`, `ranges`: the ring the data goes to, holes included; `delayed_ack`: when it is acknowledged;
@@ -18,6 +18,7 @@
 
 mod acknowledgment;
 mod arrival;
+pub mod calls;
 mod command;
 pub mod config;
 mod congestion;
@@ -43,8 +44,9 @@ mod timer;
 mod timestamps;
 mod unreachable;
 
+pub use calls::Variables;
 pub use config::Config;
-pub use connection::{Buffers, Connection, Variables};
+pub use connection::{Buffers, Connection};
 pub use error::{ConnectionError, SendError};
 pub use isn::IsnGenerator;
 pub use reset::answer_unmatched;
