@@ -78,12 +78,10 @@ impl Congestion {
             .min(flight.max(self.smss).saturating_add(self.smss));
     }
 
-    /// The retransmission timer expired with `flight` octets out. `first`: the first time for these octets
-    /// (RFC 5681 3.1: ssthresh is held when they time out again).
-    pub(super) fn timed_out(&mut self, flight: u32, first: bool) {
-        if first {
-            self.ssthresh = self.half(flight);
-        }
+    /// The retransmission timer expired with `flight` octets out (RFC 5681 3.1). When it expires again for the same
+    /// octets ssthresh is held, as the RFC says, since `flight` is the same.
+    pub(super) fn timed_out(&mut self, flight: u32) {
+        self.ssthresh = self.half(flight);
         // The loss window: one full-sized segment.
         self.cwnd = self.smss;
     }

@@ -61,11 +61,11 @@ impl Connection {
         if !self.recovery.is_active() {
             return None;
         }
-        let (una, nxt) = (self.snd.una, self.snd.nxt);
-        let piece = self
-            .recovery
-            .next_lost(una, nxt, self.congestion.cwnd(), self.smss())?;
-        self.resend(now_ns, piece)
+        let (una, nxt, cwnd) = (self.snd.una, self.snd.nxt, self.congestion.cwnd());
+        let piece = self.recovery.next_lost(una, nxt, cwnd, self.smss())?;
+        let outgoing = self.resend(now_ns, piece)?;
+        self.recovery.retransmitted(outgoing.segment.end());
+        Some(outgoing)
     }
 
     /// What may be lost, when there is nothing better to send.
@@ -73,10 +73,14 @@ impl Connection {
         if !self.recovery.is_active() {
             return None;
         }
-        let (una, nxt) = (self.snd.una, self.snd.nxt);
-        let piece = self
-            .recovery
-            .next_doubtful(una, nxt, self.congestion.cwnd(), self.smss())?;
+        let (una, nxt, cwnd) = (self.snd.una, self.snd.nxt, self.congestion.cwnd());
+        let smss = self.smss();
+        if let Some(piece) = self.recovery.next_doubtful(una, nxt, cwnd, smss) {
+            let outgoing = self.resend(now_ns, piece)?;
+            self.recovery.retransmitted(outgoing.segment.end());
+            return Some(outgoing);
+        }
+        let piece = self.recovery.next_rescue(una, nxt, cwnd, smss)?;
         self.resend(now_ns, piece)
     }
 
@@ -88,8 +92,6 @@ impl Connection {
             return None;
         }
         let (segment, payload_offset) = self.text(now_ns, piece.left, right)?;
-        let end = piece.left + segment.len();
-        self.recovery.retransmitted(end);
         self.rtt.retransmitted();
         self.retransmissions += 1;
         if piece.left == self.snd.una {
@@ -124,7 +126,7 @@ impl Connection {
             return None;
         }
         let (segment, payload_offset) = self.text(now_ns, seq, seq + usable)?;
-        let end = seq + segment.len();
+        let end = segment.end();
         self.timers.text_sent(now_ns, self.rtt.rto_ns());
         self.congestion.sent(pipe.saturating_add(segment.len()));
         if seq.ge(self.snd.max) {

@@ -53,7 +53,7 @@ pub(super) struct Recovery {
     recover: SeqNumber,
     /// The segment at SND.UNA is to be sent again, whatever cwnd says.
     first: bool,
-    /// The octet behind what was sent again to rescue the tail, in this recovery (RFC 6675 4, NextSeg (4)).
+    /// The tail was sent again in this recovery (RFC 6675 4, NextSeg (4)).
     rescued: bool,
 }
 
@@ -255,32 +255,40 @@ impl Recovery {
         (self.pipe(una, nxt).saturating_add(smss) <= cwnd).then_some(piece)
     }
 
-    /// When there is nothing new to send: octets below the highest SACKed one that may be lost (NextSeg (3)), or
-    /// once in a recovery the last ones that were sent, lest the tail's loss costs a time-out (NextSeg (4)).
+    /// When there is nothing new to send: octets below the highest SACKed one that may be lost (NextSeg (3)).
     pub(super) fn next_doubtful(
+        &self,
+        una: SeqNumber,
+        nxt: SeqNumber,
+        cwnd: u32,
+        smss: u32,
+    ) -> Option<SackBlock> {
+        if self.phase != Phase::FastRecovery || !self.sack {
+            return None;
+        }
+        let highest = self.scoreboard.last_right()?;
+        let piece = self.unsacked(self.high_rxt.max(una), highest)?;
+        (self.pipe(una, nxt).saturating_add(smss) <= cwnd).then_some(piece)
+    }
+
+    /// When there is nothing of that either: once in a recovery the last octets that were sent, lest the tail's loss
+    /// costs a time-out (NextSeg (4)). They do not count as sent again: what lies before them may still be found lost.
+    pub(super) fn next_rescue(
         &mut self,
         una: SeqNumber,
         nxt: SeqNumber,
         cwnd: u32,
         smss: u32,
     ) -> Option<SackBlock> {
-        if self.phase != Phase::FastRecovery
-            || !self.sack
-            || self.pipe(una, nxt).saturating_add(smss) > cwnd
-        {
+        let may = self.phase == Phase::FastRecovery && self.sack && !self.rescued;
+        if !may || self.pipe(una, nxt).saturating_add(smss) > cwnd {
             return None;
         }
-        let from = self.high_rxt.max(una);
         let highest = self.scoreboard.last_right().unwrap_or(una);
-        if let Some(piece) = self.unsacked(from, highest) {
-            return Some(piece);
-        }
-        if self.rescued {
-            return None;
-        }
+        let tail = (self.recover - smss).max(una).max(highest);
+        let piece = self.unsacked(tail, self.recover.min(nxt))?;
         self.rescued = true;
-        let tail = (self.recover - smss).max(from).max(highest);
-        self.unsacked(tail, self.recover.min(nxt))
+        Some(piece)
     }
 
     /// The first octets of `from..to` that are not SACKed.

@@ -93,7 +93,6 @@ impl RttEstimator {
 
     /// The timer has expired: the RTO doubles (RFC 6298 5.5), up to its maximum.
     pub(super) fn back_off(&mut self) {
-        self.timed = None;
         self.rto_ns = self.rto_ns.saturating_mul(2).min(self.max_ns);
     }
 

@@ -138,6 +138,11 @@ impl Segment {
         self.len() == 0
     }
 
+    /// Sequence number behind its last octet.
+    pub fn end(&self) -> SeqNumber {
+        self.seq + self.len()
+    }
+
     /// Sequence number of the first octet of the payload (a SYN stands before it).
     pub fn text_seq(&self) -> SeqNumber {
         self.seq + u32::from(self.syn())

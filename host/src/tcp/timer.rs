@@ -189,8 +189,7 @@ impl Connection {
             return self.end(Some(self.time_out_error()));
         }
         let flight = self.snd.nxt.since(self.snd.una);
-        self.congestion
-            .timed_out(flight, self.timers.back_offs == 0);
+        self.congestion.timed_out(flight);
         self.recovery.timed_out(self.snd.una, self.snd.nxt);
         self.rtt.back_off();
         self.timers.back_offs = self.timers.back_offs.saturating_add(1);

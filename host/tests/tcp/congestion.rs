@@ -135,6 +135,42 @@ fn a_partial_ack_retransmits_the_next_hole() {
 }
 
 #[test]
+fn a_partial_ack_deflates_the_window() {
+    // RFC 6582 3.2, step 3: ssthresh 6 and 9 duplicates make 15, less 4 acknowledged, and 1 back: 12. 15 were out, 11
+    // are: the lost one again, and one new.
+    let mut rig = first_lost();
+    for _ in 4..=9 {
+        ack(&mut rig, 101);
+    }
+    assert_eq!(
+        pieces(&mut rig),
+        [(12_101, 1000), (13_101, 1000), (14_101, 1000)]
+    );
+    ack(&mut rig, 4101);
+    assert_eq!(pieces(&mut rig), [(4101, 1000), (15_101, 1000)]);
+}
+
+#[test]
+fn fast_retransmit_works_again_after_a_time_out() {
+    let mut rig = sending(10_000);
+    rig.all();
+    rig.wait_for_deadline();
+    rig.all();
+    ack(&mut rig, 10_101);
+    rig.send(&[1; 4000]);
+    while rig.connection().variables().snd_nxt.0 < 12_101 {
+        assert!(!rig.all().is_empty());
+    }
+    // RFC 6582 4: beyond what was out when the timer expired
+    ack(&mut rig, 11_101);
+    rig.all();
+    for _ in 0..3 {
+        ack(&mut rig, 11_101);
+    }
+    assert_eq!(pieces(&mut rig)[0], (11_101, 1000));
+}
+
+#[test]
 fn the_repaired_window_is_not_repaired_again() {
     // RFC 6582 3.2 step 2: only when the ACK covers more than recover
     let mut rig = first_lost();

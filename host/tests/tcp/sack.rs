@@ -232,3 +232,23 @@ fn the_tail_is_rescued() {
     rig.wait(10 * S);
     rig.sends_nothing();
 }
+
+#[test]
+fn the_rescue_hides_no_hole() {
+    // NextSeg (4) leaves HighRxt alone: the first, the eighth and the tenth of ten are lost; the tenth is sent again to
+    // rescue it, and when its SACK shows that the eighth is lost, that is sent again too
+    let mut rig = sender(10_000);
+    rig.all();
+    let ack = "<SEQ=301><ACK=101><CTL=ACK><WND=65535>";
+    for right in [2101, 3101, 4101, 5101, 6101, 7101] {
+        rig.arrives(&format!("{ack}<SACK=1101-{right}>"));
+    }
+    // pipe: 8, 9, 10 and 1 once more are 4; cwnd is 5: one more, and there is nothing but the tail
+    assert_eq!(pieces(&mut rig), [(101, 1000), (9101, 1000)]);
+    rig.arrives(&format!("{ack}<SACK=8101-9101><SACK=1101-7101>"));
+    assert_eq!(pieces(&mut rig), [(7101, 1000)], "NextSeg (3)");
+    rig.arrives("<SEQ=301><ACK=7101><CTL=ACK><WND=65535><SACK=8101-10101>");
+    assert_eq!(pieces(&mut rig), []);
+    rig.arrives("<SEQ=301><ACK=10101><CTL=ACK><WND=65535>");
+    assert_eq!(rig.connection().variables().retransmissions, 3);
+}
