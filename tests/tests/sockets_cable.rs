@@ -9,6 +9,7 @@ use handclasp_host::{Host, Socket, StackConfig, TcpListener, TcpStream};
 use handclasp_sim::reference::{Clock, ReferenceNic};
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::wire::Wire;
+use handclasp_tests::pattern::pattern;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -37,18 +38,6 @@ fn connection(server: &Host, client: &Host) -> (TcpStream, TcpStream) {
     assert_eq!(far.local_addr().unwrap(), address);
     assert_eq!(near.peer_addr().unwrap(), address);
     (far, near)
-}
-
-/// Bytes that differ wherever a piece is lost, repeated or moved.
-fn pattern(len: usize, seed: u32) -> Vec<u8> {
-    let mut state = seed | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
 }
 
 #[test]
