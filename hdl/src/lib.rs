@@ -5,5 +5,6 @@ pub mod control;
 pub mod dma;
 pub mod fields;
 pub mod queue;
+pub mod rx;
 pub mod stream;
 pub mod tx;

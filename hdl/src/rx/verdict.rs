@@ -1,0 +1,175 @@
+//! Judges a frame: the first reason to drop it, or where it goes.
+//!
+//! ```text
+//!  what is known ──┐
+//!  configuration ──┼──> verdict, drop_reason, uses_slot
+//!  room ───────────┘
+//! ```
+//!
+//! The order of reasons is the datasheet's; `BadFrame`, `FifoOverflow` and `Oversize` never come here. Combinational: no clock, no latency.
+
+use crate::fields::RxEvent;
+use crate::rx::frame::HeaderFlags;
+use handclasp_layout::queue;
+use rust_hdl::prelude::*;
+
+/// The judge.
+#[derive(LogicBlock)]
+pub struct Verdict {
+    /// The frame's event, as far as it is known.
+    pub rx_event: Signal<In, RxEvent>,
+    /// What is wrong with the frame, and what it is.
+    pub flags: Signal<In, HeaderFlags>,
+    /// Destination MAC address.
+    pub dst_mac: Signal<In, Bits<48>>,
+    /// The segment's connection is known.
+    pub is_flow: Signal<In, Bit>,
+    /// Somebody listens on the segment's port.
+    pub is_listening: Signal<In, Bit>,
+    /// Frames are to be received.
+    pub rx_enable: Signal<In, Bit>,
+    /// The queue is enabled and has not stopped.
+    pub queue_runs: Signal<In, Bit>,
+    /// Address filters are off.
+    pub promiscuous: Signal<In, Bit>,
+    /// Own MAC address.
+    pub mac: Signal<In, Bits<48>>,
+    /// Own IPv4 address.
+    pub local_ip: Signal<In, Bits<32>>,
+    /// The event ring has room for this frame's events.
+    pub rx_room: Signal<In, Bit>,
+    /// There is a free receive slot.
+    pub slot_valid: Signal<In, Bit>,
+    /// A `Verdict`.
+    pub verdict: Signal<Out, Bits<8>>,
+    /// A `DropReason`.
+    pub drop_reason: Signal<Out, Bits<8>>,
+    /// The frame is delivered, and has something to put into a slot.
+    pub uses_slot: Signal<Out, Bit>,
+    is_ours: Signal<Local, Bit>,
+    needs_slot: Signal<Local, Bit>,
+    verdict_flow: Constant<Bits<8>>,
+    verdict_listen: Constant<Bits<8>>,
+    verdict_miss: Constant<Bits<8>>,
+    verdict_raw: Constant<Bits<8>>,
+    verdict_drop: Constant<Bits<8>>,
+    reason_none: Constant<Bits<8>>,
+    reason_runt: Constant<Bits<8>>,
+    reason_disabled: Constant<Bits<8>>,
+    reason_mac_filter: Constant<Bits<8>>,
+    reason_ip_header: Constant<Bits<8>>,
+    reason_ip_checksum: Constant<Bits<8>>,
+    reason_ip_filter: Constant<Bits<8>>,
+    reason_fragment: Constant<Bits<8>>,
+    reason_tcp_header: Constant<Bits<8>>,
+    reason_tcp_checksum: Constant<Bits<8>>,
+    reason_tcp_options: Constant<Bits<8>>,
+    reason_no_event: Constant<Bits<8>>,
+    reason_no_slot: Constant<Bits<8>>,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        let verdict = |verdict: queue::Verdict| Constant::new((verdict as u64).into());
+        let reason = |reason: queue::DropReason| Constant::new((reason as u64).into());
+        Self {
+            rx_event: Default::default(),
+            flags: Default::default(),
+            dst_mac: Default::default(),
+            is_flow: Default::default(),
+            is_listening: Default::default(),
+            rx_enable: Default::default(),
+            queue_runs: Default::default(),
+            promiscuous: Default::default(),
+            mac: Default::default(),
+            local_ip: Default::default(),
+            rx_room: Default::default(),
+            slot_valid: Default::default(),
+            verdict: Default::default(),
+            drop_reason: Default::default(),
+            uses_slot: Default::default(),
+            is_ours: Default::default(),
+            needs_slot: Default::default(),
+            verdict_flow: verdict(queue::Verdict::Flow),
+            verdict_listen: verdict(queue::Verdict::Listen),
+            verdict_miss: verdict(queue::Verdict::Miss),
+            verdict_raw: verdict(queue::Verdict::Raw),
+            verdict_drop: verdict(queue::Verdict::Drop),
+            reason_none: reason(queue::DropReason::None),
+            reason_runt: reason(queue::DropReason::Runt),
+            reason_disabled: reason(queue::DropReason::Disabled),
+            reason_mac_filter: reason(queue::DropReason::MacFilter),
+            reason_ip_header: reason(queue::DropReason::IpHeader),
+            reason_ip_checksum: reason(queue::DropReason::IpChecksum),
+            reason_ip_filter: reason(queue::DropReason::IpFilter),
+            reason_fragment: reason(queue::DropReason::Fragment),
+            reason_tcp_header: reason(queue::DropReason::TcpHeader),
+            reason_tcp_checksum: reason(queue::DropReason::TcpChecksum),
+            reason_tcp_options: reason(queue::DropReason::TcpOptions),
+            reason_no_event: reason(queue::DropReason::NoEvent),
+            reason_no_slot: reason(queue::DropReason::NoSlot),
+        }
+    }
+}
+
+impl Logic for Verdict {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.is_ours.next = (self.dst_mac.val() == self.mac.val())
+            | self.flags.val().is_broadcast
+            | self.promiscuous.val();
+
+        self.verdict.next = self.verdict_drop.val();
+        self.drop_reason.next = self.reason_none.val();
+        self.needs_slot.next = self.rx_event.val().payload_len_bytes.any();
+        if self.flags.val().is_runt {
+            self.drop_reason.next = self.reason_runt.val();
+        } else if !self.rx_enable.val() | !self.queue_runs.val() {
+            self.drop_reason.next = self.reason_disabled.val();
+        } else if !self.is_ours.val() {
+            self.drop_reason.next = self.reason_mac_filter.val();
+        } else if !self.flags.val().is_ip {
+            self.verdict.next = self.verdict_raw.val();
+            self.needs_slot.next = true;
+        } else if self.flags.val().bad_ip_header {
+            self.drop_reason.next = self.reason_ip_header.val();
+        } else if !self.rx_event.val().ip_checksum_ok {
+            // RFC 1122 3.2.1.2
+            self.drop_reason.next = self.reason_ip_checksum.val();
+        } else if (self.rx_event.val().dst_ip != self.local_ip.val()) & !self.promiscuous.val() {
+            self.drop_reason.next = self.reason_ip_filter.val();
+        } else if self.flags.val().is_fragment {
+            self.drop_reason.next = self.reason_fragment.val();
+        } else if !self.flags.val().is_tcp {
+            self.verdict.next = self.verdict_raw.val();
+            self.needs_slot.next = true;
+        } else if self.flags.val().bad_tcp_header {
+            self.drop_reason.next = self.reason_tcp_header.val();
+        } else if !self.rx_event.val().tcp_checksum_ok {
+            // RFC 9293 MUST-3
+            self.drop_reason.next = self.reason_tcp_checksum.val();
+        } else if self.rx_event.val().bad_options {
+            // RFC 9293 MUST-7
+            self.drop_reason.next = self.reason_tcp_options.val();
+        } else if self.is_flow.val() {
+            self.verdict.next = self.verdict_flow.val();
+        } else if self.is_listening.val() {
+            self.verdict.next = self.verdict_listen.val();
+        } else {
+            self.verdict.next = self.verdict_miss.val();
+        }
+
+        self.uses_slot.next = false;
+        if self.verdict.val() != self.verdict_drop.val() {
+            if !self.rx_room.val() {
+                self.verdict.next = self.verdict_drop.val();
+                self.drop_reason.next = self.reason_no_event.val();
+            } else if self.needs_slot.val() & !self.slot_valid.val() {
+                self.verdict.next = self.verdict_drop.val();
+                self.drop_reason.next = self.reason_no_slot.val();
+            } else {
+                self.uses_slot.next = self.needs_slot.val();
+            }
+        }
+    }
+}
