@@ -1,6 +1,9 @@
 //! What the stream tests share: a clock, a sender with idle cycles, a receiver with back-pressure, and a check of the AXI rules.
 #![allow(dead_code, missing_docs)]
 
+pub mod model;
+pub mod rx;
+
 use handclasp_hdl::stream::{StreamSink, StreamSource};
 use num_bigint::BigUint;
 use rand::Rng;
