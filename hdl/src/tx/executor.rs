@@ -16,20 +16,11 @@
 //! and lengths that the frame cannot hold. Counter pulse: `count_bad_command`.
 
 use crate::fields::{FlowCommand, ListenCommand, SegmentCommand};
+use crate::tx::command_check::CommandCheck;
 use crate::tx::context::{ConnectionContext, CONNECTION_BITS};
 use crate::tx::job::Job;
-use handclasp_layout::header::{
-    EthernetHeader, Ipv4Header, TcpHeader, VlanTag, IP_OR_TCP_HEADER_MAX_BYTES, MTU_BYTES,
-};
-use handclasp_layout::queue::{Opcode, Status};
-use handclasp_layout::register::CONNECTIONS;
+use handclasp_layout::queue::Status;
 use rust_hdl::prelude::*;
-
-/// Longest Raw frame: a tagged one that is as long as the MTU allows.
-pub const RAW_MAX_BYTES: usize = EthernetHeader::SIZE_BYTES + VlanTag::SIZE_BYTES + MTU_BYTES;
-
-/// SACK blocks that a SegmentCommand has room for.
-const SACK_BLOCKS_MAX: u64 = 3;
 
 /// What the executor is doing.
 #[derive(Copy, Clone, Debug, PartialEq, LogicState)]
@@ -124,42 +115,18 @@ pub struct Executor {
     held_index: DFF<Bits<32>>,
     status: DFF<Bits<8>>,
     is_frame: DFF<Bit>,
+    check: CommandCheck,
     arriving: Signal<Local, FlowCommand>,
     segment: Signal<Local, SegmentCommand>,
     flow: Signal<Local, FlowCommand>,
     listen: Signal<Local, ListenCommand>,
-    is_segment: Signal<Local, Bit>,
-    is_raw: Signal<Local, Bit>,
-    is_flow: Signal<Local, Bit>,
-    is_listen: Signal<Local, Bit>,
     has_payload: Signal<Local, Bit>,
-    sack_words: Signal<Local, Bits<5>>,
-    timestamp_words: Signal<Local, Bits<5>>,
-    option_words: Signal<Local, Bits<5>>,
-    packet_len_bytes: Signal<Local, Bits<25>>,
-    is_bad_connection: Signal<Local, Bit>,
-    is_bad: Signal<Local, Bit>,
-    no_words: Constant<Bits<5>>,
-    option_words_max: Constant<Bits<5>>,
-    sack_count_max: Constant<Bits<4>>,
-    headers_min_bytes: Constant<Bits<25>>,
-    mtu_bytes: Constant<Bits<25>>,
-    raw_min_bytes: Constant<Bits<24>>,
-    raw_max_bytes: Constant<Bits<24>>,
-    connections: Constant<Bits<17>>,
-    opcode_segment: Constant<Bits<8>>,
-    opcode_raw: Constant<Bits<8>>,
-    opcode_flow_insert: Constant<Bits<8>>,
-    opcode_flow_remove: Constant<Bits<8>>,
-    opcode_listen_add: Constant<Bits<8>>,
-    opcode_listen_remove: Constant<Bits<8>>,
     status_ok: Constant<Bits<8>>,
     status_bad_command: Constant<Bits<8>>,
 }
 
 impl Default for Executor {
     fn default() -> Self {
-        let opcode = |opcode: Opcode| Constant::new(bits(opcode as u64));
         let status = |status: Status| Constant::new(bits(status as u64));
         Self {
             clk: Default::default(),
@@ -200,39 +167,12 @@ impl Default for Executor {
             held_index: Default::default(),
             status: Default::default(),
             is_frame: Default::default(),
+            check: Default::default(),
             arriving: Default::default(),
             segment: Default::default(),
             flow: Default::default(),
             listen: Default::default(),
-            is_segment: Default::default(),
-            is_raw: Default::default(),
-            is_flow: Default::default(),
-            is_listen: Default::default(),
             has_payload: Default::default(),
-            sack_words: Default::default(),
-            timestamp_words: Default::default(),
-            option_words: Default::default(),
-            packet_len_bytes: Default::default(),
-            is_bad_connection: Default::default(),
-            is_bad: Default::default(),
-            no_words: Constant::new(bits(0)),
-            option_words_max: Constant::new(bits(
-                ((IP_OR_TCP_HEADER_MAX_BYTES - TcpHeader::SIZE_BYTES) / 4) as u64,
-            )),
-            sack_count_max: Constant::new(bits(SACK_BLOCKS_MAX)),
-            headers_min_bytes: Constant::new(bits(
-                (Ipv4Header::SIZE_BYTES + TcpHeader::SIZE_BYTES) as u64,
-            )),
-            mtu_bytes: Constant::new(bits(MTU_BYTES as u64)),
-            raw_min_bytes: Constant::new(bits(EthernetHeader::SIZE_BYTES as u64)),
-            raw_max_bytes: Constant::new(bits(RAW_MAX_BYTES as u64)),
-            connections: Constant::new(bits(CONNECTIONS as u64)),
-            opcode_segment: opcode(Opcode::Segment),
-            opcode_raw: opcode(Opcode::Raw),
-            opcode_flow_insert: opcode(Opcode::FlowInsert),
-            opcode_flow_remove: opcode(Opcode::FlowRemove),
-            opcode_listen_add: opcode(Opcode::ListenAdd),
-            opcode_listen_remove: opcode(Opcode::ListenRemove),
             status_ok: status(Status::Ok),
             status_bad_command: status(Status::BadCommand),
         }
@@ -249,52 +189,11 @@ impl Logic for Executor {
         self.segment.next = self.held.q.val().into();
         self.flow.next = self.held.q.val().into();
         self.listen.next = self.held.q.val().into();
-        self.is_segment.next = self.segment.val().opcode == self.opcode_segment.val();
-        self.is_raw.next = self.segment.val().opcode == self.opcode_raw.val();
-        self.is_flow.next = (self.flow.val().opcode == self.opcode_flow_insert.val())
-            | (self.flow.val().opcode == self.opcode_flow_remove.val());
-        self.is_listen.next = (self.listen.val().opcode == self.opcode_listen_add.val())
-            | (self.listen.val().opcode == self.opcode_listen_remove.val());
-        self.flow_remove.next = self.flow.val().opcode == self.opcode_flow_remove.val();
-        self.listen_remove.next = self.listen.val().opcode == self.opcode_listen_remove.val();
+        self.check.command.next = self.held.q.val();
+        self.check.context_is_known.next = self.context_is_known.val();
+        self.flow_remove.next = self.check.is_remove.val();
+        self.listen_remove.next = self.check.is_remove.val();
         self.has_payload.next = self.segment.val().payload_len_bytes.any();
-
-        // Each option is padded to whole 32-bit words; the data offset leaves room for ten (RFC 9293 3.1).
-        self.sack_words.next = 0.into();
-        if self.segment.val().sack_count.any() {
-            self.sack_words.next = (bit_cast::<5, 4>(self.segment.val().sack_count) << 1) + 1;
-        }
-        self.timestamp_words.next = 0.into();
-        if self.segment.val().has_timestamps {
-            self.timestamp_words.next = 3.into();
-        }
-        self.option_words.next = self.no_words.val()
-            + self.segment.val().has_mss
-            + self.segment.val().has_window_scale
-            + self.segment.val().has_sack_permitted;
-        self.option_words.next =
-            self.option_words.val() + self.timestamp_words.val() + self.sack_words.val();
-        self.packet_len_bytes.next = self.headers_min_bytes.val()
-            + (bit_cast::<25, 5>(self.option_words.val()) << 2)
-            + bit_cast::<25, 24>(self.segment.val().payload_len_bytes);
-
-        self.is_bad_connection.next =
-            bit_cast::<17, 16>(self.flow.val().connection) >= self.connections.val();
-        self.is_bad.next = !self.is_listen.val();
-        if self.is_segment.val() {
-            self.is_bad.next = self.is_bad_connection.val()
-                | !self.context_is_known.val()
-                | (self.segment.val().sack_count > self.sack_count_max.val())
-                | (self.option_words.val() > self.option_words_max.val())
-                | (self.packet_len_bytes.val() > self.mtu_bytes.val());
-        }
-        if self.is_raw.val() {
-            self.is_bad.next = (self.segment.val().payload_len_bytes < self.raw_min_bytes.val())
-                | (self.segment.val().payload_len_bytes > self.raw_max_bytes.val());
-        }
-        if self.is_flow.val() {
-            self.is_bad.next = self.is_bad_connection.val();
-        }
 
         self.request_addr.next = self.segment.val().payload_addr;
         self.request_len_bytes.next = bit_cast::<16, 24>(self.segment.val().payload_len_bytes);
@@ -318,7 +217,7 @@ impl Logic for Executor {
         self.job.next.command = self.segment.val();
         self.job.next.command_index = self.held_index.q.val();
         self.job.next.context = self.read_context.val();
-        self.job.next.option_words = bit_cast::<4, 5>(self.option_words.val());
+        self.job.next.option_words = self.check.option_words.val();
         self.job.next.is_frame = self.is_frame.q.val();
         self.job.next.status = self.status.q.val();
 
@@ -348,11 +247,11 @@ impl Logic for Executor {
                 }
             }
             ExecutorState::Execute => {
-                if self.is_bad.val() {
+                if self.check.is_bad.val() {
                     self.count_bad_command.next = true;
                     self.status.d.next = self.status_bad_command.val();
                     self.state.d.next = ExecutorState::Hand;
-                } else if self.is_segment.val() | self.is_raw.val() {
+                } else if self.check.is_segment.val() | self.check.is_raw.val() {
                     self.is_frame.d.next = true;
                     if self.has_payload.val() {
                         // The payload is on its way before its job, never the other way round.
@@ -367,7 +266,7 @@ impl Logic for Executor {
                             self.state.d.next = ExecutorState::Idle;
                         }
                     }
-                } else if self.is_flow.val() {
+                } else if self.check.is_flow.val() {
                     // A flow that finds no place in the match table can still be sent on, so the context is written first.
                     self.context_write.next = !self.flow_remove.val();
                     self.context_forget.next = self.flow_remove.val();

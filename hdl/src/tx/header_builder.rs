@@ -1,10 +1,11 @@
 //! Builds the headers of a segment, Ethernet to TCP options, as one wide value with both checksums in place.
 //!
 //! ```text
-//!          ┌────────┐   ┌──────────────┐   ┌────────┐   ┌──────────────────┐
-//!  job ───>│ layout ├──>│ partial sums ├──>│ totals ├──>│ fold, insert, tag├──> frame, header
-//!          └────────┘   └──────────────┘   └────────┘   └──────────────────┘
-//!  payload summary ──────────┘   16-bit words throughout, as the RFCs draw them
+//!          ┌────────┐   ┌───────────────┐   ┌──────────────────────────┐
+//!  job ───>│ layout ├──>│ checksum      ├──>│ insert, Ethernet, byte   ├──> frame, header
+//!          └────────┘   │ (two cycles)  │   │ order of the lanes       │
+//!  payload summary ────>└───────────────┘   └──────────────────────────┘
+//!              16-bit words throughout, as the RFCs draw them
 //! ```
 //!
 //! IPv4 (RFC 791 3.1): no options, DF set, identification from a counter of this NIC's segments (RFC 6864 4.1 would allow any value with
@@ -16,10 +17,12 @@
 //! frame's status into ReadError. No counters.
 
 use crate::fields::{Ipv4Header, SegmentCommand, TcpHeader};
+use crate::tx::checksum::{Checksum, PACKET_WORDS};
 use crate::tx::context::ConnectionContext;
 use crate::tx::job::{Frame, Job};
+use crate::tx::options::Options;
 use handclasp_layout::header::{
-    self, tcp_option, ETHERTYPE_IPV4, ETHERTYPE_VLAN, FRAME_MIN_BYTES, PROTOCOL_TCP,
+    self, ETHERTYPE_IPV4, ETHERTYPE_VLAN, FRAME_MIN_BYTES, PROTOCOL_TCP,
 };
 use handclasp_layout::queue::{Opcode, Status};
 use rust_hdl::prelude::*;
@@ -27,12 +30,6 @@ use rust_hdl::prelude::*;
 /// Width of the header value in bits: the longest header is 98 bytes, filled up to whole beats of 512 bits.
 pub const HEADER_BITS: usize = 1024;
 
-/// 16-bit words of the longest IPv4 and TCP header; the options are the last twenty.
-const PACKET_WORDS: usize = 40;
-/// 32-bit words of TCP options.
-const OPTION_WORDS: usize = 10;
-/// Five words of the packet go into one partial sum: the first two are the IPv4 header's, six are TCP's.
-const PARTIAL_SUMS: usize = 8;
 /// 16-bit words of the header value.
 const HEADER_WORDS: usize = HEADER_BITS / 16;
 /// The header value is put together from lines of eight words.
@@ -43,11 +40,11 @@ const LINES: usize = HEADER_WORDS / 8;
 pub enum HeaderState {
     /// Waits for a job, and its payload's summary if it has a payload.
     Idle,
-    /// The words are in place, checksums zero.
+    /// The words are in place, checksums zero; partial sums are taken.
     Sum,
-    /// The partial sums are there.
+    /// Totals are taken.
     Total,
-    /// The totals are there; frame and header are offered.
+    /// The checksums are there; frame and header are offered.
     Offer,
 }
 
@@ -92,13 +89,8 @@ pub struct HeaderBuilder {
     tcp_len_bytes: DFF<Bits<16>>,
     payload_sum: DFF<Bits<16>>,
     packet: [DFF<Bits<16>>; PACKET_WORDS],
-    partial: [DFF<Bits<24>>; PARTIAL_SUMS],
-    /// Partial sum of the addresses and the protocol in the pseudo-header.
-    partial_addresses: DFF<Bits<24>>,
-    /// Partial sum of the length in the pseudo-header and the payload.
-    partial_payload: DFF<Bits<24>>,
-    ip_total: DFF<Bits<24>>,
-    tcp_total: DFF<Bits<24>>,
+    checksum: Checksum,
+    options: Options,
     command: Signal<Local, SegmentCommand>,
     connection: Signal<Local, ConnectionContext>,
     has_payload: Signal<Local, Bit>,
@@ -111,16 +103,6 @@ pub struct HeaderBuilder {
     ip_bits: Signal<Local, Bits<160>>,
     tcp: Signal<Local, TcpHeader>,
     tcp_bits: Signal<Local, Bits<160>>,
-    sack: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_timestamps: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_sack_permitted: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_window_scale: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    options: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    wide: [Signal<Local, Bits<24>>; PACKET_WORDS],
-    ip_folded_once: Signal<Local, Bits<24>>,
-    ip_folded: Signal<Local, Bits<24>>,
-    tcp_folded_once: Signal<Local, Bits<24>>,
-    tcp_folded: Signal<Local, Bits<24>>,
     final_packet: [Signal<Local, Bits<16>>; PACKET_WORDS],
     words: [Signal<Local, Bits<16>>; HEADER_WORDS],
     word: Signal<Local, Bits<16>>,
@@ -135,24 +117,13 @@ pub struct HeaderBuilder {
     frame_min_bytes: Constant<Bits<11>>,
     ethertype_ipv4: Constant<Bits<16>>,
     ethertype_vlan: Constant<Bits<16>>,
-    mss_option: Constant<Bits<32>>,
-    window_scale_option: Constant<Bits<32>>,
-    sack_permitted_option: Constant<Bits<32>>,
-    timestamps_option: Constant<Bits<32>>,
-    sack_option: Constant<Bits<32>>,
     opcode_segment: Constant<Bits<8>>,
     status_ok: Constant<Bits<8>>,
     status_read_error: Constant<Bits<8>>,
 }
 
-/// The first 32-bit word of an option, NOPs in front.
-fn option_word(bytes: [u8; 4]) -> Constant<Bits<32>> {
-    Constant::new(bits(u64::from(u32::from_be_bytes(bytes))))
-}
-
 impl Default for HeaderBuilder {
     fn default() -> Self {
-        use tcp_option::*;
         let untagged_bytes = header::EthernetHeader::SIZE_BYTES + header::Ipv4Header::SIZE_BYTES;
         let tagged_bytes = untagged_bytes + header::VlanTag::SIZE_BYTES;
         Self {
@@ -180,11 +151,8 @@ impl Default for HeaderBuilder {
             tcp_len_bytes: Default::default(),
             payload_sum: Default::default(),
             packet: std::array::from_fn(|_| DFF::default()),
-            partial: std::array::from_fn(|_| DFF::default()),
-            partial_addresses: Default::default(),
-            partial_payload: Default::default(),
-            ip_total: Default::default(),
-            tcp_total: Default::default(),
+            checksum: Default::default(),
+            options: Default::default(),
             command: Default::default(),
             connection: Default::default(),
             has_payload: Default::default(),
@@ -197,16 +165,6 @@ impl Default for HeaderBuilder {
             ip_bits: Default::default(),
             tcp: Default::default(),
             tcp_bits: Default::default(),
-            sack: Default::default(),
-            from_timestamps: Default::default(),
-            from_sack_permitted: Default::default(),
-            from_window_scale: Default::default(),
-            options: Default::default(),
-            wide: std::array::from_fn(|_| Signal::default()),
-            ip_folded_once: Default::default(),
-            ip_folded: Default::default(),
-            tcp_folded_once: Default::default(),
-            tcp_folded: Default::default(),
             final_packet: std::array::from_fn(|_| Signal::default()),
             words: std::array::from_fn(|_| Signal::default()),
             word: Default::default(),
@@ -221,12 +179,6 @@ impl Default for HeaderBuilder {
             frame_min_bytes: Constant::new(bits(FRAME_MIN_BYTES as u64)),
             ethertype_ipv4: Constant::new(bits(ETHERTYPE_IPV4.into())),
             ethertype_vlan: Constant::new(bits(ETHERTYPE_VLAN.into())),
-            mss_option: option_word([MSS, MSS_BYTES, 0, 0]),
-            window_scale_option: option_word([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]),
-            sack_permitted_option: option_word([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]),
-            timestamps_option: option_word([NOP, NOP, TIMESTAMPS, TIMESTAMPS_BYTES]),
-            // Kind and length take two bytes themselves; the kernel adds the blocks.
-            sack_option: option_word([NOP, NOP, SACK, 2]),
             opcode_segment: Constant::new(bits(Opcode::Segment as u64)),
             status_ok: Constant::new(bits(Status::Ok as u64)),
             status_read_error: Constant::new(bits(Status::ReadError as u64)),
@@ -250,23 +202,10 @@ impl Logic for HeaderBuilder {
             tcp_len_bytes,
             payload_sum
         );
-        dff_setup!(
-            self,
-            clk,
-            partial_addresses,
-            partial_payload,
-            ip_total,
-            tcp_total
-        );
         for i in 0..PACKET_WORDS {
             self.packet[i].clock.next = self.clk.val();
             self.packet[i].d.next = self.packet[i].q.val();
         }
-        for i in 0..PARTIAL_SUMS {
-            self.partial[i].clock.next = self.clk.val();
-            self.partial[i].d.next = self.partial[i].q.val();
-        }
-
         self.command.next = self.job.val().command;
         self.connection.next = self.job.val().context;
         self.has_payload.next =
@@ -282,7 +221,7 @@ impl Logic for HeaderBuilder {
             + bit_cast::<16, 24>(self.command.val().payload_len_bytes);
         self.ip.next.identification = self.identification.q.val();
         self.ip.next.reserved_flag = false;
-        // What the host hands over fits its path MTU; a router must tell us rather than cut (RFC 1191 3).
+        // What the host hands over fits its path MTU; a router must tell us rather than cut (RFC 1191 2).
         self.ip.next.dont_fragment = true;
         self.ip.next.more_fragments = false;
         self.ip.next.fragment_offset = 0.into();
@@ -305,90 +244,17 @@ impl Logic for HeaderBuilder {
         self.tcp.next.urgent = 0.into();
         self.tcp_bits.next = self.tcp.val().into();
 
-        // The options from the last to the first: each group that is present pushes those behind it back by its own length.
-        for i in 0..OPTION_WORDS {
-            self.sack[i].next = 0.into();
-        }
-        // SACK (RFC 2018 3).
-        if self.command.val().sack_count.any() {
-            self.sack[0].next =
-                self.sack_option.val() + (bit_cast::<32, 4>(self.command.val().sack_count) << 3);
-            self.sack[1].next = self.command.val().sack0_left;
-            self.sack[2].next = self.command.val().sack0_right;
-        }
-        if self.command.val().sack_count > 1 {
-            self.sack[3].next = self.command.val().sack1_left;
-            self.sack[4].next = self.command.val().sack1_right;
-        }
-        if self.command.val().sack_count > 2 {
-            self.sack[5].next = self.command.val().sack2_left;
-            self.sack[6].next = self.command.val().sack2_right;
-        }
-        // Timestamps (RFC 7323 3.2, laid out as in its appendix A).
-        for i in 0..OPTION_WORDS {
-            self.from_timestamps[i].next = self.sack[i].val();
-        }
-        if self.command.val().has_timestamps {
-            self.from_timestamps[0].next = self.timestamps_option.val();
-            self.from_timestamps[1].next = self.command.val().ts_val;
-            self.from_timestamps[2].next = self.command.val().ts_ecr;
-            for i in 3..OPTION_WORDS {
-                self.from_timestamps[i].next = self.sack[i - 3].val();
-            }
-        }
-        // SACK permitted (RFC 2018 2).
-        for i in 0..OPTION_WORDS {
-            self.from_sack_permitted[i].next = self.from_timestamps[i].val();
-        }
-        if self.command.val().has_sack_permitted {
-            self.from_sack_permitted[0].next = self.sack_permitted_option.val();
-            for i in 1..OPTION_WORDS {
-                self.from_sack_permitted[i].next = self.from_timestamps[i - 1].val();
-            }
-        }
-        // Window scale (RFC 7323 2.2).
-        for i in 0..OPTION_WORDS {
-            self.from_window_scale[i].next = self.from_sack_permitted[i].val();
-        }
-        if self.command.val().has_window_scale {
-            self.from_window_scale[0].next =
-                self.window_scale_option.val() | bit_cast::<32, 4>(self.command.val().window_scale);
-            for i in 1..OPTION_WORDS {
-                self.from_window_scale[i].next = self.from_sack_permitted[i - 1].val();
-            }
-        }
-        // Maximum segment size (RFC 9293 3.7.1).
-        for i in 0..OPTION_WORDS {
-            self.options[i].next = self.from_window_scale[i].val();
-        }
-        if self.command.val().has_mss {
-            self.options[0].next =
-                self.mss_option.val() | bit_cast::<32, 16>(self.command.val().mss);
-            for i in 1..OPTION_WORDS {
-                self.options[i].next = self.from_window_scale[i - 1].val();
-            }
-        }
+        self.options.command.next = self.job.val().command;
 
-        // Sums of 16-bit words (RFC 1071 1); 24 bits hold every carry.
+        self.checksum.clk.next = self.clk.val();
+        self.checksum.tcp_len_bytes.next = self.tcp_len_bytes.q.val();
+        self.checksum.payload_sum.next = self.payload_sum.q.val();
         for i in 0..PACKET_WORDS {
-            self.word.next = self.packet[i].q.val();
-            self.wide[i].next = bit_cast::<24, 16>(self.word.val());
-        }
-        self.ip_folded_once.next = bit_cast::<24, 16>(self.ip_total.q.val().get_bits::<16>(0))
-            + (self.ip_total.q.val() >> 16);
-        self.ip_folded.next = bit_cast::<24, 16>(self.ip_folded_once.val().get_bits::<16>(0))
-            + (self.ip_folded_once.val() >> 16);
-        self.tcp_folded_once.next = bit_cast::<24, 16>(self.tcp_total.q.val().get_bits::<16>(0))
-            + (self.tcp_total.q.val() >> 16);
-        self.tcp_folded.next = bit_cast::<24, 16>(self.tcp_folded_once.val().get_bits::<16>(0))
-            + (self.tcp_folded_once.val() >> 16);
-
-        // The packet with its checksums: the complement of the sum that was taken with zero in their place (RFC 791 3.1, RFC 9293 3.1).
-        for i in 0..PACKET_WORDS {
+            self.checksum.packet[i].next = self.packet[i].q.val();
             self.final_packet[i].next = self.packet[i].q.val();
         }
-        self.final_packet[5].next = !self.ip_folded.val().get_bits::<16>(0);
-        self.final_packet[18].next = !self.tcp_folded.val().get_bits::<16>(0);
+        self.final_packet[5].next = self.checksum.ip_checksum.val();
+        self.final_packet[18].next = self.checksum.tcp_checksum.val();
 
         // Ethernet II (IEEE 802.3 3.1.1), with the tag of IEEE 802.1Q 9.6 if the connection has one.
         for i in 0..HEADER_WORDS {
@@ -451,21 +317,6 @@ impl Logic for HeaderBuilder {
                 }
             }
             HeaderState::Sum => {
-                for i in 0..PARTIAL_SUMS {
-                    self.partial[i].d.next = self.wide[5 * i].val()
-                        + self.wide[5 * i + 1].val()
-                        + self.wide[5 * i + 2].val()
-                        + self.wide[5 * i + 3].val()
-                        + self.wide[5 * i + 4].val();
-                }
-                // The pseudo-header (RFC 9293 3.1): source, destination, zero and protocol, TCP length.
-                self.partial_addresses.d.next = self.wide[6].val()
-                    + self.wide[7].val()
-                    + self.wide[8].val()
-                    + self.wide[9].val()
-                    + bit_cast::<24, 8>(self.protocol_tcp.val());
-                self.partial_payload.d.next = bit_cast::<24, 16>(self.tcp_len_bytes.q.val())
-                    + bit_cast::<24, 16>(self.payload_sum.q.val());
                 // Short frames are padded (IEEE 802.3 4.2.3.3).
                 if self.unpadded_len_bytes.val() > self.frame_min_bytes.val() {
                     self.held.d.next.frame_len_bytes = self.unpadded_len_bytes.val();
@@ -473,15 +324,6 @@ impl Logic for HeaderBuilder {
                 self.state.d.next = HeaderState::Total;
             }
             HeaderState::Total => {
-                self.ip_total.d.next = self.partial[0].q.val() + self.partial[1].q.val();
-                self.tcp_total.d.next = self.partial[2].q.val()
-                    + self.partial[3].q.val()
-                    + self.partial[4].q.val()
-                    + self.partial[5].q.val()
-                    + self.partial[6].q.val()
-                    + self.partial[7].q.val()
-                    + self.partial_addresses.q.val()
-                    + self.partial_payload.q.val();
                 self.state.d.next = HeaderState::Offer;
             }
             HeaderState::Offer => {
@@ -498,8 +340,9 @@ impl Logic for HeaderBuilder {
             for i in 0..10 {
                 self.packet[i].d.next = self.ip_bits.val().get_bits::<16>(144 - 16 * i);
                 self.packet[i + 10].d.next = self.tcp_bits.val().get_bits::<16>(144 - 16 * i);
-                self.packet[2 * i + 20].d.next = self.options[i].val().get_bits::<16>(16);
-                self.packet[2 * i + 21].d.next = self.options[i].val().get_bits::<16>(0);
+            }
+            for i in 0..20 {
+                self.packet[i + 20].d.next = self.options.bytes.val().get_bits::<16>(304 - 16 * i);
             }
             self.tcp_len_bytes.d.next = self.tcp_header_bytes.val()
                 + bit_cast::<16, 24>(self.command.val().payload_len_bytes);

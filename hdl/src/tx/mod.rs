@@ -19,11 +19,14 @@
 //! `count_bad_command`, `count_segment`, `count_raw`, `count_frame`.
 
 pub mod assembler;
+pub mod checksum;
+pub mod command_check;
 pub mod completion;
 pub mod context;
 pub mod executor;
 pub mod header_builder;
 pub mod job;
+pub mod options;
 pub mod payload_buffer;
 
 use crate::stream::{Fifo, StreamSink, StreamSource};

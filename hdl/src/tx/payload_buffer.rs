@@ -188,7 +188,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
             }
         }
 
-        // Carries are added at the low end (RFC 1071 2(A)); after two foldings there are none left.
+        // Deferred carries are added at the low end (RFC 1071 2, 1); after two foldings there are none left.
         self.folded_once.next =
             bit_cast::<32, 16>(self.total.q.val().get_bits::<16>(0)) + (self.total.q.val() >> 16);
         self.folded.next = bit_cast::<32, 16>(self.folded_once.val().get_bits::<16>(0))

@@ -183,6 +183,9 @@ pub struct TxBench<const W: usize, const K: usize, const A: usize, const N: usiz
     /// Cycles in which the event queue takes nothing.
     pub events_blocked_until: usize,
     pub cycle: usize,
+    /// Addresses of the payloads that were asked for.
+    pub addresses: Vec<u64>,
+    pub busy_cycles: usize,
     traffic: Traffic,
     rng: ChaCha8Rng,
     commands: VecDeque<[u8; 64]>,
@@ -211,10 +214,12 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, 
             flow_status: Status::Ok,
             events_blocked_until: 0,
             cycle: 0,
+            addresses: vec![],
+            busy_cycles: 0,
             traffic,
             rng: ChaCha8Rng::seed_from_u64(traffic.seed),
             commands: VecDeque::new(),
-            command_index: 0xffff_fff0,
+            command_index: Self::FIRST_INDEX,
             command_shown: false,
             payloads: VecDeque::new(),
             sender: Sender::new([], traffic.idle),
@@ -232,19 +237,42 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, 
         self.commands.push_back(listen.encode());
     }
 
-    /// A Segment or Raw with its payload, whose address and, if it was 0, length the bench fills in.
+    /// A Segment or Raw with its payload, whose address and length the bench fills in.
     pub fn segment(&mut self, mut command: SegmentCommand, payload: Payload) {
         command.payload_len_bytes = payload.bytes.len() as u32;
         command.payload_addr = self.rng.random();
         if !payload.bytes.is_empty() {
             self.payloads.push_back((command.payload_addr, payload));
         }
-        self.command(command);
+        self.command(command.encode());
     }
 
-    /// A command as it is: one that is refused, so that nothing is read.
-    pub fn command(&mut self, command: SegmentCommand) {
-        self.commands.push_back(command.encode());
+    /// A command as it is: one for which nothing is read.
+    pub fn command(&mut self, command: [u8; 64]) {
+        self.commands.push_back(command);
+    }
+
+    /// Index of the bench's first command: it wraps within a few commands.
+    pub const FIRST_INDEX: u32 = 0xffff_fffe;
+
+    pub fn first_index(&self) -> u32 {
+        Self::FIRST_INDEX
+    }
+
+    /// Resets the path, and forgets everything around it.
+    pub fn reset(&mut self) {
+        self.uut.command_valid.next = false;
+        self.uut.payload.tvalid.next = false;
+        self.uut.flow_done.next = false;
+        self.uut.listen_done.next = false;
+        self.uut.reset();
+        self.commands.clear();
+        self.command_shown = false;
+        self.payloads.clear();
+        self.sender = Sender::new([], self.traffic.idle);
+        self.receiver = Receiver::new(self.traffic.stall);
+        self.answer = None;
+        self.in_frame = false;
     }
 
     fn stalled(&mut self) -> bool {
@@ -308,6 +336,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, 
             self.command_shown = false;
             self.times.command_accepted.push(self.cycle);
         }
+        self.busy_cycles += usize::from(self.uut.busy.val());
         let tvalid = self.uut.m_axis_tx.tvalid.val();
         assert!(
             !self.in_frame || tvalid,
@@ -351,6 +380,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, 
             u64::from(self.uut.payload_request_len_bytes.val()) as usize,
             payload.bytes.len()
         );
+        self.addresses.push(addr);
         self.sender
             .queue
             .extend(beats(&payload.bytes, K, payload.error));
