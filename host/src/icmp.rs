@@ -22,6 +22,11 @@ const ECHO_REQUEST: u8 = 8;
 const TIME_EXCEEDED: u8 = 11;
 const PARAMETER_PROBLEM: u8 = 12;
 
+/// Code of a Destination Unreachable that may pass.
+const NETWORK_UNREACHABLE: u8 = 0;
+/// Code: the packet was too long and may not be fragmented.
+const TOO_BIG: u8 = 4;
+
 /// An ICMP message that means something to this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -34,8 +39,11 @@ pub enum Message {
 /// What an ICMP error says about a TCP segment that we sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentError {
-    /// What went wrong.
-    pub cause: Cause,
+    /// Code of a Destination Unreachable (RFC 792). Time Exceeded and Parameter Problem stand here as code 0: trouble on
+    /// the way that may pass (RFC 9293 3.9.2.2 counts them among the soft errors).
+    pub code: u8,
+    /// With code 4: the most bytes of IPv4 that the next link carries; 0 where the router is too old to say (RFC 1191).
+    pub mtu_bytes: u16,
     /// Peer's address.
     pub remote_ip: u32,
     /// Own address.
@@ -46,21 +54,6 @@ pub struct SegmentError {
     pub local_port: u16,
     /// Sequence number of the segment.
     pub seq: u32,
-}
-
-/// Why the segment did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Network, host or route trouble that may pass (RFC 9293 MUST-56: never aborts a connection).
-    Soft,
-    /// The peer's host says that nobody is there: codes 2 (protocol) and 3 (port) (RFC 9293 3.9.2.2).
-    Hard,
-    /// The segment was too long for a link that carries this many bytes of IPv4; 0 where the router is too old to
-    /// say (RFC 1191).
-    TooBig {
-        /// MTU of that link.
-        mtu_bytes: u16,
-    },
 }
 
 /// Sum of big-endian 16-bit words, folded, ones' complement: the Internet checksum (RFC 1071). Over data that holds
@@ -109,14 +102,11 @@ pub fn parse(frame: &[u8], local_ip: u32) -> Option<Message> {
     {
         return None;
     }
-    let code = message[1];
-    let cause = match (message[0], code) {
+    let (code, mtu_bytes) = match (message[0], message[1]) {
         (ECHO_REQUEST, 0) => return Some(Message::EchoRequest),
-        (UNREACHABLE, 2 | 3) => Cause::Hard,
-        (UNREACHABLE, 4) => Cause::TooBig {
-            mtu_bytes: u16::from_be_bytes([message[6], message[7]]),
-        },
-        (UNREACHABLE | TIME_EXCEEDED | PARAMETER_PROBLEM, _) => Cause::Soft,
+        (UNREACHABLE, TOO_BIG) => (TOO_BIG, u16::from_be_bytes([message[6], message[7]])),
+        (UNREACHABLE, code) => (code, 0),
+        (TIME_EXCEEDED | PARAMETER_PROBLEM, _) => (NETWORK_UNREACHABLE, 0),
         _ => return None,
     };
     // The quoted packet is the one that we sent: its source is us.
@@ -126,7 +116,8 @@ pub fn parse(frame: &[u8], local_ip: u32) -> Option<Message> {
         return None;
     }
     Some(Message::Error(SegmentError {
-        cause,
+        code,
+        mtu_bytes,
         remote_ip: quoted.dst_ip,
         local_ip,
         local_port: u16::from_be_bytes([tcp[0], tcp[1]]),
@@ -253,9 +244,10 @@ mod tests {
 
     #[test]
     fn errors_name_the_segment_they_are_about() {
-        let expected = |cause| {
+        let expected = |code, mtu_bytes| {
             Some(Message::Error(SegmentError {
-                cause,
+                code,
+                mtu_bytes,
                 remote_ip: 0xc633_6407,
                 local_ip: IP,
                 remote_port: 80,
@@ -263,18 +255,12 @@ mod tests {
                 seq: 0x0102_0304,
             }))
         };
-        assert_eq!(parse(&error(3, 0, [0; 4]), IP), expected(Cause::Soft));
-        assert_eq!(parse(&error(3, 1, [0; 4]), IP), expected(Cause::Soft));
-        assert_eq!(parse(&error(3, 5, [0; 4]), IP), expected(Cause::Soft));
-        assert_eq!(parse(&error(11, 0, [0; 4]), IP), expected(Cause::Soft));
-        assert_eq!(parse(&error(12, 0, [0; 4]), IP), expected(Cause::Soft));
-        assert_eq!(parse(&error(3, 2, [0; 4]), IP), expected(Cause::Hard));
-        assert_eq!(parse(&error(3, 3, [0; 4]), IP), expected(Cause::Hard));
-        let mtu_bytes = 1280;
-        assert_eq!(
-            parse(&error(3, 4, [0, 0, 5, 0]), IP),
-            expected(Cause::TooBig { mtu_bytes })
-        );
+        for code in [0, 1, 2, 3, 5] {
+            assert_eq!(parse(&error(3, code, [0; 4]), IP), expected(code, 0));
+        }
+        assert_eq!(parse(&error(3, 4, [0, 0, 5, 0]), IP), expected(4, 1280));
+        assert_eq!(parse(&error(11, 1, [0; 4]), IP), expected(0, 0));
+        assert_eq!(parse(&error(12, 2, [0; 4]), IP), expected(0, 0));
         assert_eq!(parse(&error(4, 0, [0; 4]), IP), None, "source quench");
     }
 

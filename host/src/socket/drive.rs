@@ -22,7 +22,7 @@ use std::time::Duration;
 use handclasp_driver::Bus;
 
 use crate::clock::Clock;
-use crate::stack::{Stack, StackError};
+use crate::stack::{Progress, Stack, StackError};
 
 /// Fruitless polls before a leader sleeps: about as long as it takes to be woken again.
 const POLLS_BEFORE_SLEEP: u32 = 200;
@@ -65,11 +65,15 @@ pub(super) struct Shared {
     call_left: Condvar,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    polls_before_sleep: u32,
 }
 
 impl Shared {
-    pub(super) fn new(stack: Stack, clock: Arc<dyn Clock>) -> Self {
+    /// `spins`: who waits polls for a while before it sleeps. In simulated time that would only be time spent: there the
+    /// bus knows best when to go on.
+    pub(super) fn new(stack: Stack, clock: Arc<dyn Clock>, spins: bool) -> Self {
         Self {
+            polls_before_sleep: if spins { POLLS_BEFORE_SLEEP } else { 0 },
             bus: Arc::clone(stack.bus()),
             clock,
             state: Mutex::new(State {
@@ -96,21 +100,31 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what the NIC has and does what is due; says whether that was anything.
-    fn poll(&self, state: &mut State) -> Result<bool, StackError> {
-        let progress = state.stack.poll(self.clock.now_ns());
-        let something = !matches!(&progress, Ok(progress) if progress.is_idle());
-        if something && state.followers > 0 {
+    /// Takes what the NIC has and does what is due.
+    fn poll_locked(&self, state: &mut State) -> Result<Progress, StackError> {
+        let result = state.stack.poll(self.clock.now_ns());
+        let nothing = matches!(&result, Ok(progress) if progress.is_idle());
+        if !nothing && state.followers > 0 {
             self.news.notify_all();
         }
-        progress.map(|progress| !progress.is_idle())
+        result
+    }
+
+    /// Takes what the NIC has and does what is due.
+    pub(super) fn poll(&self) -> Result<Progress, StackError> {
+        self.poll_locked(&mut self.lock())
+    }
+
+    /// A look at the stack, which changes nothing that the NIC or another call would have to learn.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut Stack) -> T) -> T {
+        look(&mut self.lock().stack)
     }
 
     /// A call that does not wait: with the stack as it is now, and what the call made is given to the NIC at once.
     pub(super) fn call<T>(&self, action: impl FnOnce(&mut Stack, u64) -> T) -> T {
         let mut state = self.lock();
         // A failed device shows in what the action returns.
-        let _ = self.poll(&mut state);
+        let _ = self.poll_locked(&mut state);
         let result = action(&mut state.stack, self.clock.now_ns());
         self.finish(&mut state);
         result
@@ -124,9 +138,11 @@ impl Shared {
     ) -> io::Result<T> {
         let mut state = self.lock();
         let mut leads = false;
-        let mut fruitless = 0;
+        let mut fruitless = 0_u32;
         let result = loop {
-            let moved = self.poll(&mut state).unwrap_or(true);
+            let moved = self
+                .poll_locked(&mut state)
+                .map_or(true, |progress| !progress.is_idle());
             let now_ns = self.clock.now_ns();
             match attempt(&mut state.stack, now_ns) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -146,8 +162,8 @@ impl Shared {
                 }
                 state.leader = Leader::Call;
             }
-            fruitless = if moved { 0 } else { fruitless + 1 };
-            if fruitless < POLLS_BEFORE_SLEEP || state.thread_sleeps {
+            fruitless = if moved { 0 } else { fruitless.saturating_add(1) };
+            if fruitless < self.polls_before_sleep || state.thread_sleeps {
                 drop(state);
                 self.bus.relax();
                 state = self.lock();
@@ -225,7 +241,7 @@ impl Shared {
     /// The background thread.
     pub(super) fn run(&self) {
         let mut state = self.lock();
-        let mut fruitless = 0;
+        let mut fruitless = 0_u32;
         while !state.stop {
             if state.leader == Leader::Call {
                 state.thread_is_parked = true;
@@ -248,12 +264,13 @@ impl Shared {
                 continue;
             }
             state.leader = Leader::Thread;
-            match self.poll(&mut state) {
-                Ok(moved) => fruitless = if moved { 0 } else { fruitless + 1 },
+            match self.poll_locked(&mut state) {
+                Ok(progress) if progress.is_idle() => fruitless = fruitless.saturating_add(1),
+                Ok(_) => fruitless = 0,
                 // Every call says so; here is nothing left to do.
                 Err(_) => break,
             }
-            if fruitless < POLLS_BEFORE_SLEEP {
+            if fruitless < self.polls_before_sleep {
                 drop(state);
                 self.bus.relax();
                 state = self.lock();

@@ -37,7 +37,8 @@ impl Host {
     /// The NIC cannot be opened, the configuration cannot be, or the system has no thread left.
     pub fn start(bus: Arc<dyn Bus>, config: StackConfig) -> io::Result<Self> {
         let stack = Stack::new(bus, config)?;
-        let shared = Arc::new(Shared::new(stack, Arc::new(WallClock::default())));
+        let clock = Arc::new(WallClock::default());
+        let shared = Arc::new(Shared::new(stack, clock, true));
         let thread = std::thread::Builder::new()
             .name("handclasp".into())
             .spawn({
@@ -65,7 +66,7 @@ impl Host {
         let stack = Stack::new(bus, config)?;
         Ok(Self {
             running: Arc::new(Running {
-                shared: Arc::new(Shared::new(stack, clock)),
+                shared: Arc::new(Shared::new(stack, clock, false)),
                 thread: None,
             }),
         })
@@ -76,27 +77,27 @@ impl Host {
     /// # Errors
     /// The device failed.
     pub fn poll(&self) -> Result<Progress, StackError> {
-        self.shared().call(|stack, now_ns| stack.poll(now_ns))
+        self.shared().poll()
     }
 
     /// When [`Host::poll`] has something to do even if nothing arrives, by the host's clock; `None`: never.
     pub fn deadline_ns(&self) -> Option<u64> {
-        self.shared().call(|stack, _| stack.deadline_ns())
+        self.shared().look(|stack| stack.deadline_ns())
     }
 
     /// The host's address.
     pub fn ip(&self) -> Ipv4Addr {
-        self.shared().call(|stack, _| stack.config().ip)
+        self.shared().look(|stack| stack.config().ip)
     }
 
     /// Sets or removes what is told of every segment and every change of state.
     pub fn observe(&self, observer: Option<Observer>) {
-        self.shared().call(|stack, _| stack.observe(observer));
+        self.shared().look(|stack| stack.observe(observer));
     }
 
     /// What the stack did that no socket sees.
     pub fn statistics(&self) -> Statistics {
-        self.shared().call(|stack, _| stack.statistics())
+        self.shared().look(|stack| stack.statistics())
     }
 
     /// The NIC's counters with their names.
@@ -104,7 +105,7 @@ impl Host {
     /// # Errors
     /// The device failed.
     pub fn nic_counters(&self) -> Result<Vec<(CounterInfo, u32)>, StackError> {
-        self.shared().call(|stack, _| stack.nic_counters())
+        self.shared().look(|stack| stack.nic_counters())
     }
 
     /// Waits until closed sockets have nothing left to send, or `timeout` is over; says which.

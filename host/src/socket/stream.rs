@@ -74,6 +74,11 @@ impl TcpStream {
         self.inner.host.shared().call(|stack, _| action(stack, id))
     }
 
+    fn look<T>(&self, look: impl FnOnce(&mut Stack, SocketId) -> T) -> T {
+        let id = self.inner.id;
+        self.inner.host.shared().look(|stack| look(stack, id))
+    }
+
     pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> io::Result<()> {
         let (shared, id) = (self.inner.host.shared(), self.inner.id);
         let give_up_ns = timeout.map(|timeout| shared.now_ns().saturating_add(as_ns(timeout)));
@@ -99,7 +104,7 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.call(|stack, id| stack.tuple(id))?.remote().into())
+        Ok(self.look(|stack, id| stack.tuple(id))?.remote().into())
     }
 
     /// The own address and port.
@@ -107,7 +112,7 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.call(|stack, id| stack.tuple(id))?.local().into())
+        Ok(self.look(|stack, id| stack.tuple(id))?.local().into())
     }
 
     /// Closes one direction or both: reads give the end of the stream, or a FIN follows what was written.
@@ -149,7 +154,7 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected`.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.call(|stack, id| stack.nodelay(id))
+        self.look(|stack, id| stack.nodelay(id))
     }
 
     /// Calls that would wait say `WouldBlock` instead. Of all clones.
@@ -206,7 +211,7 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected`.
     pub fn variables(&self) -> io::Result<Variables> {
-        self.call(|stack, id| stack.variables(id))
+        self.look(|stack, id| stack.variables(id))
     }
 }
 

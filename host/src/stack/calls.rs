@@ -8,8 +8,8 @@ use handclasp_driver::Command;
 use super::error::io_error;
 use super::slot::{Owner, Slot};
 use super::{ListenerId, SocketId, Stack, Tuple};
-use crate::icmp::{Cause, SegmentError};
-use crate::tcp::{ConnectionError, SendError, SeqNumber, State, Variables};
+use crate::icmp::SegmentError;
+use crate::tcp::{SendError, SeqNumber, State, Variables};
 
 fn would_block<T>() -> io::Result<T> {
     Err(io::ErrorKind::WouldBlock.into())
@@ -255,23 +255,9 @@ impl Stack {
             self.statistics.icmp_ignored += 1;
             return;
         };
-        // Believed only when it is about something in flight: who is off the path does not know its numbers (RFC 5927 4.1).
-        let variables = slot.connection.variables();
-        let seq = SeqNumber(error.seq);
-        if seq.lt(variables.snd_una) || !seq.lt(variables.snd_nxt) {
-            self.statistics.icmp_ignored += 1;
-            return;
-        }
-        match error.cause {
-            // RFC 9293 3.9.2.2: a hard error ends a connection; but one that is established has shown that the peer is
-            // there, so then it is taken for a soft one (RFC 5461 4.1, RFC 5927 5.2).
-            Cause::Hard if variables.state == State::SynSent => {
-                slot.fail(ConnectionError::Refused);
-                self.mark_dirty(id);
-            }
-            // MUST-56: retransmission goes on.
-            Cause::Hard | Cause::Soft => {}
-            Cause::TooBig { mtu_bytes: _ } => {}
-        }
+        // The connection believes it only when it is about something in flight, and knows which errors end it.
+        slot.connection
+            .destination_unreachable(error.code, SeqNumber(error.seq), error.mtu_bytes);
+        self.mark_dirty(id);
     }
 }

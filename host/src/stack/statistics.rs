@@ -13,7 +13,7 @@ pub struct Statistics {
     pub resets_withheld: u64,
     /// Segments and messages from addresses that no host has (RFC 9293 MUST-57, 63), or with a VLAN tag.
     pub bad_source: u64,
-    /// ICMP errors for connections that we do not have, or for data that they have not sent: forged or late.
+    /// ICMP errors for connections that we do not have: forged or late.
     pub icmp_ignored: u64,
     /// ARP packets and echo replies not sent because the command ring was full or too many were under way.
     pub raw_not_sent: u64,
