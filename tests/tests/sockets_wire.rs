@@ -317,6 +317,40 @@ fn an_established_connection_survives_hard_icmp_errors_and_obeys_the_path_mtu() 
 }
 
 #[test]
+fn time_to_live_and_type_of_service_are_the_applications_choice() {
+    let mut peer = Peer::new();
+    let (mut stream, port, iss) = peer.connecting();
+    peer.tell(&segment(
+        PEER_IP,
+        port,
+        SYN | ACK,
+        9000,
+        iss.wrapping_add(1),
+    ));
+    let sent = |peer: &mut Peer, stream: &mut TcpStream| {
+        stream.write_all(&[7]).unwrap();
+        let heard = peer.listen();
+        let number = said(&heard[0]);
+        peer.tell(&segment(PEER_IP, port, ACK, 9001, number.seq + 1));
+        assert_eq!(checksum(&heard[0][14..34]), [0, 0]);
+        (heard[0][22], heard[0][15])
+    };
+    assert_eq!(sent(&mut peer, &mut stream), (64, 0));
+    stream.set_ttl(1).unwrap();
+    stream.set_tos(0xb8).unwrap();
+    assert_eq!((stream.ttl().unwrap(), stream.tos().unwrap()), (1, 0xb8));
+    assert_eq!(sent(&mut peer, &mut stream), (1, 0xb8));
+    for bad in [0, 256] {
+        let error = stream.set_ttl(bad).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(
+        stream.set_tos(1).unwrap_err().kind(),
+        ErrorKind::InvalidInput
+    );
+}
+
+#[test]
 fn pings_are_answered_with_their_data() {
     let mut peer = Peer::new();
     let mut echo = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1];

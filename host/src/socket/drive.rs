@@ -162,7 +162,11 @@ impl Shared {
                 }
                 state.leader = Leader::Call;
             }
-            fruitless = if moved { 0 } else { fruitless.saturating_add(1) };
+            fruitless = if moved {
+                0
+            } else {
+                fruitless.saturating_add(1)
+            };
             if fruitless < self.polls_before_sleep || state.thread_sleeps {
                 drop(state);
                 self.bus.relax();

@@ -157,6 +157,50 @@ impl TcpStream {
         self.look(|stack, id| stack.nodelay(id))
     }
 
+    /// Sets the time to live of the packets sent from now on (RFC 9293 MUST-49). Default 64.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless it is 1 to 255; `NotConnected`.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        match u8::try_from(ttl) {
+            Ok(ttl) if ttl > 0 => self.call(|stack, id| stack.set_ttl(id, ttl)),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a time to live is 1 to 255",
+            )),
+        }
+    }
+
+    /// What [`TcpStream::set_ttl`] set.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.look(|stack, id| stack.ttl(id))?.into())
+    }
+
+    /// Sets the type of service of the packets sent from now on: DSCP in the upper six bits (RFC 9293 MUST-48). Default 0.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the lower two bits, which are ECN's (RFC 3168), are not 0; `NotConnected`.
+    pub fn set_tos(&self, tos: u8) -> io::Result<()> {
+        if tos & 3 != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the lower two bits of the type of service are not the application's",
+            ));
+        }
+        self.call(|stack, id| stack.set_tos(id, tos))
+    }
+
+    /// What [`TcpStream::set_tos`] set.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn tos(&self) -> io::Result<u8> {
+        self.look(|stack, id| stack.tos(id))
+    }
+
     /// Calls that would wait say `WouldBlock` instead. Of all clones.
     ///
     /// # Errors

@@ -171,6 +171,42 @@ impl Stack {
         Ok(())
     }
 
+    /// Time to live of the packets sent.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn ttl(&self, id: SocketId) -> io::Result<u8> {
+        Ok(self.socket(id)?.ttl)
+    }
+
+    /// Sets the time to live of the packets sent from now on (RFC 9293 MUST-49).
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn set_ttl(&mut self, id: SocketId, ttl: u8) -> io::Result<()> {
+        self.socket_mut(id)?.ttl = ttl;
+        self.mark_dirty(id.connection);
+        Ok(())
+    }
+
+    /// The type of service of the packets sent: DSCP in the upper six bits.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn tos(&self, id: SocketId) -> io::Result<u8> {
+        Ok(self.socket(id)?.tos)
+    }
+
+    /// Sets the type of service of the packets sent from now on (RFC 9293 MUST-48).
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn set_tos(&mut self, id: SocketId, tos: u8) -> io::Result<()> {
+        self.socket_mut(id)?.tos = tos;
+        self.mark_dirty(id.connection);
+        Ok(())
+    }
+
     /// The connection that has waited longest for this listener, and its peer. It then belongs to the caller, who
     /// releases it.
     ///

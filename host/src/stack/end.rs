@@ -37,7 +37,7 @@ impl Stack {
                 self.by_tuple.remove(&tuple);
                 self.flow_is_gone(id);
             }
-            Flow::Known { .. } => {
+            Flow::Known(_) => {
                 if self.nic.command_room() == 0 {
                     return Ok(false);
                 }

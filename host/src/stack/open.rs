@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 
 use handclasp_driver::{Command, DmaRegion};
+use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::RxEvent;
 
 use super::listener::Listener;
@@ -243,6 +244,8 @@ impl Stack {
             generation,
             owner,
             flow: Flow::Unknown,
+            ttl: TTL_DEFAULT,
+            tos: 0,
             next_hop,
             dirty: false,
             state,

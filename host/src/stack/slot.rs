@@ -17,13 +17,24 @@ pub struct SocketId {
 pub(super) enum Flow {
     /// Not at all: the next hop's MAC address is still unknown, so nothing can be sent.
     Unknown,
-    /// The NIC has its headers, with this next hop, and its 4-tuple.
-    Known { mac: u64 },
+    /// The NIC has its 4-tuple, and these headers to send with.
+    Known(Headers),
     /// The order to forget it is under way. Until it is carried out, commands before it may still read the send buffer,
     /// and the id cannot be used again.
     Leaving,
     /// Forgotten.
     Gone,
+}
+
+/// What the headers of a connection's frames say beyond its 4-tuple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Headers {
+    /// MAC address of the next hop.
+    pub(super) mac: u64,
+    /// Time to live (RFC 9293 MUST-49).
+    pub(super) ttl: u8,
+    /// DSCP and ECN (RFC 9293 MUST-48).
+    pub(super) tos: u8,
 }
 
 /// Who is to be told of a connection's end.
@@ -48,6 +59,10 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) owner: Owner,
     pub(super) flow: Flow,
+    /// Time to live of its packets, as the socket wants it.
+    pub(super) ttl: u8,
+    /// DSCP and ECN of its packets, as the socket wants it.
+    pub(super) tos: u8,
     /// Neighbour that its packets are handed to.
     pub(super) next_hop: u32,
     /// It is in the list of connections with something to send.
@@ -74,6 +89,6 @@ impl Slot {
 
     /// Segments that carry its 4-tuple are its own; not when the NIC is to forget it, and the 4-tuple is free again.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.flow, Flow::Unknown | Flow::Known { .. })
+        matches!(self.flow, Flow::Unknown | Flow::Known(_))
     }
 }

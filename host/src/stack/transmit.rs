@@ -4,7 +4,7 @@ use handclasp_driver::Command;
 use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 
-use super::slot::Flow;
+use super::slot::{Flow, Headers};
 use super::{Observation, Stack, StackError, Tuple, NO_CONNECTION};
 use crate::neighbour::Lookup;
 use crate::tcp::{ConnectionError, Outgoing, Segment, State};
@@ -55,7 +55,7 @@ impl Stack {
             let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
                 return Ok(Outcome::Done);
             };
-            if !matches!(slot.flow, Flow::Known { .. }) {
+            if !matches!(slot.flow, Flow::Known(_)) {
                 break;
             }
             let before = slot.state;
@@ -77,16 +77,17 @@ impl Stack {
         })
     }
 
-    /// Tells the NIC the connection's addresses, as soon as its neighbour's is known, and again when that has changed.
+    /// Tells the NIC the connection's headers: as soon as the neighbour's address is known, and again when one changes.
     fn introduce(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
         let Some(slot) = self.slot(id) else {
             return Ok(Outcome::Done);
         };
-        let mac = match (slot.flow, self.neighbours.cached(slot.next_hop)) {
-            (Flow::Unknown, Some(mac)) => mac,
-            (Flow::Known { mac: old }, Some(mac)) if mac != old => mac,
+        let (flow, next_hop) = (slot.flow, slot.next_hop);
+        let mac = match (flow, self.neighbours.cached(next_hop)) {
+            (Flow::Unknown | Flow::Known(_), Some(mac)) => mac,
+            // The neighbour does not answer any more: the last address is as good as any.
+            (Flow::Known(headers), None) => headers.mac,
             (Flow::Unknown, None) => {
-                let next_hop = slot.next_hop;
                 if self.neighbours.lookup(next_hop, now_ns) == Lookup::Unreachable {
                     if let Some(slot) = self.slot_mut(id) {
                         slot.fail(ConnectionError::Unreachable);
@@ -94,21 +95,30 @@ impl Stack {
                 }
                 return Ok(Outcome::Done);
             }
-            _ => return Ok(Outcome::Done),
+            (Flow::Leaving | Flow::Gone, _) => return Ok(Outcome::Done),
         };
+        let headers = Headers {
+            mac,
+            ttl: slot.ttl,
+            tos: slot.tos,
+        };
+        if flow == Flow::Known(headers) {
+            return Ok(Outcome::Done);
+        }
         if self.nic.command_room() == 0 {
             return Ok(Outcome::RingFull);
         }
-        // A changed neighbour is only another header: the 4-tuple already stands in the NIC's table.
         let insert = Command::FlowInsert(FlowCommand {
-            lookup: slot.flow == Flow::Unknown,
-            remote_mac: mac,
-            ttl: TTL_DEFAULT,
+            // Changed headers only: the 4-tuple already stands in the NIC's table.
+            lookup: flow == Flow::Unknown,
+            remote_mac: headers.mac,
+            ttl: headers.ttl,
+            tos: headers.tos,
             ..slot.tuple.flow_command(id)
         });
         self.submit(&insert)?;
         if let Some(slot) = self.slot_mut(id) {
-            slot.flow = Flow::Known { mac };
+            slot.flow = Flow::Known(headers);
         }
         Ok(Outcome::Done)
     }
