@@ -1,8 +1,7 @@
 //! The next segment to send: what is lost first, then what is new, then a bare ACK.
 
-use super::config::MTU;
 use super::connection::Connection;
-use super::segment::{Options, Outgoing, SackBlock, Segment};
+use super::segment::{Options, Outgoing, SackBlock, SackBlocks, Segment, SendSlice};
 use super::seq::SeqNumber;
 use super::state::State;
 use handclasp_layout::header::tcp_flags::{ACK, FIN, PSH, SYN};
@@ -40,7 +39,7 @@ impl Connection {
             State::SynSent => SYN,
             _ => SYN | ACK,
         };
-        let mut segment = self.segment(now_ns, self.snd.iss, flags, self.options(now_ns));
+        let mut segment = self.segment(self.snd.iss, flags, self.options(now_ns));
         // RFC 9293 MUST-14, SHLD-5, MUST-65: the MSS in a SYN, and only there.
         segment.options.mss = Some(self.config.mss);
         segment.options.window_scale = self.window_scale.then_some(self.rcv.wind_shift);
@@ -140,7 +139,7 @@ impl Connection {
     }
 
     /// Silly window avoidance of the sender (RFC 9293 3.8.6.2.1, MUST-38) and Nagle's algorithm (3.7.4, SHLD-7).
-    /// D is `unsent`, U is `usable`. All data counts as pushed, as the user has no PUSH (MAY-15..).
+    /// D is `unsent`, U is `usable`. All data counts as pushed, as the user has no PUSH (MAY-15).
     fn is_worth_a_segment(&self, unsent: u32, usable: u32, mss: u32, fin: bool) -> bool {
         let sendable = unsent.min(usable);
         let idle = self.snd.nxt == self.snd.una || self.config.nodelay;
@@ -174,12 +173,8 @@ impl Connection {
         if !self.ack.is_due() {
             return None;
         }
-        Some(bare(self.segment(
-            now_ns,
-            self.snd.nxt,
-            ACK,
-            self.options(now_ns),
-        )))
+        let options = self.options(now_ns);
+        Some(bare(self.segment(self.snd.nxt, ACK, options)))
     }
 
     /// A segment with the text (and FIN) of `seq..end`, as much as fits into one; and where its payload lies.
@@ -202,14 +197,14 @@ impl Connection {
         if fin {
             flags |= FIN;
         }
-        let mut segment = self.segment(now_ns, seq, flags, options);
+        let mut segment = self.segment(seq, flags, options);
         // At most the MSS.
         segment.payload_len_bytes = len as u16;
         Some((segment, offset))
     }
 
     /// A segment without text; its ACK acknowledges all that has arrived.
-    fn segment(&mut self, _now_ns: u64, seq: SeqNumber, flags: u16, options: Options) -> Segment {
+    fn segment(&mut self, seq: SeqNumber, flags: u16, options: Options) -> Segment {
         let window = self.offer_window(flags & SYN != 0);
         let mut ack = SeqNumber(0);
         if flags & ACK != 0 {
@@ -236,7 +231,7 @@ impl Connection {
             sack: if self.sack && self.state.is_synchronized() {
                 self.receive_buffer.sack_blocks(SACK_BLOCKS_SENT)
             } else {
-                Default::default()
+                SackBlocks::default()
             },
             ..Options::default()
         }
@@ -244,7 +239,6 @@ impl Connection {
 
     /// Most payload beside these options (RFC 9293 MUST-16; RFC 6691 for options that vary).
     fn payload_limit(&self, options: &Options) -> u32 {
-        const _: () = assert!(MTU >= 576);
         u32::from(self.send_mss.saturating_sub(options.len_bytes()).max(1))
     }
 
@@ -308,6 +302,6 @@ fn with_payload(segment: Segment, offset: usize) -> Outgoing {
     let len_bytes = usize::from(segment.payload_len_bytes);
     Outgoing {
         segment,
-        payload: (len_bytes > 0).then_some(super::segment::SendSlice { offset, len_bytes }),
+        payload: (len_bytes > 0).then_some(SendSlice { offset, len_bytes }),
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Timers {
     /// When the peer last sent an acceptable ACK.
     heard_ns: u64,
     /// When a segment with text was last sent.
-    sent_ns: u64,
+    sent_ns: Option<u64>,
     opened_ns: u64,
     syn_retransmissions: u32,
     probe_due: bool,
@@ -79,9 +79,8 @@ impl Timers {
 
     /// Text is sent; says whether nothing was for longer than `rto_ns` (RFC 5681 4.1).
     pub(super) fn text_sent(&mut self, now_ns: u64, rto_ns: u64) -> bool {
-        let idle = self.sent_ns != 0 && now_ns.saturating_sub(self.sent_ns) > rto_ns;
-        self.sent_ns = now_ns;
-        idle
+        let last_ns = self.sent_ns.replace(now_ns);
+        last_ns.is_some_and(|last_ns| now_ns.saturating_sub(last_ns) > rto_ns)
     }
 
     /// Data waits for the window to open, and nothing is in flight whose ACK could tell (RFC 9293 3.8.6.1).

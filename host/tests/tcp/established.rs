@@ -79,7 +79,7 @@ fn rst_at_rcv_nxt_resets() {
 
 #[test]
 fn rst_may_carry_text() {
-    // MUST-... 3.5.3: "a RST segment MAY contain text"; its sequence number decides
+    // SHLD-2: its sequence number decides, whatever it carries
     let mut rig = Rig::established();
     rig.arrives("<SEQ=301><ACK=101><CTL=RST,ACK><DATA=because>");
     assert_eq!(rig.connection().error(), Some(ConnectionError::Reset));
