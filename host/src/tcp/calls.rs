@@ -69,7 +69,7 @@ impl Connection {
         }
         let count = self.receive_buffer.read(out);
         if count > 0 {
-            self.offer_read_room();
+            self.has_read();
             return Ok(Some(count));
         }
         match self.error {
@@ -185,9 +185,21 @@ impl Connection {
     /// Urgent data is announced and not all of it has arrived or been read: bytes from the next one to be read up to
     /// its end (RFC 9293 MUST-32); `None` without.
     pub fn urgent_len_bytes(&self) -> Option<u32> {
-        let read = self.rcv.nxt - self.receive_buffer.len() as u32;
-        let up = self.rcv.up?;
-        up.gt(read).then(|| up.since(read))
+        Some(self.rcv.up?.since(self.read_seq())).filter(|len_bytes| *len_bytes > 0)
+    }
+
+    /// Sequence number of the next octet that the user reads.
+    fn read_seq(&self) -> SeqNumber {
+        // A ring has at most 2^30 bytes.
+        self.rcv.nxt - self.receive_buffer.len() as u32
+    }
+
+    /// The user has read: urgent data that is behind is none any more, and there may be room for more of the peer's.
+    pub(super) fn has_read(&mut self) {
+        if self.rcv.up.is_some_and(|up| up.le(self.read_seq())) {
+            self.rcv.up = None;
+        }
+        self.offer_read_room();
     }
 
     /// Sends small segments at once, or lets Nagle's algorithm gather them (RFC 9293 MUST-17).

@@ -127,7 +127,11 @@ impl Recovery {
         }
         let mut news = false;
         for block in blocks {
-            let plausible = block.left.lt(block.right) && una.lt(block.left) && block.right.le(nxt);
+            // Each step is needed: an order round half of the circle is none.
+            let plausible = una.lt(block.left)
+                && block.left.lt(nxt)
+                && block.left.lt(block.right)
+                && block.right.le(nxt);
             let known = |range: SackBlock| block.right.le(range.right);
             if plausible && !self.scoreboard.containing(block.left).is_some_and(known) {
                 news |= self.scoreboard.insert(block.left, block.right);
@@ -160,6 +164,8 @@ impl Recovery {
         match self.phase {
             Phase::Open => {
                 self.left_network = 0;
+                // Kept near, lest it seems to lie ahead once half of the sequence space is behind it.
+                self.recover = self.recover.max(una - 1);
                 Verdict::Progress
             }
             Phase::FastRecovery if una.ge(self.recover) => {

@@ -95,7 +95,7 @@ impl Connection {
     /// Throws away what has arrived.
     pub(super) fn drop_unread(&mut self) {
         self.receive_buffer.skip_unread();
-        self.offer_read_room();
+        self.has_read();
     }
 
     /// Eighth, check the FIN bit: once all before it has arrived.

@@ -187,6 +187,8 @@ fn absurd_blocks_are_ignored() {
         "5000-5000",
         "6000-5000",
         "3000000000-1101",
+        "960743147-2147493750",
+        "1101-2147493750",
     ] {
         rig.arrives(&format!(
             "<SEQ=301><ACK=101><CTL=ACK><WND=65535><SACK={block}>"
