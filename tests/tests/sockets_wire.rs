@@ -221,6 +221,29 @@ fn a_segment_that_matches_nothing_draws_the_reset_of_the_rfc() {
 }
 
 #[test]
+fn a_segment_that_overtakes_its_flow_entry_finds_its_connection() {
+    let mut peer = Peer::new();
+    let listener = peer.listener();
+    // Two SYNs arrive before the NIC knows the flow: for it, both are the listener's.
+    let syn = segment(PEER_IP, OUR_PORT, SYN, 1000, 0);
+    peer.wire.send(&syn, peer.clock.now_ns());
+    let heard = peer.tell(&syn);
+    let answers: Vec<_> = heard.iter().map(|frame| said(frame)).collect();
+    assert!(!answers.is_empty());
+    assert_eq!((answers[0].flags, answers[0].ack), (SYN | ACK, 1001));
+    let iss = answers[0].seq;
+    assert!(answers
+        .iter()
+        .all(|answer| answer.seq == iss || answer.seq == iss + 1));
+    peer.tell(&segment(PEER_IP, OUR_PORT, ACK, 1001, iss.wrapping_add(1)));
+    listener.accept().unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    let counters = peer.host.nic_counters().unwrap();
+    let listens = counters.iter().find(|(info, _)| info.name == "rx_listen");
+    assert_eq!(listens.unwrap().1, 2, "both came as the listener's");
+}
+
+#[test]
 fn nobody_is_answered_who_cannot_be_a_host() {
     let mut peer = Peer::new();
     let _listener = peer.listener();
