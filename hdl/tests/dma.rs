@@ -385,15 +385,16 @@ fn writer_tells_errors<const W: usize, const K: usize, const S: usize>() {
     let mut bench = WriteBench::<W, K, S>::new(MANNERS[1], 0.2, 7);
     bench.memory.refused.push(0x5000..0x6000);
     bench.memory.unmapped.push(0x9000..0x9040);
-    // The second burst of the first payload is refused, the second payload is well.
+    // Of the first payload the second burst is refused, of the third one the first; the second payload is well.
     bench.push(0x4fc0, 128);
     bench.push(0x7000, 300);
-    bench.run(2, 0);
+    bench.push(0x5fc0, 128);
+    bench.run(3, 0);
     bench.events = [(0x9000, vec![1; 64]), (0x9040, vec![2; 64])].into();
-    bench.run(2, 2);
-    assert_eq!(bench.payloads_done, [true, false]);
+    bench.run(3, 2);
+    assert_eq!(bench.payloads_done, [true, false, true]);
     assert_eq!(bench.events_done, [true, false]);
-    assert_eq!(bench.errors, [0x5000, 0x9000]);
+    assert_eq!(bench.errors, [0x5000, 0x5fc0, 0x9000]);
     assert_eq!(bench.memory.slice(0x9040, 64), [2; 64]);
 }
 

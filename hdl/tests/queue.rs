@@ -529,8 +529,8 @@ struct CommandBench<const W: usize, const K: usize> {
     requests: Vec<(u64, u64)>,
     /// Beats to come, and whether the bus refuses them.
     beats: VecDeque<(Vec<u8>, bool, bool)>,
-    /// Index from which on the bus refuses.
-    refused_from: u64,
+    /// The entry that the bus refuses.
+    refused: Option<u64>,
     manner: f64,
     held: Option<(BigUint, u64)>,
     taken: Vec<(u64, Vec<u8>)>,
@@ -556,7 +556,7 @@ impl<const W: usize, const K: usize> CommandBench<W, K> {
             ring,
             requests: vec![],
             beats: VecDeque::new(),
-            refused_from: u64::MAX,
+            refused: None,
             manner,
             held: None,
             taken: vec![],
@@ -593,7 +593,7 @@ impl<const W: usize, const K: usize> CommandBench<W, K> {
                 let bytes = &self.ring[entry as usize];
                 for (i, chunk) in bytes.chunks(K).enumerate() {
                     let last = entry + 1 == first + count && (i + 1) * K == 64;
-                    let refused = entry >= self.refused_from;
+                    let refused = self.refused == Some(entry);
                     self.beats.push_back((chunk.to_vec(), last, refused));
                 }
             }
@@ -676,9 +676,10 @@ fn a_fetch_takes_up_to_eight_entries() {
 #[test]
 fn a_refused_fetch_hands_out_what_came_before_it() {
     let mut bench = CommandBench::<64, 8>::new(4, 0.0);
-    bench.refused_from = 2;
+    bench.refused = Some(2);
     bench.ring_doorbell(6);
     bench.cycles(80);
+    // What the same fetch brought behind it counts no more.
     bench.expect(0..2);
     bench.uut.stopped.next = true;
     bench.ring_doorbell(12);
@@ -688,7 +689,7 @@ fn a_refused_fetch_hands_out_what_came_before_it() {
     // Enabled anew, it starts at index 0.
     bench.uut.queue_enable.next = false;
     bench.cycles(2);
-    bench.refused_from = u64::MAX;
+    bench.refused = None;
     bench.uut.stopped.next = false;
     bench.uut.queue_enable.next = true;
     bench.ring_doorbell(0);
