@@ -4,7 +4,10 @@
 pub mod control;
 pub mod dma;
 pub mod fields;
+pub mod nic;
 pub mod queue;
 pub mod rx;
 pub mod stream;
 pub mod tx;
+
+pub use nic::emit;
