@@ -4,7 +4,7 @@ mod bench;
 
 use bench::rx::{Received, RxBench, Traffic, CONNECTION, FLOW_PORT, LISTEN_PORT};
 use handclasp_hdl::rx::{RxPath512, RxPath64};
-use handclasp_layout::queue::{DropReason, EventKind, RxEvent, SackEvent, Verdict};
+use handclasp_layout::queue::{DropReason, EventKind, RxEvent, SackEvent, Status, Verdict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -151,28 +151,501 @@ fn bench512(seed: u64) -> RxBench {
     RxBench::new::<RxPath512>("rx_path_w512", 64, seed)
 }
 
-fn golden_frames(mut bench: RxBench) {
-    for golden in golden() {
-        let received = bench
-            .receive(&golden.frame)
-            .unwrap_or_else(|| panic!("{}: no event", golden.name));
-        check(&golden, &received);
-        assert_eq!(
-            received.event.timestamp,
-            *bench.first_beats.last().expect("sent"),
-            "{}: timestamp",
-            golden.name
-        );
+/// The golden frame of that name.
+fn frame(name: &str) -> Vec<u8> {
+    golden()
+        .into_iter()
+        .find(|golden| golden.name == name)
+        .unwrap_or_else(|| panic!("no such frame: {name}"))
+        .frame
+}
+
+/// Runs a test at both widths.
+fn both(test: impl Fn(RxBench)) {
+    test(bench64(1));
+    test(bench512(2));
+}
+
+#[test]
+fn golden_frames() {
+    both(|mut bench| {
+        for golden in golden() {
+            let received = bench
+                .receive(&golden.frame)
+                .unwrap_or_else(|| panic!("{}: no event", golden.name));
+            check(&golden, &received);
+            assert_eq!(
+                received.event.timestamp,
+                *bench.first_beats.last().expect("sent"),
+                "{}: timestamp",
+                golden.name
+            );
+        }
+        bench.assert_counters_add_up();
+    });
+}
+
+#[test]
+fn golden_frames_back_to_back_under_stalls() {
+    let frames = golden();
+    for (idle, stall, response_cycles) in
+        [(0.0, 0.0, 0), (0.3, 0.0, 3), (0.6, 0.4, 20), (0.5, 0.2, 0)]
+    {
+        both(|mut bench| {
+            bench.traffic = Traffic {
+                idle,
+                stall,
+                response_cycles,
+            };
+            let mut rng = ChaCha8Rng::seed_from_u64(3);
+            let mut sent = vec![];
+            for _ in 0..300 {
+                let golden = &frames[rng.random_range(0..frames.len())];
+                bench.send(&golden.frame, false);
+                sent.push(golden);
+            }
+            bench.slots = u64::MAX;
+            bench.run();
+            bench.assert_counters_add_up();
+            assert_eq!(bench.counter("rx_frames"), 300);
+            let dropped = bench.counter("rx_drop_fifo_overflow");
+            assert_eq!(bench.received.len() as u64 + dropped, 300);
+            // What came through came in order: each event is that of the next frame that was not dropped.
+            let mut sent = sent.into_iter();
+            for received in &bench.received {
+                let same = |golden: &&Golden| {
+                    let len = golden.fields["frame_len_bytes"]
+                        .parse::<u16>()
+                        .expect("a number");
+                    len == received.event.frame_len_bytes
+                        && golden.verdict as u8 == received.event.verdict
+                        && golden.reason as u8 == received.event.drop_reason
+                };
+                let golden = if dropped == 0 {
+                    sent.next()
+                } else {
+                    sent.find(same)
+                };
+                check(golden.expect("a frame for each event"), received);
+            }
+        });
     }
-    bench.assert_counters_add_up();
 }
 
 #[test]
-fn golden_frames_64() {
-    golden_frames(bench64(1));
+fn frames_cut_off_anywhere() {
+    // Frame, where IPv4 begins.
+    for (name, ip_at) in [("longest_headers", 18), ("data_ts_31", 14), ("vlan", 18)] {
+        let whole = frame(name);
+        both(|mut bench| {
+            let headers = ip_at + 4 * usize::from(whole[ip_at] & 15);
+            for len in 1..whole.len() {
+                let received = bench
+                    .receive(&whole[..len])
+                    .unwrap_or_else(|| panic!("{name} cut to {len}: no event"));
+                let event = received.event;
+                let (verdict, reason) = match len {
+                    0..14 => (Verdict::Drop, DropReason::Runt),
+                    // A tag that is cut off is an EtherType that nobody knows.
+                    14..18 if ip_at == 18 => (Verdict::Raw, DropReason::None),
+                    _ => (Verdict::Drop, DropReason::IpHeader),
+                };
+                assert_eq!(
+                    (event.verdict, event.drop_reason),
+                    (verdict as u8, reason as u8),
+                    "{name} cut to {len}"
+                );
+                assert_eq!(
+                    (event.is_ipv4, event.is_tcp),
+                    (len >= headers, false),
+                    "{name} cut to {len}"
+                );
+                assert_eq!(
+                    event.has_vlan,
+                    ip_at == 18 && len >= 18,
+                    "{name} cut to {len}"
+                );
+                if !event.is_ipv4 {
+                    let kept = RxEvent {
+                        verdict: event.verdict,
+                        drop_reason: event.drop_reason,
+                        has_vlan: event.has_vlan,
+                        vlan_tci: event.vlan_tci,
+                        has_slot: event.has_slot,
+                        slot: event.slot,
+                        payload_len_bytes: if verdict == Verdict::Raw {
+                            len as u16
+                        } else {
+                            0
+                        },
+                        frame_len_bytes: len as u16,
+                        timestamp: event.timestamp,
+                        kind: event.kind,
+                        ..RxEvent::default()
+                    };
+                    assert_eq!(event, kept, "{name} cut to {len}: a field without its bit");
+                }
+            }
+            bench.assert_counters_add_up();
+        });
+    }
 }
 
 #[test]
-fn golden_frames_512() {
-    golden_frames(bench512(2));
+fn one_flipped_bit_is_never_delivered_as_a_segment() {
+    let whole = frame("data_ts_31");
+    both(|mut bench| {
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 0x80 >> (bit % 8);
+            let received = bench
+                .receive(&flipped)
+                .unwrap_or_else(|| panic!("bit {bit}: no event"));
+            let (verdict, reason) = (received.event.verdict, received.event.drop_reason);
+            let wanted = match bit / 8 {
+                0..6 => (Verdict::Drop, DropReason::MacFilter),
+                6..12 => (Verdict::Flow, DropReason::None),
+                12..14 => (Verdict::Raw, DropReason::None),
+                // Version and length are looked at before the checksum.
+                14 => (
+                    Verdict::Drop,
+                    if bit % 8 == 7 || bit % 8 == 6 || bit % 8 == 4 {
+                        DropReason::IpChecksum
+                    } else {
+                        DropReason::IpHeader
+                    },
+                ),
+                16..18 if received.event.drop_reason == DropReason::IpHeader as u8 => {
+                    (Verdict::Drop, DropReason::IpHeader)
+                }
+                15..34 => (Verdict::Drop, DropReason::IpChecksum),
+                46 if bit % 8 < 4 && received.event.drop_reason == DropReason::TcpHeader as u8 => {
+                    (Verdict::Drop, DropReason::TcpHeader)
+                }
+                _ => (Verdict::Drop, DropReason::TcpChecksum),
+            };
+            // Five words and one bit: 4, 1, 7 or 13 words; 4 and 1 are impossible.
+            if bit / 8 != 14 || bit % 8 < 4 {
+                assert_eq!(
+                    (verdict, reason),
+                    (wanted.0 as u8, wanted.1 as u8),
+                    "bit {bit}"
+                );
+            } else {
+                assert_eq!(verdict, Verdict::Drop as u8, "bit {bit}");
+            }
+        }
+    });
+}
+
+#[test]
+fn bad_long_and_superfluous_frames_are_counted_and_gone() {
+    both(|mut bench| {
+        let good = frame("data_200");
+        // Marked bad by the MAC: at any length, nothing of it is seen.
+        for len in [1, 8, 60, 64, 65, 200] {
+            bench.send(&good[..len], true);
+        }
+        bench.send(&[0x55; 3000], true);
+        bench.run();
+        assert_eq!(
+            (bench.counter("rx_drop_bad_frame"), bench.received.len()),
+            (7, 0)
+        );
+        // Longer than a slot, by one byte and by far.
+        let mut long = frame("raw_2048");
+        long.push(0);
+        bench.send(&long, false);
+        bench.send(&vec![0xff; 70_000], false);
+        bench.run();
+        assert_eq!(
+            (bench.counter("rx_drop_oversize"), bench.received.len()),
+            (2, 0)
+        );
+        // Nobody takes events: the FIFO fills, and what does not fit is dropped whole.
+        bench.traffic.stall = 1.0;
+        for _ in 0..100 {
+            bench.send(&good, false);
+        }
+        for _ in 0..5000 {
+            bench.cycle();
+        }
+        let overflowed = bench.counter("rx_drop_fifo_overflow");
+        assert!((40..90).contains(&overflowed), "{overflowed}");
+        bench.traffic.stall = 0.0;
+        bench.slots = 100;
+        bench.run();
+        assert_eq!(bench.received.len() as u64, 100 - overflowed);
+        assert!(bench
+            .received
+            .iter()
+            .all(|received| received.payload.as_deref() == Some(&good[54..])));
+        bench.assert_counters_add_up();
+    });
+}
+
+#[test]
+fn configuration_decides_in_the_datasheets_order() {
+    both(|mut bench| {
+        let reason = |received: Option<Received>| {
+            let event = received.expect("an event").event;
+            assert!(
+                !event.has_slot && event.connection == 0 && event.slot == 0,
+                "a drop takes nothing"
+            );
+            event.drop_reason
+        };
+        let (data, ack) = (frame("data_64"), frame("ack"));
+        bench.model.set("rx_enable", 0);
+        assert_eq!(reason(bench.receive(&data)), DropReason::Disabled as u8);
+        assert_eq!(
+            reason(bench.receive(&frame("runt_13"))),
+            DropReason::Runt as u8
+        );
+        assert_eq!(
+            reason(bench.receive(&frame("other_mac"))),
+            DropReason::Disabled as u8
+        );
+        bench.model.set("rx_enable", 1);
+        bench.model.set("queue_runs", 0);
+        assert!(
+            bench.receive(&data).is_none(),
+            "a queue that does not run gets no event"
+        );
+        assert_eq!(bench.counter("rx_drop_disabled"), 3);
+        bench.model.set("queue_runs", 1);
+
+        bench.slots = 0;
+        bench.send(&data, false);
+        bench.send(&frame("arp"), false);
+        bench.send(&ack, false);
+        bench.run();
+        let reasons: Vec<u8> = bench
+            .received
+            .iter()
+            .rev()
+            .take(3)
+            .rev()
+            .map(|received| received.event.drop_reason)
+            .collect();
+        assert_eq!(
+            reasons,
+            [DropReason::NoSlot as u8, DropReason::NoSlot as u8, 0],
+            "a segment without payload needs no slot"
+        );
+        bench.rx_room = false;
+        assert!(bench.receive(&ack).is_none() && bench.receive(&data).is_none());
+        assert_eq!(
+            (
+                bench.counter("rx_drop_no_event"),
+                bench.counter("rx_drop_no_slot")
+            ),
+            (2, 2)
+        );
+        bench.rx_room = true;
+
+        bench.model.set("promiscuous", 1);
+        for name in ["other_mac", "multicast", "other_ip", "broadcast_ip"] {
+            let received = bench.receive(&frame(name)).expect("an event");
+            assert_eq!(received.event.drop_reason, 0, "{name}");
+        }
+        assert_eq!(
+            reason(bench.receive(&frame("ip_checksum"))),
+            DropReason::IpChecksum as u8
+        );
+        bench.model.set("promiscuous", 0);
+
+        bench.model.set("monitor", 0);
+        let before = bench.received.len();
+        for golden in golden()
+            .iter()
+            .filter(|golden| golden.verdict == Verdict::Drop)
+        {
+            bench.send(&golden.frame, false);
+            bench.run();
+        }
+        assert_eq!(
+            bench.received.len(),
+            before,
+            "drops are silent without monitor mode"
+        );
+        bench.assert_counters_add_up();
+    });
+}
+
+#[test]
+fn commands_change_what_frames_match() {
+    both(|mut bench| {
+        let verdict = |received: Option<Received>| (received.expect("an event")).event;
+        let (ack, syn) = (frame("ack"), frame("syn"));
+        assert_eq!(verdict(bench.receive(&ack)).connection, CONNECTION);
+        assert_eq!(
+            bench.flow_command(false, 200),
+            Status::Ok as u64,
+            "a key that is there gets its new connection"
+        );
+        assert_eq!(verdict(bench.receive(&ack)).connection, 200);
+        assert_eq!(bench.flow_command(true, 0), Status::Ok as u64);
+        assert_eq!(bench.flow_command(true, 0), Status::NotFound as u64);
+        let missed = verdict(bench.receive(&ack));
+        assert_eq!(
+            (missed.verdict, missed.connection),
+            (Verdict::Miss as u8, 0)
+        );
+        bench.listen_command(false, FLOW_PORT);
+        assert_eq!(verdict(bench.receive(&ack)).verdict, Verdict::Listen as u8);
+        bench.listen_command(true, FLOW_PORT);
+        bench.listen_command(true, FLOW_PORT);
+        assert_eq!(verdict(bench.receive(&ack)).verdict, Verdict::Miss as u8);
+        assert_eq!(verdict(bench.receive(&syn)).verdict, Verdict::Listen as u8);
+        bench.listen_command(true, LISTEN_PORT);
+        assert_eq!(verdict(bench.receive(&syn)).verdict, Verdict::Miss as u8);
+    });
+}
+
+#[test]
+fn a_refused_payload_is_a_disabled_drop_without_event() {
+    both(|mut bench| {
+        bench.write_errors = 1;
+        assert!(bench.receive(&frame("data_64")).is_none());
+        assert_eq!(
+            (
+                bench.counter("rx_drop_disabled"),
+                bench.counter("rx_payloads")
+            ),
+            (1, 0)
+        );
+        assert!(bench
+            .receive(&frame("data_64"))
+            .expect("an event")
+            .payload
+            .is_some());
+        bench.assert_counters_add_up();
+    });
+}
+
+#[test]
+fn reset_in_the_middle_of_anything_leaves_nothing_behind() {
+    both(|mut bench| {
+        let data = frame("data_1460");
+        for cycles in (1..120).step_by(7) {
+            bench.send(&data, false);
+            bench.send(&frame("syn"), false);
+            for _ in 0..cycles {
+                bench.cycle();
+            }
+            bench.reset();
+            let golden = golden()
+                .into_iter()
+                .find(|golden| golden.name == "data_1459")
+                .expect("golden");
+            let before = bench.received.len();
+            check(&golden, &bench.receive(&golden.frame).expect("an event"));
+            assert_eq!(
+                bench.received.len(),
+                before + 1,
+                "nothing of before the reset"
+            );
+        }
+    });
+}
+
+#[test]
+fn rubbish_neither_wedges_nor_delivers() {
+    let frames = golden();
+    both(|mut bench| {
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        bench.traffic = Traffic {
+            idle: 0.1,
+            stall: 0.1,
+            response_cycles: 4,
+        };
+        bench.slots = u64::MAX;
+        for _ in 0..600 {
+            let mut frame = frames[rng.random_range(0..frames.len())].frame.clone();
+            frame.truncate(rng.random_range(1..=frame.len()));
+            for _ in 0..rng.random_range(0..4) {
+                let at = rng.random_range(0..frame.len().min(80));
+                frame[at] = rng.random();
+            }
+            bench.send(&frame, rng.random_bool(0.05));
+            bench.run();
+        }
+        bench.assert_counters_add_up();
+        assert_eq!(bench.counter("rx_frames"), 600);
+        for received in &bench.received {
+            let (event, verdict) = (&received.event, received.event.verdict);
+            let is_segment = (Verdict::Flow as u8..=Verdict::Miss as u8).contains(&verdict);
+            assert!(
+                !is_segment
+                    || (event.is_ipv4
+                        && event.is_tcp
+                        && event.ip_checksum_ok
+                        && event.tcp_checksum_ok
+                        && !event.bad_options)
+            );
+            assert!(
+                event.is_ipv4
+                    || (
+                        event.src_ip,
+                        event.dst_ip,
+                        event.ip_proto,
+                        event.tos,
+                        event.ip_checksum_ok
+                    ) == (0, 0, 0, 0, false)
+            );
+            assert!(
+                event.is_tcp
+                    || (
+                        event.src_port,
+                        event.dst_port,
+                        event.seq,
+                        event.ack,
+                        event.tcp_flags,
+                        event.window
+                    ) == (0, 0, 0, 0, 0, 0)
+            );
+            assert!(event.has_mss || event.mss == 0);
+            assert!(event.has_timestamps || (event.ts_val, event.ts_ecr) == (0, 0));
+            assert!(event.has_vlan || event.vlan_tci == 0);
+        }
+    });
+}
+
+/// Cycles from a frame's first beat to its event, and cycles a frame when frames come back to back.
+fn speed(bench: &mut RxBench, frame: &[u8]) -> (u64, f64) {
+    bench.traffic = Traffic::default();
+    bench.slots = u64::MAX;
+    let received = bench.receive(frame).expect("an event");
+    let latency = received.at - bench.first_beats.last().expect("sent");
+    bench.slots = u64::MAX;
+    let before = bench.received.len();
+    // Fewer than wait between ingress and dispatcher: the wire may be faster.
+    for _ in 0..30 {
+        bench.send(frame, false);
+    }
+    bench.run();
+    let at: Vec<u64> = bench.received[before..]
+        .iter()
+        .map(|received| received.at)
+        .collect();
+    assert_eq!(at.len(), 30, "none was lost");
+    (latency, (at[29] - at[9]) as f64 / 20.0)
+}
+
+#[test]
+fn latency_and_throughput() {
+    let padded = frame("padded");
+    assert_eq!(padded.len(), 60);
+    // Name; latency and cycles a frame at 64 bits, then at 512.
+    let wanted = [
+        ("padded", (16, 9.0), (12, 6.0)),
+        ("ack", (17, 10.0), (13, 6.0)),
+        ("syn", (19, 11.0), (13, 7.0)),
+    ];
+    let measured = wanted.map(|(name, ..)| {
+        let frame = frame(name);
+        (name, speed(&mut bench64(1), &frame), speed(&mut bench512(1), &frame))
+    });
+    assert_eq!(measured, wanted);
 }

@@ -25,8 +25,10 @@ use crate::stream::{Fifo, PacketFifo, StreamSink, StreamSource};
 use handclasp_layout::register::SLOT_BYTES;
 use rust_hdl::prelude::*;
 
-/// log2 of the frames that wait between here and the dispatcher.
+/// log2 of the frames that wait here.
 const FRAMES_LOG2: usize = 5;
+/// log2 of the results that wait here: the decoder takes a frame before its result, so there may be one more of them.
+const RESULTS_LOG2: usize = FRAMES_LOG2 + 1;
 
 /// The ingress, with a packet FIFO of `2^A` beats. N is `A + 1`.
 #[derive(LogicBlock)]
@@ -67,7 +69,7 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     packets: PacketFifo<W, K, A, N>,
     frames: Fifo<Frame, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
     checksum: Checksum<W>,
-    results: Fifo<ChecksumResult, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
+    results: Fifo<ChecksumResult, RESULTS_LOG2, { RESULTS_LOG2 + 1 }>,
     in_frame: DFF<Bit>,
     timestamp: DFF<Bits<64>>,
     /// The beat that arrived in the last cycle.
@@ -223,7 +225,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.checksum.beat_keep.next = self.packets.committed.val();
         self.checksum.ipv4.next = self.block.val().ipv4;
         self.checksum.is_tagged.next = self.collector.is_tagged.val();
-        // There is room: a frame's result is taken after the frame itself, and the frame found room.
+        // There is always room, see `RESULTS_LOG2`.
         self.results.push_valid.next = self.checksum.result_valid.val();
         self.results.push_data.next.ip_ok = self.checksum.ip_ok.val();
         self.results.push_data.next.tcp_ok = self.checksum.tcp_ok.val();

@@ -100,10 +100,20 @@ impl RxBench {
             waiting_event: None,
             waiting_beat: None,
         };
-        bench.model.set("rst", 1);
-        bench.model.step();
-        bench.model.step();
-        bench.model.set("rst", 0);
+        bench.reset();
+        bench
+    }
+
+    /// Resets the path and forgets what is on the wire; then as after `new`.
+    pub fn reset(&mut self) {
+        self.wire.clear();
+        self.writer = Writer::Idle;
+        (self.sack, self.waiting_event, self.waiting_beat) = (None, None, None);
+        self.model.set("s_axis_rx_tvalid", 0);
+        self.model.set("rst", 1);
+        self.model.step();
+        self.model.step();
+        self.model.set("rst", 0);
         let settings = [
             ("rx_enable", 1),
             ("queue_runs", 1),
@@ -114,14 +124,13 @@ impl RxBench {
             ("hash_key", 0x1357_9bdf),
         ];
         for (name, value) in settings {
-            bench.model.set(name, value);
+            self.model.set(name, value);
         }
-        while !bench.model.is_high("table_ready") {
-            bench.model.step();
+        while !self.model.is_high("table_ready") {
+            self.model.step();
         }
-        assert_eq!(bench.flow_command(false, CONNECTION), 0);
-        bench.listen_command(false, LISTEN_PORT);
-        bench
+        assert_eq!(self.flow_command(false, CONNECTION), 0);
+        self.listen_command(false, LISTEN_PORT);
     }
 
     /// Inserts or removes the tests' flow; returns the status.
