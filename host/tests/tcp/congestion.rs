@@ -1,6 +1,6 @@
 //! Congestion control: RFC 5681, RFC 6582 (NewReno), RFC 3042, without SACK.
 
-use crate::rig::{plain, Rig, S};
+use crate::rig::{plain, Rig, MS, S};
 use handclasp_host::tcp::Config;
 
 /// ESTABLISHED, MSS 1000, a window of 65535, and `octets` to send.
@@ -113,6 +113,20 @@ fn three_duplicate_acks_retransmit_and_halve() {
     ack(&mut rig, 12_101);
     let (cwnd, ssthresh) = window(&mut rig);
     assert_eq!((cwnd, ssthresh), (3000, 6000));
+}
+
+#[test]
+fn a_fast_retransmit_has_its_own_time() {
+    // RFC 6298 5.1 in spirit, RFC 6675 5 (4.3) and 6582 4: the timer is armed for what is sent again
+    let mut rig = sending(10_000);
+    rig.all();
+    rig.wait(150 * MS);
+    for _ in 0..3 {
+        ack(&mut rig, 101);
+    }
+    assert_eq!(pieces(&mut rig)[0], (101, 1000));
+    let rto = rig.connection().variables().rto_ns;
+    assert_eq!(rig.connection().deadline(), Some(rig.now + rto));
 }
 
 #[test]

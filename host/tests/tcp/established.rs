@@ -158,6 +158,17 @@ fn challenges_are_throttled() {
     rig.sends(&[ACK]);
 }
 
+#[test]
+fn repeated_text_is_acknowledged_each_time() {
+    // first: "an acknowledgment should be sent in reply": who repeats text has lost our ACK, and may lose more
+    let mut rig = Rig::established();
+    rig.arrives("<SEQ=301><ACK=101><CTL=ACK><DATA=once>");
+    for _ in 0..50 {
+        rig.arrives("<SEQ=301><ACK=101><CTL=ACK><DATA=once>");
+        rig.sends(&["<SEQ=101><ACK=305><CTL=ACK>"]);
+    }
+}
+
 // Fifth, ACK.
 
 #[test]
@@ -384,6 +395,18 @@ fn soft_network_errors_end_nothing() {
             .destination_unreachable(code, handclasp_host::tcp::SeqNumber(101), 0);
     }
     assert_eq!(rig.state(), State::Established);
+}
+
+#[test]
+fn a_time_out_says_what_the_network_said() {
+    // SHLD-25
+    let mut rig = Rig::established();
+    rig.send(b"data");
+    rig.all();
+    rig.connection()
+        .destination_unreachable(1, handclasp_host::tcp::SeqNumber(101), 0);
+    rig.wait(1000 * S);
+    assert_eq!(rig.connection().error(), Some(ConnectionError::Unreachable));
 }
 
 #[test]

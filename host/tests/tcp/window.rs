@@ -89,6 +89,9 @@ fn a_window_smaller_than_a_segment_is_used_when_it_is_half_of_the_largest() {
     let wait = rig.wait_for_deadline();
     assert!((100 * MS..=S).contains(&wait), "{wait}");
     rig.sends(&["<SEQ=1001><ACK=301><CTL=ACK><LEN=299>"]);
+    // which holds for one segment
+    rig.arrives("<SEQ=301><ACK=1101><CTL=ACK><WND=299>");
+    rig.sends_nothing();
 }
 
 #[test]
