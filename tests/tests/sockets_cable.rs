@@ -225,6 +225,27 @@ fn a_nonblocking_socket_never_waits() {
 }
 
 #[test]
+fn timers_run_while_no_call_is_made() {
+    let (server, client) = hosts();
+    let _listener = TcpListener::bind_with_backlog(&server, (SERVER, PORT), 1).unwrap();
+    let _waiting = TcpStream::connect(&client, (SERVER, PORT)).unwrap();
+    let segments = || {
+        let counters = client.nic_counters().unwrap();
+        let sent = counters.iter().find(|(info, _)| info.name == "tx_segments");
+        sent.unwrap().1
+    };
+    // Long enough for the background thread to sleep without a deadline.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = segments();
+    let mut socket = Socket::new(&client);
+    socket.set_nonblocking(true);
+    let _stream = socket.connect("10.0.0.1:4000".parse().unwrap()).unwrap();
+    // The backlog is full: the SYN goes at once, after one second, and after three.
+    std::thread::sleep(Duration::from_millis(3500));
+    assert_eq!(segments() - before, 3);
+}
+
+#[test]
 fn addresses_that_no_peer_can_have_are_refused_at_once() {
     let (_server, client) = hosts();
     for (address, kind) in [
