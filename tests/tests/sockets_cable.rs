@@ -234,8 +234,8 @@ fn timers_run_while_no_call_is_made() {
         let sent = counters.iter().find(|(info, _)| info.name == "tx_segments");
         sent.unwrap().1
     };
-    // Long enough for the background thread to sleep without a deadline.
-    std::thread::sleep(Duration::from_millis(500));
+    // Until the background thread has seen that the first connection needs no timer, and sleeps for long.
+    std::thread::sleep(Duration::from_millis(1500));
     let before = segments();
     let mut socket = Socket::new(&client);
     socket.set_nonblocking(true);
