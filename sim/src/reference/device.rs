@@ -41,7 +41,8 @@ pub(super) struct Device {
     /// A DMA error stopped the queue.
     stopped: bool,
     queue: Queue,
-    contexts: Vec<FlowCommand>,
+    /// By connection id; none where none is inserted.
+    contexts: Vec<Option<FlowCommand>>,
     flows: BTreeMap<FlowKey, u16>,
     listeners: BTreeSet<u16>,
     identification: u16,
@@ -81,7 +82,7 @@ impl Device {
             ready: false,
             stopped: false,
             queue: Queue::default(),
-            contexts: vec![FlowCommand::default(); CONNECTIONS],
+            contexts: vec![None; CONNECTIONS],
             flows: BTreeMap::new(),
             listeners: BTreeSet::new(),
             identification: 0,

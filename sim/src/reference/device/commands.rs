@@ -95,7 +95,8 @@ impl Device {
     }
 
     fn send_segment(&mut self, command: &SegmentCommand, now_ns: u64) -> Result<Status, IoFault> {
-        let Some(context) = self.contexts.get(usize::from(command.connection)).copied() else {
+        let context = self.contexts.get(usize::from(command.connection));
+        let Some(context) = context.copied().flatten() else {
             return Ok(Status::BadCommand);
         };
         if tcp_header_len(command).is_none() {
@@ -134,7 +135,7 @@ impl Device {
         let Some(context) = self.contexts.get_mut(usize::from(command.connection)) else {
             return Status::BadCommand;
         };
-        *context = *command;
+        *context = Some(*command);
         if !command.lookup {
             return Status::Ok;
         }
@@ -147,9 +148,10 @@ impl Device {
     }
 
     fn remove_flow(&mut self, command: &FlowCommand) -> Status {
-        if usize::from(command.connection) >= CONNECTIONS {
+        let Some(context) = self.contexts.get_mut(usize::from(command.connection)) else {
             return Status::BadCommand;
-        }
+        };
+        *context = None;
         if command.lookup && self.flows.remove(&flow_key(command)).is_none() {
             return Status::NotFound;
         }
