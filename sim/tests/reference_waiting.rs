@@ -1,4 +1,4 @@
-//! Sleeping: until an interrupt, a wake, or the time-out; never longer, and never past an event.
+//! Sleeping on the reference NIC: until an interrupt, a wake, or the time-out; never longer, and never past an event.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,9 @@ use handclasp_driver::{Bus, Nic, NicConfig};
 use handclasp_sim::reference::{Clock, ReferenceNic};
 use handclasp_sim::wire::{cable::Cable, Wire};
 
-use crate::bench::{Bench, Outcome, MAC};
+use rig::{nic_config, Device, Outcome, Rig, MAC};
+
+mod rig;
 
 const RAW_FRAME: [u8; 14] = [0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x86, 0xdd];
 
@@ -80,24 +82,28 @@ fn an_event_from_before_the_arming_ends_the_sleep() -> Outcome {
 
 #[test]
 fn interrupts_come_when_armed_and_not_more_often_than_allowed() -> Outcome {
-    let mut bench = Bench::new(|config| config.moderation_ns = 500)?;
-    let frame_at = |bench: &mut Bench, ns: u64| -> Result<u32, Box<dyn std::error::Error>> {
-        bench.clock.advance_to(ns);
-        bench.far.send(&RAW_FRAME, 0);
-        bench.step()?;
-        while bench.nic.next_event()?.is_some() {}
-        bench.counter("interrupts")
+    let mut rig = Rig::reference(&nic_config(|config| config.moderation_ns = 500))?;
+    let Device::Reference(clock) = &rig.device else {
+        return Err("not the reference NIC".into());
     };
-    assert_eq!(frame_at(&mut bench, 2000)?, 0, "not armed");
-    bench.nic.arm_interrupt()?;
-    assert_eq!(frame_at(&mut bench, 3000)?, 1);
-    assert_eq!(frame_at(&mut bench, 4000)?, 1, "not armed again");
-    bench.nic.arm_interrupt()?;
-    assert_eq!(frame_at(&mut bench, 4000)?, 2);
-    bench.nic.arm_interrupt()?;
-    assert_eq!(frame_at(&mut bench, 4499)?, 2, "too early");
-    bench.clock.advance_to(4500);
-    bench.step()?;
-    assert_eq!(bench.counter("interrupts")?, 3);
+    let clock = clock.clone();
+    let frame_at = |rig: &mut Rig, ns: u64| -> Result<u32, Box<dyn std::error::Error>> {
+        clock.advance_to(ns);
+        rig.far.send(&RAW_FRAME, 0);
+        rig.step()?;
+        while rig.nic.next_event()?.is_some() {}
+        rig.counter("interrupts")
+    };
+    assert_eq!(frame_at(&mut rig, 2000)?, 0, "not armed");
+    rig.nic.arm_interrupt()?;
+    assert_eq!(frame_at(&mut rig, 3000)?, 1);
+    assert_eq!(frame_at(&mut rig, 4000)?, 1, "not armed again");
+    rig.nic.arm_interrupt()?;
+    assert_eq!(frame_at(&mut rig, 4000)?, 2);
+    rig.nic.arm_interrupt()?;
+    assert_eq!(frame_at(&mut rig, 4499)?, 2, "too early");
+    clock.advance_to(4500);
+    rig.step()?;
+    assert_eq!(rig.counter("interrupts")?, 3);
     Ok(())
 }

@@ -4,7 +4,8 @@ use handclasp_driver::{Command, Event};
 use handclasp_layout::queue::{Status, Verdict};
 use handclasp_sim::wire::Wire;
 
-use crate::bench::{Bench, Outcome};
+use super::open;
+use crate::rig::Outcome;
 
 /// Who has 192.0.2.1? Asked by 192.0.2.2 at 02:00:00:00:00:02; without padding.
 const ARP_REQUEST: [u8; 42] = [
@@ -24,32 +25,32 @@ const ARP_REPLY: [u8; 42] = [
 
 #[test]
 fn a_request_arrives_raw_and_is_answered_raw() -> Outcome {
-    let mut bench = Bench::new(|_| {})?;
-    bench.far.send(&ARP_REQUEST, 0);
-    let received = bench.next_rx()?;
+    let mut rig = open(|_| {})?;
+    rig.far.send(&ARP_REQUEST, 0);
+    let received = rig.next_rx()?;
     assert_eq!(received.verdict, Verdict::Raw);
     let mut frame = [0; 42];
-    bench.nic.read_payload(&received.payload, 0, &mut frame)?;
+    rig.nic.read_payload(&received.payload, 0, &mut frame)?;
     assert_eq!(frame, ARP_REQUEST);
 
-    let buffer = bench.nic.allocate(64)?;
+    let buffer = rig.nic.allocate(64)?;
     buffer.write(3, &ARP_REPLY)?;
-    let index = bench.nic.submit(&Command::Raw {
+    let index = rig.nic.submit(&Command::Raw {
         frame_addr: buffer.iova() + 3,
         frame_len_bytes: 42,
         want_completion: true,
     })?;
-    let Event::Completion(completion) = bench.next()? else {
+    let Event::Completion(completion) = rig.next()? else {
         return Err("not a completion".into());
     };
     assert_eq!(completion.status, Status::Ok);
     assert_eq!(completion.command_index, index);
-    let reply = bench.sent().ok_or("no reply")?;
+    let reply = rig.sent().ok_or("no reply")?;
     assert_eq!(reply[..42], ARP_REPLY);
     assert_eq!(reply[42..], [0; 18], "padded to 60 bytes");
 
-    bench.nic.close()?;
+    rig.nic.close()?;
     drop(buffer);
-    assert_eq!(bench.io.regions(), 0, "all DMA memory is unmapped");
+    assert_eq!(rig.io.regions(), 0, "all DMA memory is unmapped");
     Ok(())
 }
