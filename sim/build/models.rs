@@ -154,7 +154,7 @@ fn build_runtime(verilator: &Verilator, out: &Path) -> Result<()> {
 
 fn build_model(verilator: &Verilator, out: &Path, width: usize) -> Result<()> {
     let name = model_name(width);
-    let verilog = emit(width)?;
+    let verilog = handclasp_hdl::emit(width)?;
     let stamp = out.join(format!("{name}.stamp"));
     let state = format!(
         "{}\n{VERILATOR_FLAGS:?}\n{}\n{}\n{verilog}",
@@ -235,10 +235,4 @@ fn source_list<'a>(makefile: &'a str, variable: &str) -> Vec<&'a str> {
         .map(|line| line.trim().trim_end_matches('\\').trim())
         .take_while(|line| !line.is_empty())
         .collect()
-}
-
-fn emit(width: usize) -> Result<String> {
-    println!("cargo:rerun-if-changed=standin/handclasp_nic.v");
-    let text = fs::read_to_string("standin/handclasp_nic.v")?;
-    Ok(text.replace("`WIDTH", &width.to_string()))
 }

@@ -25,6 +25,8 @@ pub mod axi_memory;
 #[cfg(feature = "verilated")]
 pub mod axil_master;
 #[cfg(feature = "verilated")]
+mod bus;
+#[cfg(feature = "verilated")]
 pub mod dut;
 #[cfg(feature = "verilated")]
 pub mod handshake;
@@ -37,6 +39,8 @@ pub mod observation;
 #[cfg(feature = "verilated")]
 mod parking;
 pub mod reference;
+#[cfg(feature = "verilated")]
+mod simulation;
 pub mod wire;
 #[cfg(feature = "verilated")]
 pub mod world;
