@@ -13,9 +13,9 @@
 //! - [`decoder`] reads headers ([`parser`]) and options ([`option_walker`]), asks [`flow_table`] and [`listener_table`];
 //! - [`verdict`] says what becomes of the frame, [`dispatch`] does it.
 //!
-//! The next frame is decoded while the last one is delivered. Latency from the first beat of a frame of n beats to its event's `event_valid`: n + 8
-//! cycles (W = 64), n + 10 (W = 512), without a payload and with up to two options. Throughput without a payload: a frame of n beats in n + 1
-//! cycles, but not under 6. One clock; reset forgets every frame and clears both tables, which takes 2048 cycles. What is wrong with a frame ends in one of the
+//! The next frame is decoded while the last one is delivered. Latency from the first beat of a frame of n beats to its event's `event_valid`: n + 10
+//! cycles, without a payload and with up to four options. Throughput without a payload: a frame of n beats in n + 1 cycles, but not under
+//! 8. One clock; reset forgets every frame and clears both tables, which takes 2048 cycles. What is wrong with a frame ends in one of the
 //! counters; nothing that arrives can stall or wedge the path.
 
 pub mod adder_tree;
