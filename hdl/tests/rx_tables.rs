@@ -119,7 +119,7 @@ fn the_flow_table_does_what_a_map_does() {
     step_until(&mut table, "table_ready", 600);
     let mut map: HashMap<Key, u16> = HashMap::new();
     for _ in 0..3000 {
-        let key = u128::from(rng.random_range(0..300_u32)) << rng.random_range(0..3) * 32;
+        let key = u128::from(rng.random_range(0..300_u32)) << (rng.random_range(0..3) * 32);
         match rng.random_range(0..3) {
             0 => {
                 let connection = rng.random();

@@ -15,7 +15,7 @@
 //! `s.tready` is always high: a frame that is marked bad (`tuser`, IEEE 802.3 clause 4.2.9: FCS wrong or aborted), does not fit, or is longer than a slot is
 //! dropped whole, and counted once. What comes out at `m`, `frame` and the results is the same frames in the same order.
 //!
-//! Latency from the last beat: 3 cycles to `frame_valid`, 3 to `m.tvalid`, 9 (W = 64) or 12 (W = 512) to `result_valid`. Throughput: one beat a cycle. One
+//! Latency from the last beat: 3 cycles to `frame_valid`, 3 to `m.tvalid`, 7 (W = 64) or 10 (W = 512) to `result_valid`. Throughput: one beat a cycle. One
 //! clock; reset forgets everything. Counters: `count_frame`, `count_bad_frame`, `count_fifo_overflow`, `count_oversize`.
 
 use crate::rx::checksum::Checksum;
