@@ -333,6 +333,7 @@ fn tables() {
             "decoder.is_flow",
             "decoder.connection",
             "decoder.is_listening",
+            "decoder.sack",
         ]
         .contains(&output.as_str())
     };
