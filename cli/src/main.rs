@@ -1,3 +1,61 @@
-//! The command `handclasp`.
+//! The command `handclasp`: a TCP connection through simulated gateware, to look at and to use.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod bench;
+mod demo;
+mod emit;
+mod get;
+mod http;
+mod ladder;
+mod netns;
+mod parse;
+mod serve;
+mod station;
+mod width;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// A TCP NIC: gateware, driver and sockets. Here its gateware is simulated, cycle by cycle.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Open, use and close a connection over the gateware, and show each packet of it
+    Demo(demo::Args),
+    /// Serve files over HTTP/1.1 from our sockets
+    Serve(serve::Args),
+    /// Get a file from an HTTP server through our sockets
+    Get(get::Args),
+    /// Show what the gateware decodes of each frame of a capture
+    Parse(parse::Args),
+    /// Write the gateware as Verilog
+    Emit(emit::Args),
+    /// Measure
+    Bench(bench::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(tracing::Level::WARN.into())
+                .with_env_var("HANDCLASP_LOG")
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Get(args) => get::run(&args),
+        Command::Parse(args) => parse::run(&args),
+        Command::Emit(args) => emit::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    }
+}

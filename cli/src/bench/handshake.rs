@@ -1,0 +1,141 @@
+//! `handclasp bench handshake`: connect, accept, close, one connection after another, against the Linux kernel.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use comfy_table::Table;
+use handclasp_host::TcpStream;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::netns;
+use crate::station::{Args as StationArgs, Station};
+use crate::width::Width;
+
+/// Connections before the measured ones: ARP is resolved, and buffers are mapped.
+const WARM_UP: u32 = 20;
+
+/// Arguments of `handclasp bench handshake`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// How long to measure, in seconds
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Width of the gateware's data paths in bits
+    #[arg(long, default_value = "64")]
+    width: Width,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured, in real time.
+#[derive(Serialize)]
+struct Report {
+    bench: &'static str,
+    width_bits: usize,
+    peer: &'static str,
+    connections: usize,
+    seconds: f64,
+    handshakes_per_s: f64,
+    connect_p50_us: f64,
+    connect_p99_us: f64,
+    connect_max_us: f64,
+}
+
+/// Measures and prints; the last line is the rate.
+pub fn run(args: &Args) -> Result<()> {
+    let (seconds, width, json) = (args.seconds, args.width, args.json);
+    let report = netns::with_kernel_peer(move || measure(seconds, width, json))
+        .context("the benchmark needs the Linux kernel as peer")??;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["connect() in real time", "us"]);
+    table.add_row(["P50".into(), format!("{:.0}", report.connect_p50_us)]);
+    table.add_row(["P99".into(), format!("{:.0}", report.connect_p99_us)]);
+    table.add_row(["maximum".into(), format!("{:.0}", report.connect_max_us)]);
+    println!("{table}");
+    println!(
+        "{} connections in {:.2} s: W = {}, Verilated gateware, Linux kernel over TAP, {} CPUs",
+        report.connections,
+        report.seconds,
+        report.width_bits,
+        thread::available_parallelism().map_or(0, usize::from)
+    );
+    println!("{:.0} handshakes/s", report.handshakes_per_s);
+    Ok(())
+}
+
+fn measure(seconds: f64, width: Width, quiet: bool) -> Result<Report> {
+    let listener = TcpListener::bind((netns::KERNEL_IP, 0)).context("the kernel's listener")?;
+    let server = listener.local_addr()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let acceptor = thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                if listener.accept().is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    let station = Station::start(&StationArgs::new(netns::wire(), netns::OUR_IP, width))?;
+    let connect = || -> Result<Duration> {
+        let begin = Instant::now();
+        let stream =
+            TcpStream::connect(&station.host, server).context("connecting to the kernel")?;
+        let took = begin.elapsed();
+        drop(stream);
+        Ok(took)
+    };
+    for _ in 0..WARM_UP {
+        connect()?;
+    }
+    let progress = if quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new_spinner()
+            .with_message("connecting to the kernel, one connection after another")
+    };
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while begin.elapsed().as_secs_f64() < seconds {
+        times.push(connect()?);
+        progress.tick();
+    }
+    let elapsed = begin.elapsed().as_secs_f64();
+    progress.finish_and_clear();
+    station.finish()?;
+    stop.store(true, Ordering::Relaxed);
+    // One more connection, from the kernel itself, ends the acceptor's wait.
+    let _ = std::net::TcpStream::connect_timeout(&server, Duration::from_secs(1));
+    let _ = acceptor.join();
+
+    times.sort_unstable();
+    let at = |share: f64| -> f64 {
+        let index = ((times.len() as f64 - 1.0) * share).round() as usize;
+        times
+            .get(index)
+            .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+    };
+    Ok(Report {
+        bench: "handshake",
+        width_bits: width.bits(),
+        peer: "Linux kernel over TAP",
+        connections: times.len(),
+        seconds: elapsed,
+        handshakes_per_s: times.len() as f64 / elapsed,
+        connect_p50_us: at(0.5),
+        connect_p99_us: at(0.99),
+        connect_max_us: at(1.0),
+    })
+}

@@ -1,0 +1,162 @@
+//! `handclasp parse`: what the gateware, not software, decodes of each frame of a capture.
+
+mod row;
+
+use std::io::{self, BufWriter, Write};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use anyhow::{bail, Context, Result};
+use handclasp_driver::{Event, Nic, NicConfig};
+use handclasp_layout::queue::DropReason;
+use handclasp_layout::register::{Counter, CounterInfo, NicStatus, COUNTERS, COUNTER_BASE, STATUS};
+use handclasp_sim::wire::cable::Cable;
+use handclasp_sim::wire::pcap::CaptureReader;
+use handclasp_sim::world::{World, WorldConfig};
+
+use crate::width::Width;
+use row::Row;
+
+/// A frame of the longest kind takes 65536 / 8 beats at the narrow width, and a relax is at least one cycle.
+const POLLS_MAX: u32 = 100_000;
+
+/// Arguments of `handclasp parse`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A capture of Ethernet frames, pcap or pcapng
+    file: PathBuf,
+    /// Width of the gateware's data paths in bits
+    #[arg(long, default_value = "64")]
+    width: Width,
+}
+
+/// Prints the header line and a row a frame.
+pub fn run(args: &Args) -> Result<()> {
+    let mut capture = CaptureReader::open(&args.file)
+        .with_context(|| format!("reading {}", args.file.display()))?;
+    let mut parser = Parser::new(args.width)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match print(&mut capture, &mut parser, &mut out).and_then(|()| Ok(out.flush()?)) {
+        // Whoever reads our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        result => result.with_context(|| format!("parsing {}", args.file.display())),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<io::Error>(), Some(error) if error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn print(capture: &mut CaptureReader, parser: &mut Parser, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "{}", row::HEADER)?;
+    let mut frame = Vec::new();
+    let mut number = 0u64;
+    while capture.next(&mut frame)?.is_some() {
+        number += 1;
+        let row = parser
+            .parse(&frame)
+            .with_context(|| format!("frame {number}"))?;
+        writeln!(out, "{number}\t{row}")?;
+    }
+    Ok(())
+}
+
+/// The Verilated receive path, with the address filter off and dropped frames reported.
+struct Parser {
+    world: World,
+    nic: Nic,
+    /// The drop counters at the last look; by drop reason.
+    drops: Vec<u32>,
+}
+
+impl Parser {
+    fn new(width: Width) -> Result<Self> {
+        // Nothing is at the other end: frames are put into the NIC.
+        let (wire, _) = Cable::pair(0);
+        let world = World::new(&WorldConfig::new(width.into()), vec![Box::new(wire)])
+            .context("starting the simulated NIC")?;
+        let config = NicConfig {
+            promiscuous: true,
+            monitor: true,
+            // Every run decodes the same.
+            ..NicConfig::new(0x0200_0000_0001, Ipv4Addr::new(192, 0, 2, 1), 0)
+        };
+        let bus = world.bus(0).context("the simulated world has no NIC")?;
+        let nic = Nic::open(bus, &config).context("opening the simulated NIC")?;
+        let mut parser = Self {
+            world,
+            nic,
+            drops: vec![0; DropReason::CODES.len()],
+        };
+        parser.risen_drop()?;
+        Ok(parser)
+    }
+
+    /// Sends one frame through the receive path.
+    fn parse(&mut self, frame: &[u8]) -> Result<Row> {
+        let frames_before = self.register(counter_offset(Counter::RxFrames))?;
+        self.world.inject(0, frame, false);
+        for poll in 1..=POLLS_MAX {
+            self.nic.bus().relax();
+            if let Some(row) = self.row()? {
+                return Ok(row);
+            }
+            // What is dropped at the door causes no event: then the NIC is done with the frame, and a counter has risen.
+            if poll % 16 == 0
+                && self.register(counter_offset(Counter::RxFrames))? != frames_before
+                && !NicStatus::decode(&self.register(STATUS.offset)?.to_le_bytes()).busy
+            {
+                if let Some(row) = self.row()? {
+                    return Ok(row);
+                }
+                if let Some(counter) = self.risen_drop()? {
+                    return Ok(Row::Dropped(counter));
+                }
+            }
+        }
+        bail!(
+            "the gateware swallowed a frame of {} bytes: neither an event nor a counter tells of it",
+            frame.len()
+        )
+    }
+
+    /// The row of the event that has been written, if one has.
+    fn row(&mut self) -> Result<Option<Row>> {
+        let received = match self.nic.next_event()? {
+            None => return Ok(None),
+            Some(Event::Rx(received)) => received,
+            Some(other) => bail!("the NIC wrote an event that no frame causes: {other:?}"),
+        };
+        // Asking for the next event gives the slot back.
+        if let Some(more) = self.nic.next_event()? {
+            bail!("the NIC wrote a second event for one frame: {more:?}");
+        }
+        self.nic.flush()?;
+        if received.drop_reason != DropReason::None {
+            self.risen_drop()?;
+        }
+        Ok(Some(Row::Event(Box::new(received))))
+    }
+
+    fn register(&self, offset: u32) -> Result<u32> {
+        Ok(self.nic.bus().read32(offset)?)
+    }
+
+    /// The drop counter that rose since the last look.
+    fn risen_drop(&mut self) -> Result<Option<CounterInfo>> {
+        let mut risen = None;
+        for reason in 1..self.drops.len() {
+            // Counter n is drop reason n.
+            let value = self.register(COUNTER_BASE + 4 * reason as u32)?;
+            if value != self.drops[reason] {
+                self.drops[reason] = value;
+                risen = COUNTERS.get(reason).copied();
+            }
+        }
+        Ok(risen)
+    }
+}
+
+fn counter_offset(counter: Counter) -> u32 {
+    COUNTER_BASE + 4 * u32::from(counter as u8)
+}
