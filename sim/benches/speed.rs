@@ -12,8 +12,10 @@ use handclasp_sim::world::{World, WorldConfig};
 
 /// Frames of one measurement.
 const FRAMES: u32 = 2000;
-/// Frames under way at once: fewer than the rings hold.
-const WINDOW: u32 = 32;
+/// Frames under way at once: what the receive FIFO (16 KiB) holds.
+const WINDOW: u32 = 8;
+/// After so many polls the frames are taken to be lost.
+const POLLS_MAX: u32 = 1_000_000;
 const CYCLES: u64 = 100_000;
 const PAYLOAD_BYTES: u32 = 1448;
 
@@ -83,7 +85,7 @@ impl Bench {
         let memory = self.nic.allocate(4096)?;
         let (mut submitted, mut sent) = (0, 0);
         let mut frame = Vec::new();
-        while sent < FRAMES {
+        for _ in 0..POLLS_MAX {
             while submitted < FRAMES && submitted - sent < WINDOW {
                 self.nic.submit(&Command::Segment(SegmentCommand {
                     tcp_flags: ACK,
@@ -99,8 +101,11 @@ impl Bench {
             while self.far.receive(&mut frame, u64::MAX) {
                 sent += 1;
             }
+            if sent == FRAMES {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(format!("{sent} of {FRAMES} frames were sent").into())
     }
 
     /// Frames of an EtherType that is delivered raw: all of the receive path but the flow table.
@@ -109,7 +114,7 @@ impl Bench {
         frame.extend([0x88, 0xb5]); // IEEE 802's EtherType for experiments
         frame.resize(len_bytes, 0x5a);
         let (mut handed_in, mut received) = (0, 0);
-        while received < FRAMES {
+        for _ in 0..POLLS_MAX {
             while handed_in < FRAMES && handed_in - received < WINDOW {
                 self.far.send(&frame, 0);
                 handed_in += 1;
@@ -119,8 +124,11 @@ impl Bench {
             while let Some(event) = self.nic.next_event()? {
                 received += u32::from(matches!(event, Event::Rx(_)));
             }
+            if received == FRAMES {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(format!("{received} of {FRAMES} frames arrived").into())
     }
 }
 
