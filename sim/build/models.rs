@@ -2,10 +2,11 @@
 //!
 //! gateware -> `handclasp_hdl::emit` -> Verilog -> `verilator --cc` -> C++ -> `cc` -> `libhandclasp_models.a`
 //!
-//! Nothing is compiled twice: a model whose Verilog, shim and flags are those of the last run is left alone, and so is
-//! Verilator's run-time library, which does not depend on the gateware at all.
+//! Nothing is compiled twice: what comes out is kept in `target/verilated` under a hash of everything that goes in, for
+//! every profile and set of features. Verilator's run-time library does not depend on the gateware at all.
 
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -46,7 +47,6 @@ pub fn build() -> Result<()> {
     }
     build_runtime(&verilator, &out)?;
     // Order matters to the linker: the models need the run-time library, which needs zlib (FST) and atomics.
-    println!("cargo:rustc-link-search=native={}", out.display());
     for width in WIDTHS {
         println!("cargo:rustc-link-lib=static={}", model_name(width));
     }
@@ -120,70 +120,73 @@ impl Verilator {
     }
 }
 
-/// Whether `stamp` already says `text`; if so there is nothing to do.
-fn is_current(stamp: &Path, text: &str) -> bool {
-    fs::read_to_string(stamp).is_ok_and(|old| old == text)
+/// Links `lib{name}.a`, which `build` makes in `out` from `sources` if no earlier run has.
+fn link(
+    out: &Path,
+    name: &str,
+    sources: &[&str],
+    build: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    // The flags stand in this file.
+    let mut hasher = DefaultHasher::new();
+    (sources, include_str!("models.rs")).hash(&mut hasher);
+    // OUT_DIR is target/<profile>/build/<package>/out.
+    let target = out.ancestors().nth(4).unwrap_or(out);
+    let dir = target.join(format!("verilated/{name}-{:016x}", hasher.finish()));
+    let file = format!("lib{name}.a");
+    if !dir.join(&file).exists() {
+        build()?;
+        fs::create_dir_all(&dir)?;
+        // Another cargo may be doing the same: whoever renames last replaces a file by its like.
+        let whole = dir.join(format!("{file}.{}", std::process::id()));
+        fs::copy(out.join(&file), &whole)?;
+        fs::rename(whole, dir.join(&file))?;
+    }
+    println!("cargo:rustc-link-search=native={}", dir.display());
+    Ok(())
 }
 
 fn build_runtime(verilator: &Verilator, out: &Path) -> Result<()> {
-    let stamp = out.join("runtime.stamp");
-    let state = format!(
-        "{}\n{}",
-        verilator.version,
-        fs::read_to_string("src/runtime.cpp")?
-    );
-    if is_current(&stamp, &state) {
-        return Ok(());
-    }
-    verilator
-        .compiler()
-        .opt_level(3)
-        .file("src/runtime.cpp")
-        .files(
-            [
-                "verilated.cpp",
-                "verilated_fst_c.cpp",
-                "verilated_threads.cpp",
-            ]
-            .map(|name| verilator.include.join(name)),
-        )
-        .try_compile("verilated")?;
-    fs::write(stamp, state)?;
-    Ok(())
+    let runtime = fs::read_to_string("src/runtime.cpp")?;
+    let names = ["verilated", "verilated_fst_c", "verilated_threads"];
+    link(out, "verilated", &[&verilator.version, &runtime], || {
+        verilator
+            .compiler()
+            .opt_level(3)
+            .file("src/runtime.cpp")
+            .files(names.map(|name| verilator.include.join(format!("{name}.cpp"))))
+            .try_compile("verilated")?;
+        Ok(())
+    })
 }
 
 fn build_model(verilator: &Verilator, out: &Path, width: usize) -> Result<()> {
     let name = model_name(width);
     let verilog = handclasp_hdl::emit(width)?;
-    let stamp = out.join(format!("{name}.stamp"));
-    let state = format!(
-        "{}\n{VERILATOR_FLAGS:?}\n{}\n{}\n{verilog}",
-        verilator.version,
-        fs::read_to_string("build/models.rs")?,
-        fs::read_to_string("src/shim.cpp")?,
-    );
-    if is_current(&stamp, &state) {
-        return Ok(());
-    }
+    let shim = fs::read_to_string("src/shim.cpp")?;
+    link(out, &name, &[&verilator.version, &shim, &verilog], || {
+        compile_model(verilator, out, &name, &format!("Vw{width}"), &verilog)
+    })
+}
 
+fn compile_model(
+    verilator: &Verilator,
+    out: &Path,
+    name: &str,
+    prefix: &str,
+    verilog: &str,
+) -> Result<()> {
     // Emptied first: the names of Verilator's files carry hashes, so old ones would be left.
-    let dir = out.join(&name);
+    let dir = out.join(name);
     if dir.exists() {
         fs::remove_dir_all(&dir)?;
     }
     fs::create_dir_all(&dir)?;
     let source = dir.join(format!("{name}.v"));
-    fs::write(&source, &verilog)?;
-    let prefix = format!("Vw{width}");
+    fs::write(&source, verilog)?;
     let run = Command::new(&verilator.program)
         .args(VERILATOR_FLAGS)
-        .args([
-            "--top-module",
-            "handclasp_nic",
-            "--prefix",
-            &prefix,
-            "-Mdir",
-        ])
+        .args(["--top-module", "handclasp_nic", "--prefix", prefix, "-Mdir"])
         .arg(&dir)
         .arg(&source)
         .output()?;
@@ -207,7 +210,7 @@ fn build_model(verilator: &Verilator, out: &Path, width: usize) -> Result<()> {
     let mut fast = verilator.compiler();
     fast.opt_level(3)
         .include(&dir)
-        .define("MODEL", prefix.as_str())
+        .define("MODEL", prefix)
         .define("SYMS", format!("{prefix}__Syms").as_str())
         .define("MODEL_HEADER", format!("\"{prefix}.h\"").as_str())
         .define("SYMS_HEADER", format!("\"{prefix}__Syms.h\"").as_str())
@@ -221,8 +224,7 @@ fn build_model(verilator: &Verilator, out: &Path, width: usize) -> Result<()> {
         .files(files("VM_CLASSES_SLOW"))
         .files(files("VM_SUPPORT_SLOW"));
     let slow_objects = slow.try_compile_intermediates()?;
-    fast.objects(slow_objects).try_compile(&name)?;
-    fs::write(stamp, state)?;
+    fast.objects(slow_objects).try_compile(name)?;
     Ok(())
 }
 

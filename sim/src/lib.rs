@@ -18,6 +18,13 @@
 //! - [`wire`]: what the MAC is plugged into;
 //! - [`mod@reference`]: a NIC without gateware, written from the datasheet.
 //!
+//! # Speed
+//!
+//! A cycle that is evaluated costs about 1.1 us of one core at 64 bits and 4.6 us at 512 bits (two busy cores, `cargo bench
+//! -p handclasp-sim`), whether frames flow or not: some 4000 full frames a second, or 25,000 of 60 bytes at 64 bits. With
+//! the waveform on, 4.5 and 7.6 us. That waveforms are compiled in costs 5 % when none is written. An idle NIC costs
+//! nothing: the proof that it is idle takes 4 to 8 us, once.
+//!
 //! [`Bus`]: handclasp_driver::Bus
 
 #[cfg(feature = "verilated")]

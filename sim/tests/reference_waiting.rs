@@ -7,7 +7,7 @@ use handclasp_driver::{Bus, Nic, NicConfig};
 use handclasp_sim::reference::{Clock, ReferenceNic};
 use handclasp_sim::wire::{cable::Cable, Wire};
 
-use rig::{nic_config, Device, Outcome, Rig, MAC};
+use rig::{nic_config, Outcome, Rig, MAC};
 
 mod rig;
 
@@ -83,12 +83,8 @@ fn an_event_from_before_the_arming_ends_the_sleep() -> Outcome {
 #[test]
 fn interrupts_come_when_armed_and_not_more_often_than_allowed() -> Outcome {
     let mut rig = Rig::reference(&nic_config(|config| config.moderation_ns = 500))?;
-    let Device::Reference(clock) = &rig.device else {
-        return Err("not the reference NIC".into());
-    };
-    let clock = clock.clone();
     let frame_at = |rig: &mut Rig, ns: u64| -> Result<u32, Box<dyn std::error::Error>> {
-        clock.advance_to(ns);
+        rig.advance_clock_to(ns);
         rig.far.send(&RAW_FRAME, 0);
         rig.step()?;
         while rig.nic.next_event()?.is_some() {}
@@ -102,7 +98,7 @@ fn interrupts_come_when_armed_and_not_more_often_than_allowed() -> Outcome {
     assert_eq!(frame_at(&mut rig, 4000)?, 2);
     rig.nic.arm_interrupt()?;
     assert_eq!(frame_at(&mut rig, 4499)?, 2, "too early");
-    clock.advance_to(4500);
+    rig.advance_clock_to(4500);
     rig.step()?;
     assert_eq!(rig.counter("interrupts")?, 3);
     Ok(())

@@ -2,6 +2,9 @@
 //!
 //! The same cases for all of them; each module here is one NIC.
 
+// That the cases are loaded more than once is the point.
+#![allow(clippy::duplicate_mod)]
+
 use std::error::Error;
 
 use handclasp_driver::NicConfig;

@@ -10,6 +10,7 @@ use handclasp_driver::{Command, Event, Nic, NicConfig, Received};
 use handclasp_layout::queue::FlowCommand;
 use handclasp_sim::reference::{Clock, IoSpace, ReferenceNic};
 use handclasp_sim::wire::{cable::Cable, Wire};
+#[cfg(feature = "verilated")]
 use handclasp_sim::world::{World, WorldConfig};
 
 pub type Outcome = Result<(), Box<dyn Error>>;
@@ -20,9 +21,14 @@ pub const IP: [u8; 4] = [192, 0, 2, 1];
 /// What the reference NIC's clock shows at the start.
 const START_NS: u64 = 1000;
 /// Longer than any frame or command takes in the Verilated NIC.
+#[cfg(feature = "verilated")]
 const SETTLE_NS: u64 = 50_000;
 
+/// Events with their payloads.
+pub type Happened = Vec<(Event, Vec<u8>)>;
+
 pub enum Device {
+    #[cfg(feature = "verilated")]
     Verilated(World),
     Reference(Clock),
 }
@@ -30,6 +36,7 @@ pub enum Device {
 impl Device {
     pub fn now_ns(&self) -> u64 {
         match self {
+            #[cfg(feature = "verilated")]
             Device::Verilated(world) => world.now_ns(),
             Device::Reference(clock) => clock.now_ns(),
         }
@@ -38,6 +45,7 @@ impl Device {
     /// Lets everything that has been handed in come to its end.
     pub fn settle(&self, nic: &Nic) -> Outcome {
         match self {
+            #[cfg(feature = "verilated")]
             Device::Verilated(world) => world.advance_until(world.now_ns() + SETTLE_NS)?,
             Device::Reference(_) => nic.bus().relax(),
         }
@@ -62,6 +70,7 @@ pub fn nic_config(change: impl FnOnce(&mut NicConfig)) -> NicConfig {
 }
 
 impl Rig {
+    #[cfg(feature = "verilated")]
     pub fn verilated(world: &WorldConfig, nic: &NicConfig) -> Result<Self, Box<dyn Error>> {
         let (near, far) = Cable::pair(0);
         let world = World::new(world, vec![Box::new(near)])?;
@@ -88,7 +97,15 @@ impl Rig {
         })
     }
 
+    /// Sets the reference NIC's clock.
+    pub fn advance_clock_to(&self, ns: u64) {
+        if let Device::Reference(clock) = &self.device {
+            clock.advance_to(ns);
+        }
+    }
+
     /// The simulated world, of a Verilated NIC.
+    #[cfg(feature = "verilated")]
     pub fn world(&self) -> Result<World, Box<dyn Error>> {
         match &self.device {
             Device::Verilated(world) => Ok(world.clone()),
@@ -157,7 +174,7 @@ impl Rig {
     }
 
     /// Everything that has happened, with payloads, and without times (which differ between devices).
-    pub fn events(&mut self) -> Result<Vec<(Event, Vec<u8>)>, Box<dyn Error>> {
+    pub fn events(&mut self) -> Result<Happened, Box<dyn Error>> {
         let mut events = Vec::new();
         while let Some(mut event) = self.nic.next_event()? {
             let mut payload = Vec::new();
@@ -220,8 +237,11 @@ pub fn unhex(hex: &str) -> Result<Vec<u8>, Box<dyn Error>> {
         .collect::<Result<_, _>>()?)
 }
 
-/// Name and bytes of the frames that scapy made (tests/golden/make_frames.py) for the NIC to receive.
-pub fn golden_frames() -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>> {
+/// Frames with their names.
+pub type Frames = Vec<(&'static str, Vec<u8>)>;
+
+/// The frames that scapy made (tests/golden/make_frames.py) for the NIC to receive.
+pub fn golden_frames() -> Result<Frames, Box<dyn Error>> {
     let lines = include_str!("../golden/rx_frames.tsv").lines();
     let frames = lines
         .map(|line| {
@@ -229,7 +249,7 @@ pub fn golden_frames() -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>> {
             let name = columns.next().unwrap_or_default();
             Ok((name, unhex(columns.next().ok_or("a column is missing")?)?))
         })
-        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+        .collect::<Result<Frames, Box<dyn Error>>>()?;
     assert!(frames.len() > 70, "the file is cut");
     Ok(frames)
 }
