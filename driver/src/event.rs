@@ -37,7 +37,7 @@ pub const SACK_BLOCKS_MAX: usize = 4;
 /// A frame that arrived.
 ///
 /// Certain of it: `verdict` Flow, Listen and Miss have `is_tcp`; Flow's connection id exists; Raw has the whole frame as
-/// payload; `frame_len_bytes` is at most a slot, and the payload no longer than the frame.
+/// payload; unless it was dropped, `frame_len_bytes` is at most a slot, and the payload no longer than the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// What the frame is to this NIC.
@@ -95,9 +95,12 @@ impl Received {
             });
         }
         let (frame_len, payload_len) = (event.frame_len_bytes, event.payload_len_bytes);
-        let lengths_fit = usize::from(frame_len) <= SLOT_BYTES
-            && payload_len <= frame_len
-            && (verdict != Verdict::Raw || payload_len == frame_len);
+        let lengths_fit = match verdict {
+            // It may have been dropped for its lengths.
+            Verdict::Drop => true,
+            Verdict::Raw => usize::from(frame_len) <= SLOT_BYTES && payload_len == frame_len,
+            _ => usize::from(frame_len) <= SLOT_BYTES && payload_len <= frame_len,
+        };
         if !lengths_fit {
             return Err(Lie::Length {
                 frame_len_bytes: frame_len,

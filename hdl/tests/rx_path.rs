@@ -26,7 +26,7 @@ fn code<T: TryFrom<u8>>(codes: &[handclasp_layout::table::Code], name: &str) -> 
     T::try_from(value).unwrap_or_else(|_| panic!("no such code: {name}"))
 }
 
-fn golden() -> Vec<Golden> {
+fn all_golden() -> Vec<Golden> {
     let parse = |line: &str| {
         let mut words: Vec<&str> = line.split_whitespace().collect();
         let hex = words.pop().expect("a frame");
@@ -138,13 +138,17 @@ fn bench512(seed: u64) -> RxBench {
     RxBench::new::<RxPath512>("rx_path_w512", 64, seed)
 }
 
-/// The golden frame of that name.
-fn frame(name: &str) -> Vec<u8> {
-    golden()
+/// The golden line of that name.
+fn golden(name: &str) -> Golden {
+    all_golden()
         .into_iter()
         .find(|golden| golden.name == name)
         .unwrap_or_else(|| panic!("no such frame: {name}"))
-        .frame
+}
+
+/// The golden frame of that name.
+fn frame(name: &str) -> Vec<u8> {
+    golden(name).frame
 }
 
 /// Runs a test at both widths.
@@ -156,7 +160,7 @@ fn both(test: impl Fn(RxBench)) {
 #[test]
 fn golden_frames() {
     both(|mut bench| {
-        for golden in golden() {
+        for golden in all_golden() {
             let received = bench
                 .receive(&golden.frame)
                 .unwrap_or_else(|| panic!("{}: no event", golden.name));
@@ -174,7 +178,7 @@ fn golden_frames() {
 
 #[test]
 fn golden_frames_back_to_back_under_stalls() {
-    let frames = golden();
+    let frames = all_golden();
     for (idle, stall, response_cycles) in
         [(0.0, 0.0, 0), (0.3, 0.0, 3), (0.6, 0.4, 20), (0.5, 0.2, 0)]
     {
@@ -218,7 +222,8 @@ fn frames_cut_off_anywhere() {
     for (name, ip_at) in [("longest_headers", 18), ("data_ts_31", 14), ("vlan", 18)] {
         let whole = frame(name);
         both(|mut bench| {
-            let headers = ip_at + 4 * usize::from(whole[ip_at] & 15);
+            let ip_end = ip_at + 4 * usize::from(whole[ip_at] & 15);
+            let tcp_end = ip_end + 4 * usize::from(whole[ip_end + 12] >> 4);
             for len in 1..whole.len() {
                 let received = bench
                     .receive(&whole[..len])
@@ -237,9 +242,22 @@ fn frames_cut_off_anywhere() {
                 );
                 assert_eq!(
                     (event.is_ipv4, event.is_tcp),
-                    (len >= headers, false),
+                    (len >= ip_end, len >= tcp_end),
                     "{name} cut to {len}"
                 );
+                if event.is_tcp {
+                    // All that the whole frame says of its headers.
+                    let mut cut = golden(name);
+                    (cut.verdict, cut.reason) = (verdict, reason);
+                    for (field, value) in [
+                        ("frame_len_bytes", len),
+                        ("connection", 0),
+                        ("tcp_checksum_ok", 0),
+                    ] {
+                        cut.fields.insert(field.to_owned(), value.to_string());
+                    }
+                    check(&cut, &received);
+                }
                 assert_eq!(
                     event.has_vlan,
                     ip_at == 18 && len >= 18,
@@ -437,7 +455,7 @@ fn configuration_decides_in_the_datasheets_order() {
 
         bench.model.set("monitor", 0);
         let before = bench.received.len();
-        for golden in golden()
+        for golden in all_golden()
             .iter()
             .filter(|golden| golden.verdict == Verdict::Drop)
         {
@@ -515,10 +533,7 @@ fn reset_in_the_middle_of_anything_leaves_nothing_behind() {
                 bench.cycle();
             }
             bench.reset();
-            let golden = golden()
-                .into_iter()
-                .find(|golden| golden.name == "data_1459")
-                .expect("golden");
+            let golden = golden("data_1459");
             let before = bench.received.len();
             check(&golden, &bench.receive(&golden.frame).expect("an event"));
             assert_eq!(
@@ -532,7 +547,7 @@ fn reset_in_the_middle_of_anything_leaves_nothing_behind() {
 
 #[test]
 fn rubbish_neither_wedges_nor_delivers() {
-    let frames = golden();
+    let frames = all_golden();
     both(|mut bench| {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         bench.traffic = Traffic {

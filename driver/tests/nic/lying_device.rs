@@ -109,6 +109,21 @@ fn drops_that_nobody_asked_for() {
     let (bus, mut nic) = open_with(&monitor);
     bus.event(0, drop.encode());
     assert!(matches!(nic.next_event(), Ok(Some(Event::Rx(_)))));
+    // Longer than a slot, and its packet is cut off: just what frames are dropped for.
+    let impossible = RxEvent {
+        is_ipv4: true,
+        is_tcp: true,
+        frame_len_bytes: 3000,
+        payload_len_bytes: 60000,
+        phase: true,
+        ..drop
+    };
+    bus.event(1, impossible.encode());
+    let believed = nic.next_event();
+    assert!(
+        matches!(&believed, Ok(Some(Event::Rx(received))) if received.event == impossible),
+        "{believed:?}"
+    );
     // A dropped frame has no slot, and TCP lies in IPv4.
     let with_slot = RxEvent {
         has_slot: true,

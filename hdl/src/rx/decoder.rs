@@ -220,8 +220,10 @@ impl Logic for Decoder {
         self.rx_event.next = self.parser.rx_event.val();
         self.rx_event.next.ip_checksum_ok =
             self.parser.rx_event.val().is_ipv4 & self.result.val().ip_ok;
-        self.rx_event.next.tcp_checksum_ok =
-            self.parser.rx_event.val().is_tcp & self.result.val().tcp_ok;
+        // Of a segment that is cut off nobody knows.
+        self.rx_event.next.tcp_checksum_ok = self.parser.rx_event.val().is_tcp
+            & !self.parser.flags.val().bad_ip_header
+            & self.result.val().tcp_ok;
         self.rx_event.next.bad_options = self.options.val().bad_options;
         self.rx_event.next.has_mss = self.options.val().has_mss;
         self.rx_event.next.mss = self.options.val().mss;

@@ -6,7 +6,8 @@
 //!          └─────────────────────┴─> TCP shifted up ───┴──> TCP options
 //! ```
 //!
-//! A field is set only when its header lies whole within the frame, and within the IPv4 packet; everything else is zero. Latency: 1 cycle from
+//! A field is set only when its header lies whole within the frame, and within the IPv4 packet; everything else is zero. The packet itself may
+//! be longer than the frame, as in a capture that was cut: its headers count, but `bad_ip_header` is set. Latency: 1 cycle from
 //! `load`. Throughput: one frame a cycle. One clock; no reset: the outputs mean something only after a `load`. Nothing can be wrong that is
 //! not a flag. Headers: IEEE 802.3 clause 3.1.1, IEEE 802.1Q clause 9.6, RFC 791 3.1, RFC 9293 3.1.
 
@@ -65,6 +66,9 @@ pub struct Parser {
     has_ethernet: Signal<Local, Bit>,
     is_ip: Signal<Local, Bit>,
     has_ipv4: Signal<Local, Bit>,
+    /// The total length leaves room for the header.
+    has_length: Signal<Local, Bit>,
+    /// And the frame is as long as it says.
     has_packet: Signal<Local, Bit>,
     is_fragment: Signal<Local, Bit>,
     is_tcp: Signal<Local, Bit>,
@@ -116,6 +120,7 @@ impl Default for Parser {
             has_ethernet: Default::default(),
             is_ip: Default::default(),
             has_ipv4: Default::default(),
+            has_length: Default::default(),
             has_packet: Default::default(),
             is_fragment: Default::default(),
             is_tcp: Default::default(),
@@ -179,18 +184,20 @@ impl Logic for Parser {
             & (self.ip_bytes.val() >= self.least_header_bytes.val())
             & (self.packet_bytes.val() >= self.ip_bytes.val());
         // RFC 1122 3.2.1.1: what the header says about lengths must be possible.
-        self.has_packet.next = self.has_ipv4.val()
-            & (self.ipv4.val().total_len_bytes >= self.ip_bytes.val())
-            & (self.ipv4.val().total_len_bytes <= self.packet_bytes.val());
+        self.has_length.next =
+            self.has_ipv4.val() & (self.ipv4.val().total_len_bytes >= self.ip_bytes.val());
+        self.has_packet.next =
+            self.has_length.val() & (self.ipv4.val().total_len_bytes <= self.packet_bytes.val());
         self.is_fragment.next =
             self.ipv4.val().more_fragments | self.ipv4.val().fragment_offset.any();
         self.is_tcp.next = self.ipv4.val().protocol == self.protocol_tcp.val();
-        self.has_tcp.next = self.has_packet.val()
+        self.has_tcp.next = self.has_length.val()
             & !self.is_fragment.val()
             & self.is_tcp.val()
             & (self.segment_bytes.val() >= self.least_header_bytes.val())
             & (self.tcp_bytes.val() >= self.least_header_bytes.val())
-            & (self.segment_bytes.val() >= self.tcp_bytes.val());
+            & (self.segment_bytes.val() >= self.tcp_bytes.val())
+            & ((self.packet_bytes.val() - self.ip_bytes.val()) >= self.tcp_bytes.val());
 
         self.found.next.is_runt = !self.has_ethernet.val();
         self.found.next.is_broadcast = self.ethernet.val().dst_mac == self.mac_broadcast.val();
@@ -222,7 +229,8 @@ impl Logic for Parser {
             self.parsed.next.dst_port = self.tcp.val().dst_port;
             self.parsed.next.seq = self.tcp.val().seq;
             self.parsed.next.ack = self.tcp.val().ack;
-            self.parsed.next.tcp_flags = self.tcp.val().tcp_flags;
+            self.parsed.next.tcp_flags = (bit_cast::<12, 3>(self.tcp.val().reserved) << 9)
+                | bit_cast::<12, 9>(self.tcp.val().tcp_flags);
             self.parsed.next.window = self.tcp.val().window;
             self.parsed.next.urgent = self.tcp.val().urgent;
             self.parsed.next.payload_len_bytes = self.segment_bytes.val() - self.tcp_bytes.val();

@@ -49,10 +49,9 @@ def read(frame, fields):
         fields.setdefault("ip_checksum_ok", 1)
     if fields.get("is_tcp"):
         layer = packet[TCP]
-        header = raw(layer)[:20]
         fields.update(
             src_port=layer.sport, dst_port=layer.dport, seq=layer.seq, ack=layer.ack, window=layer.window, urgent=layer.urgptr,
-            tcp_flags=(header[12] & 1) << 8 | header[13],
+            tcp_flags=layer.reserved << 9 | int(layer.flags),
             payload_len_bytes=packet[IP].len - 4 * packet[IP].ihl - 4 * layer.dataofs,
         )
         fields.setdefault("tcp_checksum_ok", 1)
@@ -94,6 +93,11 @@ def good(name, packet, verdict="Flow", **fields):
 
 def tcp_drop(name, reason, packet, **fields):
     line(name, "Drop", reason, packet, is_ipv4=1, is_tcp=1, **fields)
+
+
+def cut_off(name, frame, **fields):
+    """The frame ends before the packet, but behind the TCP header."""
+    tcp_drop(name, "IpHeader", frame, tcp_checksum_ok=0, **fields)
 
 
 def with_options(name, listed, flags="A", port=FLOW_PORT, verdict="Flow", payload=b"", **tcp_fields):
@@ -227,8 +231,8 @@ line("version_6", "Drop", "IpHeader", ip_patched(ether() / ip() / tcp(), 14, b"\
 line("ihl_4", "Drop", "IpHeader", ip_patched(ether() / ip() / tcp(), 14, b"\x44"))
 line("ihl_0", "Drop", "IpHeader", ip_patched(ether() / ip() / tcp(), 14, b"\x40"))
 line("total_below_header", "Drop", "IpHeader", ip_patched(ether() / ip() / tcp(), 16, b"\x00\x13"), is_ipv4=1)
-line("total_beyond_frame", "Drop", "IpHeader", ip_patched(ether() / ip() / tcp(), 16, b"\x00\x29"), is_ipv4=1)
-line("total_65535", "Drop", "IpHeader", ip_patched(ether() / ip() / tcp() / data(99), 16, b"\xff\xff"), is_ipv4=1)
+cut_off("total_beyond_frame", ip_patched(ether() / ip() / tcp(), 16, b"\x00\x29"))
+cut_off("total_65535", ip_patched(ether() / ip() / tcp() / data(99), 16, b"\xff\xff"))
 line("ihl_15_in_short_frame", "Drop", "IpHeader", patched(ether() / ip() / tcp(), 14, b"\x4f"))
 tcp_drop("ip_checksum", "IpChecksum", patched(ether() / ip() / tcp(), 24, b"\x00\x01"), ip_checksum_ok=0)
 tcp_drop("ip_checksum_before_filter", "IpChecksum", patched(ether() / ip(dst="192.0.2.77") / tcp(), 24, b"\x12\x34"), ip_checksum_ok=0)
@@ -247,3 +251,25 @@ line("data_offset_into_padding", "Drop", "TcpHeader", raw(ether() / ip() / tcp(d
 tcp_drop("tcp_checksum", "TcpChecksum", patched(ether() / ip() / tcp() / data(10), 50, b"\x00\x00"), tcp_checksum_ok=0)
 tcp_drop("tcp_checksum_last_byte", "TcpChecksum", raw(ether() / ip() / tcp() / Raw(b"abcde"))[:-1] + b"f", tcp_checksum_ok=0)
 tcp_drop("tcp_checksum_has_options", "TcpChecksum", patched(ether() / ip() / tcp(options=[("MSS", 99)]), 50, b"\xff\xfe"), tcp_checksum_ok=0, has_mss=1, mss=99)
+
+# The bits that RFC 9293 reserves: they change nothing, and are told.
+good("reserved_bits", ether() / ip() / tcp(reserved=7))
+good("reserved_bits_and_all_flags", ether() / ip() / tcp(reserved=5, flags=0x1FF))
+
+# Cut off behind the headers, as a capture with a snap length has them: the packet cannot be delivered, but decoded.
+cut_options = [("NOP", None), ("NOP", None), ("Timestamp", (7, 8)), ("NOP", None), ("NOP", None), ("SAck", (1, 2, 3, 4))]
+whole = raw(ether() / ip() / tcp(flags="PA", options=cut_options) / Raw(bytes(range(200))))
+for kept in [0, 1, 199]:
+    cut_off(f"cut_{kept}_behind_tcp", whole[: len(whole) - 200 + kept], **options(cut_options))
+line("cut_in_tcp_options", "Drop", "IpHeader", whole[:-201], is_ipv4=1)
+line("cut_behind_tcp_ports", "Drop", "IpHeader", whole[:38], is_ipv4=1)
+cut_off("cut_tagged", raw(ether() / Dot1Q(vlan=3) / ip(options=[IPOption_NOP()] * 8) / tcp() / data(50))[:-50])
+# Even if the sum of what is left is right.
+cut_off("cut_zeros", raw(ether() / ip() / tcp() / Raw(bytes(100)))[:-50])
+cut_off("cut_ip_checksum", patched(ether() / ip() / tcp() / data(9), 24, b"\0\1")[:-1], ip_checksum_ok=0)
+bad = raw(ether() / ip() / tcp(dataofs=6) / Raw(b"\xfd\0\0\0" + bytes(40)))
+cut_off("cut_bad_options", bad[:-1], bad_options=1)
+line("cut_data_offset_4", "Drop", "IpHeader", raw(ether() / ip() / tcp(dataofs=4) / data(9))[:-1], is_ipv4=1)
+line("cut_data_offset_beyond", "Drop", "IpHeader", raw(ether() / ip() / tcp(dataofs=8) / data(9))[:-1], is_ipv4=1)
+line("cut_more_fragments", "Drop", "IpHeader", raw(ether() / ip(flags="MF") / tcp() / data(9))[:-1], is_ipv4=1)
+line("cut_udp", "Drop", "IpHeader", raw(ether() / ip() / UDP() / data(9))[:-1], is_ipv4=1)

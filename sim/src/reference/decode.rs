@@ -10,6 +10,9 @@ use handclasp_layout::queue::{DropReason, EventKind, RxEvent, SackEvent};
 
 use super::build::{pseudo_header_sum, sum};
 
+/// Width of `TcpHeader::tcp_flags`; above it stand the reserved bits.
+const TCP_FLAGS_BITS: u32 = 9;
+
 /// What the bytes alone tell: no filter and no table has been asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Decoded {
@@ -94,25 +97,33 @@ impl Decoded {
         event.ip_proto = header.protocol;
         event.tos = header.tos;
         event.ip_checksum_ok = sum(0, &packet[..header_len]) == 0xffff;
-        if total_len < header_len || total_len > packet.len() {
+        if total_len < header_len {
             // RFC 1122 3.2.1.1; where the TCP segment ends is unknown, so it is not looked at.
             self.flaw_before_ip_filter = Some(DropReason::IpHeader);
             return;
         }
-        if !event.ip_checksum_ok {
+        if total_len > packet.len() {
+            // The packet is cut off, but its first headers may be there.
+            self.flaw_before_ip_filter = Some(DropReason::IpHeader);
+        } else if !event.ip_checksum_ok {
             self.flaw_before_ip_filter = Some(DropReason::IpChecksum);
         }
         if header.more_fragments || header.fragment_offset != 0 {
             self.flaw_after_ip_filter = Some(DropReason::Fragment);
         } else if header.protocol == PROTOCOL_TCP {
-            self.tcp(&packet[header_len..total_len], at + header_len);
+            let end = total_len.min(packet.len());
+            self.tcp(
+                &packet[header_len..end],
+                total_len - header_len,
+                at + header_len,
+            );
         } else {
             self.is_raw = true;
         }
     }
 
-    /// `segment` ends where the IPv4 packet ends; it starts at byte `at` of the frame.
-    fn tcp(&mut self, segment: &[u8], at: usize) {
+    /// `segment` is what there is of the `len` bytes that the IPv4 packet should hold; it starts at byte `at` of the frame.
+    fn tcp(&mut self, segment: &[u8], len: usize, at: usize) {
         let Some(header) = segment.first_chunk().map(TcpHeader::decode) else {
             self.flaw_after_ip_filter = Some(DropReason::TcpHeader);
             return;
@@ -128,13 +139,14 @@ impl Decoded {
         event.dst_port = header.dst_port;
         event.seq = header.seq;
         event.ack = header.ack;
-        event.tcp_flags = header.tcp_flags;
+        event.tcp_flags = u16::from(header.reserved) << TCP_FLAGS_BITS | header.tcp_flags;
         event.window = header.window;
         event.urgent = header.urgent;
-        event.payload_len_bytes = (segment.len() - header_len) as u16;
+        event.payload_len_bytes = (len - header_len) as u16;
         self.payload = at + header_len..at + segment.len();
-        let pseudo = pseudo_header_sum(event.src_ip, event.dst_ip, segment.len() as u16);
-        event.tcp_checksum_ok = sum(pseudo, segment) == 0xffff;
+        let pseudo = pseudo_header_sum(event.src_ip, event.dst_ip, len as u16);
+        // Of a segment that is cut off nobody knows.
+        event.tcp_checksum_ok = segment.len() == len && sum(pseudo, segment) == 0xffff;
         let tcp_checksum_ok = event.tcp_checksum_ok;
         self.options(&segment[TcpHeader::SIZE_BYTES..header_len]);
         if !tcp_checksum_ok {

@@ -49,7 +49,7 @@ def add(name, frame, verdict, ip=False, tcp=False, **by_hand):
     if tcp:
         header = seen[TCP]
         said |= {"sport": header.sport, "dport": header.dport, "seq": header.seq, "ack": header.ack}
-        said |= {"flags": int(header.flags), "window": header.window, "urgent": header.urgptr, "tcp_ok": 1}
+        said |= {"flags": header.reserved << 9 | int(header.flags), "window": header.window, "urgent": header.urgptr, "tcp_ok": 1}
         headers = 4 * seen[IP].ihl + 4 * header.dataofs
         said["payload_len"] = seen[IP].len - headers
         if verdict in ("flow", "listen", "miss"):
@@ -112,6 +112,7 @@ add("to a listener's port but of a flow", ether() / ipv4() / flow(dport=80, spor
 add("a miss", ether() / ipv4() / flow(dport=8081), "miss", **both)
 add("a flow's mirror image is a miss", ether() / ipv4() / flow(sport=8080, dport=40000), "miss", **both)
 add("full size", ether() / ipv4() / flow(options=[NOP, NOP, ("Timestamp", (5, 6))]) / Raw(bytes(i * 7 & 0xff for i in range(1448))), "flow", **both)
+add("reserved bits", ether() / ipv4() / flow(flags=0x1ff, reserved=6), "flow", **both)
 add("vlan", ether() / Dot1Q(prio=5, vlan=0xabc) / ipv4() / flow() / Raw(b"tagged"), "flow", **both, vlan=0xaabc)
 add("ip options", ether() / ipv4(options=[IPOption_Router_Alert(), IPOption_NOP()]) / flow() / Raw(b"optional"), "flow", **both)
 add("40 bytes of ip options, 40 of tcp", ether() / ipv4(options=[IPOption_NOP()] * 40) / flow(options=[NOP] * 40) / Raw(b"x"), "flow", **both)
@@ -157,8 +158,13 @@ add("ip header of 4 words", fix_ip(broken(data, (14, b"\x44"))), "drop:IpHeader"
 add("ip options cut off", bytes(ether() / ipv4(options=[IPOption_NOP()] * 8))[:14 + 24], "drop:IpHeader")
 SRC = {"src": number(THEM), "dst": number(US), "proto": 6, "tos": 0}
 add("ip length below the header", fix_ip(broken(data, (16, b"\x00\x13"))), "drop:IpHeader", **SRC, ip_ok=1)
-add("ip length beyond the frame", bytes(data)[:-1], "drop:IpHeader", **SRC, ip_ok=1)
-add("ip length beyond the frame, bad checksum", broken(bytes(data)[:-1], (22, b"\x3c")), "drop:IpHeader", **SRC, ip_ok=0)
+add("ip length beyond the frame", bytes(data)[:-1], "drop:IpHeader", **both, tcp_ok=0)
+add("ip length beyond the frame, bad checksum", broken(bytes(data)[:-1], (22, b"\x3c")), "drop:IpHeader", **both, ip_ok=0, tcp_ok=0)
+cut = bytes(ether() / Dot1Q(vlan=2) / ipv4() / flow(options=SACK3) / Raw(bytes(1000)))
+add("cut off directly behind the tcp options", cut[:-1000], "drop:IpHeader", **both, vlan=2, tcp_ok=0)
+add("cut off where the sum is right", cut[:-10], "drop:IpHeader", **both, vlan=2, tcp_ok=0)
+add("cut off in the tcp options", cut[:-1001], "drop:IpHeader", ip=True, vlan=2)
+add("cut off, and a fragment", bytes(ether() / ipv4(flags="MF") / flow() / Raw(b"cut"))[:-1], "drop:IpHeader", ip=True)
 add("ip checksum", broken(data, (24, bytes([bytes(data)[24] ^ 1]))), "drop:IpChecksum", **both, ip_ok=0)
 add("ip and tcp checksum", broken(data, (24, bytes([bytes(data)[24] ^ 1])), (50, bytes([bytes(data)[50] ^ 128]))), "drop:IpChecksum", **both, ip_ok=0, tcp_ok=0)
 add("another's ip", ether() / ipv4(dst="192.0.2.3") / flow(), "drop:IpFilter", **both)
