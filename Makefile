@@ -12,9 +12,9 @@ demo: deps
 test: deps-test
 	scripts/test
 
-## deps: what building and simulating needs (Verilator)
+## deps: what building, simulating and the demo's Linux peer need
 deps:
-	scripts/install verilator g++ zlib1g-dev
+	scripts/install verilator g++ zlib1g-dev iproute2
 
 ## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network)
 deps-test:

@@ -300,3 +300,87 @@ fn frames_never_seen_are_decoded_as_tshark_does() {
         }
     }
 }
+
+/// A pcap file (libpcap's format 2.4) with these frames.
+fn pcap(frames: &[Vec<u8>], link_type: u32) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 1 << 18, link_type] {
+        file.extend(u32::to_le_bytes(word));
+    }
+    for frame in frames {
+        for word in [1, 0, frame.len() as u32, frame.len() as u32] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(frame);
+    }
+    file
+}
+
+#[test]
+fn garbage_in_frames_is_a_row_a_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("garbage.pcap");
+    let lengths: Vec<usize> = (0..140)
+        .chain([1514, 1518, 2047, 2048, 2049, 9000, 65535, 1])
+        .collect();
+    let frames: Vec<_> = (lengths.iter().enumerate())
+        .map(|(seed, len)| {
+            let mut frame = handclasp_tests::pattern::pattern(*len, seed as u32 + 1);
+            // Every other frame says that it is IPv4.
+            if let (0, Some(ethertype)) = (seed % 2, frame.get_mut(12..15)) {
+                ethertype.copy_from_slice(&[0x08, 0x00, 0x45]);
+            }
+            frame
+        })
+        .collect();
+    std::fs::write(&path, pcap(&frames, 1)).unwrap();
+    for width in ["64", "512"] {
+        let rows = handclasp(path.to_str().unwrap(), width);
+        assert_eq!(rows.len(), frames.len());
+        for (row, frame) in rows.iter().zip(&frames) {
+            let verdict = &row["verdict"][..];
+            match frame.len() {
+                0..14 => assert_eq!(verdict, "drop:runt"),
+                2049.. => assert_eq!(verdict, "drop:oversize"),
+                _ => assert!(
+                    ["raw", "drop:ip_header", "drop:ip_checksum"].contains(&verdict),
+                    "{row:?}"
+                ),
+            }
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_captures_of_ethernet_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = pcap(&[vec![0; 60]], 1);
+    for (name, content, said) in [
+        ("empty", &[][..], "must be a pcap or pcapng file"),
+        (
+            "text",
+            b"this is not a capture, whatever its name".as_slice(),
+            "must be a pcap or pcapng file",
+        ),
+        (
+            "cut",
+            &whole[..whole.len() - 30],
+            "must be a pcap or pcapng file",
+        ),
+        ("cooked", &pcap(&[vec![0; 60]], 113), "Ethernet"),
+    ] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_handclasp"))
+            .arg("parse")
+            .arg(&path)
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{name}: {error}");
+        assert!(
+            error.contains(said) && error.contains(name),
+            "{name}: {error}"
+        );
+    }
+}

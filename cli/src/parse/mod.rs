@@ -94,6 +94,10 @@ impl Parser {
 
     /// Sends one frame through the receive path.
     fn parse(&mut self, frame: &[u8]) -> Result<Row> {
+        if frame.is_empty() {
+            // No beat can carry it to the gateware; a MAC would have dropped it as a runt.
+            return Ok(Row::Dropped(COUNTERS[Counter::RxDropRunt as usize]));
+        }
         let frames_before = self.register(counter_offset(Counter::RxFrames))?;
         self.world.inject(0, frame, false);
         for poll in 1..=POLLS_MAX {
