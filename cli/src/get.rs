@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Arguments of `handclasp get`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to get: http://HOST[:PORT]/PATH
+    /// What to get, like `http://192.0.2.1:8000/FILE`
     url: Url,
     /// File to write
     #[arg(short, long)]
