@@ -33,6 +33,20 @@ const FIELDS: [&str; 22] = [
     "tcp.options",
 ];
 
+/// Our columns whose text is that of a field of tshark's: those of IPv4, then those of TCP.
+const COLUMNS: [(&str, &str); 10] = [
+    ("src", "ip.src"),
+    ("dst", "ip.dst"),
+    ("proto", "ip.proto"),
+    ("sport", "tcp.srcport"),
+    ("dport", "tcp.dstport"),
+    ("seq", "tcp.seq_raw"),
+    ("ack", "tcp.ack_raw"),
+    ("flags", "tcp.flags"),
+    ("window", "tcp.window_size_value"),
+    ("payload_len", "tcp.len"),
+];
+
 /// A frame as tshark sees it, by field.
 type Dissected = BTreeMap<&'static str, String>;
 
@@ -196,8 +210,8 @@ fn compare(file: &Path, width: &str) -> BTreeMap<String, usize> {
         {
             continue;
         }
-        for (column, field) in [("src", "ip.src"), ("dst", "ip.dst"), ("proto", "ip.proto")] {
-            assert_eq!(row[column], first(field), "{column}: {}", case());
+        for (column, field) in &COLUMNS[..3] {
+            assert_eq!(row[*column], first(field), "{column}: {}", case());
         }
         let status = |field: &str| match &first(field)[..] {
             "1" => "ok",
@@ -220,16 +234,8 @@ fn compare(file: &Path, width: &str) -> BTreeMap<String, usize> {
             assert_eq!(row["tcp_csum"], "-", "{}", case());
             continue;
         }
-        for (column, field) in [
-            ("sport", "tcp.srcport"),
-            ("dport", "tcp.dstport"),
-            ("seq", "tcp.seq_raw"),
-            ("ack", "tcp.ack_raw"),
-            ("flags", "tcp.flags"),
-            ("window", "tcp.window_size_value"),
-            ("payload_len", "tcp.len"),
-        ] {
-            assert_eq!(row[column], first(field), "{column}: {}", case());
+        for (column, field) in &COLUMNS[3..] {
+            assert_eq!(row[*column], first(field), "{column}: {}", case());
         }
         assert_eq!(row["tcp_csum"], status("tcp.checksum.status"), "{}", case());
         let illegal = has_illegal_length(&tshark["tcp.options"]);
@@ -256,6 +262,35 @@ fn the_kernels_frames_are_decoded_as_tshark_does() {
             "the TCP segments in the capture: {verdicts:?}"
         );
         assert_eq!(verdicts.keys().collect::<Vec<_>>(), ["miss", "raw"]);
+    }
+}
+
+/// Captures are often made with a snap length: then the headers are there, and the payload is not.
+#[test]
+fn frames_that_the_capture_cut_short_are_decoded_as_far_as_they_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let cut = dir.path().join("cut.pcap");
+    let (kernel, cut) = (captures().join("kernel.pcap"), cut.to_str().unwrap());
+    run(
+        "editcap",
+        &["-s", "100", "-F", "pcap", kernel.to_str().unwrap(), cut],
+    );
+    for width in ["64", "512"] {
+        let mut cut_frames = 0;
+        for (tshark, row) in tshark(cut).iter().zip(&handclasp(cut, width)) {
+            if tshark["tcp.srcport"].is_empty() {
+                continue;
+            }
+            for (column, field) in COLUMNS {
+                assert_eq!(
+                    row[column], tshark[field],
+                    "{column} at W = {width}:\n{row:?}\n{tshark:?}"
+                );
+            }
+            assert_eq!(row["options"], options(tshark), "{row:?}");
+            cut_frames += usize::from(row["verdict"] == "drop:ip_header");
+        }
+        assert!(cut_frames > 10, "{cut_frames} frames were cut");
     }
 }
 
