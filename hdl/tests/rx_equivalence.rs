@@ -58,7 +58,10 @@ fn frame(random: &mut Random) -> Frame {
         header: number(&bytes),
         is_tagged: random.chance(1, 4),
         vlan_tci: random.bits(),
-        len_bytes: random.below(150).into(),
+        len_bytes: match random.chance(15, 16) {
+            true => random.below(150).into(),
+            false => (2040 + random.below(20)).into(),
+        },
         timestamp: random.bits(),
     }
 }
@@ -124,6 +127,7 @@ fn ingress<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Equi
         |b, random| {
             b.rst.next = random.reset();
             b.now.next = random.bits();
+            b.monitor.next = random.chance(1, 2);
             random_beat(&mut b.s, random);
             b.m.tready.next = random.chance(2, 3);
             b.frame_ready.next = random.chance(1, 3);
@@ -210,6 +214,7 @@ fn header_blocks() {
             event.bad_options = random.chance(1, 8);
             b.rx_event.next = event;
             b.flags.next = HeaderFlags {
+                is_oversize: random.chance(1, 12),
                 is_runt: random.chance(1, 12),
                 is_broadcast: random.chance(1, 8),
                 is_ip: random.chance(7, 8),

@@ -121,7 +121,7 @@ macro_rules! rx_event_fields { ($callback:ident) => { $callback! {
     0x03 + 3 reserved0: u8, 5, "Zero.";
     0x04 + 0 connection: u16, 16, "Connection id, when the verdict is Flow.";
     0x06 + 0 slot: u16, 16, "Number of the receive slot, when has_slot.";
-    0x08 + 0 frame_len_bytes: u16, 16, "Length of the frame as received, without preamble and FCS.";
+    0x08 + 0 frame_len_bytes: u16, 16, "Length of the frame as received, without preamble and FCS; 65535 if it is longer. What lies beyond is never looked at.";
     0x0a + 0 payload_len_bytes: u16, 16, "Bytes of TCP payload by the IPv4 total length, even if the frame was cut off before their end (of a Raw frame: frame_len_bytes).";
     0x0c + 0 src_ip: u32, 32, "Source address.";
     0x10 + 0 dst_ip: u32, 32, "Destination address.";
@@ -251,7 +251,7 @@ codes! {
     0 None, "Not dropped.";
     1 BadFrame, "The MAC marked it bad (tuser): wrong FCS or aborted. No event even in monitor mode.";
     2 FifoOverflow, "The receive FIFO was full. No event even in monitor mode.";
-    3 Oversize, "Longer than a receive slot. No event even in monitor mode.";
+    3 Oversize, "Longer than a receive slot. The event in monitor mode still tells of its headers and checksums.";
     4 Runt, "Shorter than an Ethernet header.";
     5 MacFilter, "Neither our MAC address nor broadcast.";
     6 IpHeader, "IPv4 version, header length or total length impossible, or the header is cut off (RFC 1122 3.2.1.1).";

@@ -214,7 +214,10 @@ impl<const W: usize> Logic for Checksum<W> {
             }
         }
         if self.beat_valid.val() {
-            self.first_word.d.next = self.first_word.q.val() + self.words_per_beat.val();
+            // No packet reaches byte 65536; places behind it are all one.
+            if !self.first_word.q.val().get_bit(15) {
+                self.first_word.d.next = self.first_word.q.val() + self.words_per_beat.val();
+            }
             if self.beat_last.val() {
                 self.first_word.d.next = 0.into();
             }
@@ -234,7 +237,7 @@ impl<const W: usize> Logic for Checksum<W> {
             self.tags[i].d.next = self.tags[i - 1].q.val();
         }
 
-        // Sum up the beats; no carry is lost in 32 bits, so they are folded once, at the end.
+        // Sum up the beats; of the 32768 words of 64 KiB no carry is lost in 32 bits, so they are folded once, at the end.
         for last in (self.tags.len() - 1)..self.tags.len() {
             self.out_tag.next = self.tags[last].q.val();
         }

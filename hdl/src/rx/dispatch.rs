@@ -129,6 +129,7 @@ pub struct Dispatch {
     verdict_raw: Constant<Bits<8>>,
     verdict_drop: Constant<Bits<8>>,
     reason_disabled: Constant<Bits<8>>,
+    reason_oversize: Constant<Bits<8>>,
 }
 
 impl Default for Dispatch {
@@ -194,6 +195,7 @@ impl Default for Dispatch {
             verdict_raw: Constant::new((queue::Verdict::Raw as u64).into()),
             verdict_drop: Constant::new((queue::Verdict::Drop as u64).into()),
             reason_disabled: Constant::new((queue::DropReason::Disabled as u64).into()),
+            reason_oversize: Constant::new((queue::DropReason::Oversize as u64).into()),
         }
     }
 }
@@ -254,7 +256,10 @@ impl Logic for Dispatch {
         self.event_valid.next = false;
         self.event_data.next = self.rx_event.q.val().into();
         self.finished.next = false;
-        self.count_drop.next = self.take.val() & self.is_drop.val();
+        // The ingress has counted what is longer than a slot.
+        self.count_drop.next = self.take.val()
+            & self.is_drop.val()
+            & (self.drop_reason.val() != self.reason_oversize.val());
         self.count_drop_reason.next = self.drop_reason.val();
         self.count_payload.next = false;
         match self.state.q.val() {

@@ -53,7 +53,7 @@ pub struct Frame {
     pub is_tagged: Bit,
     /// Its control information.
     pub vlan_tci: Bits<16>,
-    /// Length of the frame.
+    /// Length of the frame; 65535 if it is longer.
     pub len_bytes: Bits<16>,
     /// `now` when the first beat arrived.
     pub timestamp: Bits<64>,
@@ -71,6 +71,8 @@ pub struct ChecksumResult {
 /// What the headers alone say about a frame, in the order in which it matters for the verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, LogicStruct)]
 pub struct HeaderFlags {
+    /// Longer than a receive slot.
+    pub is_oversize: Bit,
     /// Shorter than an Ethernet header.
     pub is_runt: Bit,
     /// The destination is the broadcast address.

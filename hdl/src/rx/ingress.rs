@@ -15,6 +15,9 @@
 //! `s.tready` is always high: a frame that is marked bad (`tuser`, IEEE 802.3 clause 4.2.9: FCS wrong or aborted), does not fit, or is longer than a slot is
 //! dropped whole, and counted once. What comes out at `m`, `frame` and the results is the same frames in the same order.
 //!
+//! In monitor mode (`monitor`) a frame that is longer than a slot, and counted, still passes: its headers, length and checksum results as of any other
+//! frame, its bytes only up to a slot's (and the last beat's), because nobody wants them but the trimmer, to throw them away. The length ends at 65535.
+//!
 //! Latency from the last beat: 3 cycles to `frame_valid`, 3 to `m.tvalid`, 7 (W = 64) or 10 (W = 512) to `result_valid`. Throughput: one beat a cycle. One
 //! clock; reset forgets everything. Counters: `count_frame`, `count_bad_frame`, `count_fifo_overflow`, `count_oversize`.
 
@@ -39,6 +42,8 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     pub rst: Signal<In, Bit>,
     /// Time.
     pub now: Signal<In, Bits<64>>,
+    /// Frames that are longer than a slot pass, to be told of.
+    pub monitor: Signal<In, Bit>,
     /// Frames from the MAC.
     pub s: StreamSink<W, K>,
     /// Bytes of the frames that are kept.
@@ -79,16 +84,17 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     beat_last: DFF<Bit>,
     beat_user: DFF<Bit>,
     beat_bytes: DFF<Bits<16>>,
-    /// Bytes of the frame before that beat, and whether they are too many already.
+    /// Bytes of the frame before that beat.
     len_bytes: DFF<Bits<16>>,
-    too_long: DFF<Bit>,
     kept_bytes: Signal<Local, Bits<16>>,
+    counted_bytes: Signal<Local, Bits<17>>,
     total_bytes: Signal<Local, Bits<16>>,
     is_oversize: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
     does_not_fit: Signal<Local, Bit>,
     block: Signal<Local, HeaderBlock>,
     slot_bytes: Constant<Bits<16>>,
+    most_bytes: Constant<Bits<16>>,
 }
 
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
@@ -99,6 +105,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
             clk: Default::default(),
             rst: Default::default(),
             now: Default::default(),
+            monitor: Default::default(),
             s: Default::default(),
             m: Default::default(),
             frame: Default::default(),
@@ -126,14 +133,15 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
             beat_user: Default::default(),
             beat_bytes: Default::default(),
             len_bytes: Default::default(),
-            too_long: Default::default(),
             kept_bytes: Default::default(),
+            counted_bytes: Default::default(),
             total_bytes: Default::default(),
             is_oversize: Default::default(),
             ends: Default::default(),
             does_not_fit: Default::default(),
             block: Default::default(),
             slot_bytes: Constant::new(SLOT_BYTES.to_bits()),
+            most_bytes: Constant::new(Bits::<16>::mask()),
         }
     }
 }
@@ -141,7 +149,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for Ingress<W, K, A, N> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, in_frame, timestamp, len_bytes, too_long);
+        dff_setup!(self, clk, in_frame, timestamp, len_bytes);
         dff_setup!(self, clk, beat_data, beat_keep, beat_valid, beat_last, beat_user, beat_bytes);
         self.collector.clk.next = self.clk.val();
         self.collector.rst.next = self.rst.val();
@@ -179,17 +187,18 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.collector.beat_last.next = self.s.tlast.val();
 
         // Second cycle: store the beat; with the last one decide about the frame.
-        self.total_bytes.next = self.len_bytes.q.val() + self.beat_bytes.q.val();
-        self.is_oversize.next =
-            self.too_long.q.val() | (self.total_bytes.val() > self.slot_bytes.val());
+        self.counted_bytes.next = bit_cast::<17, 16>(self.len_bytes.q.val())
+            + bit_cast::<17, 16>(self.beat_bytes.q.val());
+        self.total_bytes.next = bit_cast::<16, 17>(self.counted_bytes.val());
+        if self.counted_bytes.val().get_bit(16) {
+            self.total_bytes.next = self.most_bytes.val();
+        }
+        self.is_oversize.next = self.total_bytes.val() > self.slot_bytes.val();
         self.ends.next = self.beat_valid.q.val() & self.beat_last.q.val();
         self.does_not_fit.next = self.packets.overflowed.val() | !self.frames.push_ready.val();
         if self.beat_valid.q.val() {
             if self.beat_last.q.val() {
                 self.len_bytes.d.next = 0.into();
-                self.too_long.d.next = false;
-            } else if self.is_oversize.val() {
-                self.too_long.d.next = true;
             } else {
                 self.len_bytes.d.next = self.total_bytes.val();
             }
@@ -200,8 +209,9 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         // What is too long anyway takes no room from others.
         self.packets.s.tvalid.next =
             self.beat_valid.q.val() & (!self.is_oversize.val() | self.beat_last.q.val());
-        self.packets.s.tuser.next =
-            self.beat_user.q.val() | self.is_oversize.val() | !self.frames.push_ready.val();
+        self.packets.s.tuser.next = self.beat_user.q.val()
+            | (self.is_oversize.val() & !self.monitor.val())
+            | !self.frames.push_ready.val();
         self.count_frame.next = self.ends.val();
         self.count_bad_frame.next = self.ends.val() & self.beat_user.q.val();
         self.count_fifo_overflow.next =
@@ -253,7 +263,6 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             self.in_frame.d.next = false;
             self.beat_valid.d.next = false;
             self.len_bytes.d.next = 0.into();
-            self.too_long.d.next = false;
         }
     }
 }

@@ -173,6 +173,7 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         // Wire -> ingress.
         StreamSink::<W, K>::link(&mut self.s_axis_rx, &mut self.ingress.s);
         self.ingress.now.next = self.now.val();
+        self.ingress.monitor.next = self.monitor.val();
 
         // Ingress -> decoder.
         self.decoder.hash_key.next = self.hash_key.val();

@@ -15,6 +15,7 @@ use crate::fields::{EthernetHeader, Ipv4Header, RxEvent, TcpHeader};
 use crate::rx::frame::{Frame, HeaderBlock, HeaderFlags, BEHIND_IPV4_BITS};
 use handclasp_layout::header::{self, VlanTag, ETHERTYPE_IPV4, MAC_BROADCAST, PROTOCOL_TCP};
 use handclasp_layout::queue::EventKind;
+use handclasp_layout::register::SLOT_BYTES;
 use rust_hdl::prelude::*;
 
 /// Bits of the longest TCP options.
@@ -76,6 +77,7 @@ pub struct Parser {
     parsed: Signal<Local, RxEvent>,
     found: Signal<Local, HeaderFlags>,
     nothing: Constant<RxEvent>,
+    slot_bytes: Constant<Bits<16>>,
     ethernet_bytes: Constant<Bits<16>>,
     tagged_bytes: Constant<Bits<16>>,
     least_header_bytes: Constant<Bits<16>>,
@@ -128,6 +130,7 @@ impl Default for Parser {
             parsed: Default::default(),
             found: Default::default(),
             nothing: Constant::new(RxEvent::default()),
+            slot_bytes: Constant::new(SLOT_BYTES.to_bits()),
             ethernet_bytes: Constant::new(ethernet_bytes.to_bits()),
             tagged_bytes: Constant::new((ethernet_bytes + VlanTag::SIZE_BYTES).to_bits()),
             least_header_bytes: Constant::new(header::Ipv4Header::SIZE_BYTES.to_bits()),
@@ -199,6 +202,7 @@ impl Logic for Parser {
             & (self.segment_bytes.val() >= self.tcp_bytes.val())
             & ((self.packet_bytes.val() - self.ip_bytes.val()) >= self.tcp_bytes.val());
 
+        self.found.next.is_oversize = self.frame.val().len_bytes > self.slot_bytes.val();
         self.found.next.is_runt = !self.has_ethernet.val();
         self.found.next.is_broadcast = self.ethernet.val().dst_mac == self.mac_broadcast.val();
         self.found.next.is_ip = self.is_ip.val();

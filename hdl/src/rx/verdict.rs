@@ -6,7 +6,8 @@
 //!  room ───────────┘
 //! ```
 //!
-//! The order of reasons is the datasheet's; `BadFrame`, `FifoOverflow` and `Oversize` never come here. Combinational: no clock, no latency.
+//! The order of reasons is the datasheet's; frames dropped for `BadFrame` and `FifoOverflow` never come here, nor does `Oversize` outside monitor
+//! mode. Combinational: no clock, no latency.
 
 use crate::fields::RxEvent;
 use crate::rx::frame::HeaderFlags;
@@ -54,6 +55,7 @@ pub struct Verdict {
     verdict_raw: Constant<Bits<8>>,
     verdict_drop: Constant<Bits<8>>,
     reason_none: Constant<Bits<8>>,
+    reason_oversize: Constant<Bits<8>>,
     reason_runt: Constant<Bits<8>>,
     reason_disabled: Constant<Bits<8>>,
     reason_mac_filter: Constant<Bits<8>>,
@@ -96,6 +98,7 @@ impl Default for Verdict {
             verdict_raw: verdict(queue::Verdict::Raw),
             verdict_drop: verdict(queue::Verdict::Drop),
             reason_none: reason(queue::DropReason::None),
+            reason_oversize: reason(queue::DropReason::Oversize),
             reason_runt: reason(queue::DropReason::Runt),
             reason_disabled: reason(queue::DropReason::Disabled),
             reason_mac_filter: reason(queue::DropReason::MacFilter),
@@ -122,7 +125,9 @@ impl Logic for Verdict {
         self.verdict.next = self.verdict_drop.val();
         self.drop_reason.next = self.reason_none.val();
         self.needs_slot.next = self.rx_event.val().payload_len_bytes.any();
-        if self.flags.val().is_runt {
+        if self.flags.val().is_oversize {
+            self.drop_reason.next = self.reason_oversize.val();
+        } else if self.flags.val().is_runt {
             self.drop_reason.next = self.reason_runt.val();
         } else if !self.rx_enable.val() | !self.queue_runs.val() {
             self.drop_reason.next = self.reason_disabled.val();

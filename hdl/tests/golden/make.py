@@ -3,7 +3,8 @@
 
     python3 hdl/tests/golden/make.py > hdl/tests/golden/frames.txt
 
-One frame a line: name, verdict, drop reason, then `key=value` of what the receive event must say besides, then the frame in hex.
+One frame a line: name, verdict, drop reason, then `key=value` of what the receive event must say besides, then the frame in hex; `+n` behind it
+stands for n more bytes, of which byte i is 31 * i.
 """
 import random
 from scapy.all import ARP, Dot1Q, Ether, ICMP, IP, IPOption_NOP, IPOption_RR, IPv6, LLC, Raw, TCP, UDP, raw
@@ -29,6 +30,10 @@ def tcp(**fields):
 
 def data(length):
     return Raw(bytes(random.randrange(256) for _ in range(length)))
+
+
+def pattern(length):
+    return bytes(31 * i & 0xFF for i in range(length))
 
 
 def number(address):
@@ -82,9 +87,11 @@ def line(name, verdict, reason, packet, **fields):
         fields["payload_len_bytes"] = len(frame)
     if verdict == "Flow":
         fields["connection"] = CONNECTION
-    fields["frame_len_bytes"] = len(frame)
+    fields["frame_len_bytes"] = min(len(frame), 65535)
     pairs = " ".join(f"{key}={value}" for key, value in fields.items())
-    print(name, verdict, reason, pairs, frame.hex())
+    plain = 200 if frame[200:] == pattern(len(frame) - 200) else len(frame)
+    more = f"+{len(frame) - plain}" if plain < len(frame) else ""
+    print(name, verdict, reason, pairs, frame[:plain].hex() + more)
 
 
 def good(name, packet, verdict="Flow", **fields):
@@ -273,3 +280,14 @@ line("cut_data_offset_4", "Drop", "IpHeader", raw(ether() / ip() / tcp(dataofs=4
 line("cut_data_offset_beyond", "Drop", "IpHeader", raw(ether() / ip() / tcp(dataofs=8) / data(9))[:-1], is_ipv4=1)
 line("cut_more_fragments", "Drop", "IpHeader", raw(ether() / ip(flags="MF") / tcp() / data(9))[:-1], is_ipv4=1)
 line("cut_udp", "Drop", "IpHeader", raw(ether() / ip() / UDP() / data(9))[:-1], is_ipv4=1)
+
+# Longer than a slot, up to what an IPv4 packet can be, as segmentation offload hands them to captures.
+for length in [2049, 9000, 65534, 65535]:
+    super_frame = raw(ether() / ip() / tcp(options=cut_options) / Raw(bytes(200 - 14 - 20 - 20 - 32) + pattern(length - 200)))
+    tcp_drop(f"oversize_{length}", "Oversize", super_frame, **options(cut_options))
+tcp_drop("oversize_checksum", "Oversize", patched(super_frame, 199, b"\1"), tcp_checksum_ok=0, **options(cut_options))
+tcp_drop("oversize_cut_off", "Oversize", super_frame[:-2], tcp_checksum_ok=0, **options(cut_options))
+# Of the longest packet the last bytes lie behind the bytes that are counted.
+longest = raw(ether() / ip() / tcp(options=cut_options) / Raw(bytes(200 - 14 - 20 - 20 - 32) + pattern(14 + 65535 - 200)))
+tcp_drop("oversize_65549", "Oversize", longest, tcp_checksum_ok=0, **options(cut_options))
+line("oversize_trailer", "Drop", "Oversize", raw(ether() / ip() / tcp() / Raw(bytes(200 - 54))) + pattern(150000), is_ipv4=1, is_tcp=1)

@@ -146,7 +146,11 @@ add("only an Ethernet header", ether(type=0x88b5), "raw")
 add("a whole slot", ether(type=0x88b5) / Raw(bytes(2034)), "raw")
 
 # ---- Drops, in the order of verdicts
-add("oversize", ether(type=0x88b5) / Raw(bytes(2035)), "counted:Oversize")
+add("oversize", ether(type=0x88b5) / Raw(bytes(2035)), "drop:Oversize")
+jumbo = ether() / ipv4() / flow(options=SACK3) / Raw(bytes(i * 7 & 0xff for i in range(3001)))
+add("oversize segment", jumbo, "drop:Oversize", **both)
+add("oversize segment, checksum", broken(jumbo, (3000, b"?")), "drop:Oversize", **both, tcp_ok=0)
+add("oversize segment, cut off", bytes(jumbo)[:-1], "drop:Oversize", **both, tcp_ok=0)
 add("runt", bytes(ether())[:13], "drop:Runt")
 add("empty", b"", "drop:Runt")
 add("another's mac", ether(dst="02:00:00:00:00:03") / ipv4() / flow(), "drop:MacFilter", **both)

@@ -85,7 +85,7 @@ fn tcp(random: &mut ChaCha8Rng, src: [u8; 4], dst: [u8; 4]) -> Vec<u8> {
     if chance(random, 4) {
         data_offset = random.random_range(0..16);
     }
-    let payload_len = pick(random, &[0, 0, 1, 5, 63, 64, 65, 536, 1000, 1380]);
+    let payload_len = pick(random, &[0, 0, 1, 5, 63, 64, 65, 536, 1000, 1380, 5000]);
     let flags: u16 = random.random_range(0..4096);
     let mut segment = Vec::new();
     segment.extend(pick(random, &PORTS).to_be_bytes());

@@ -18,10 +18,8 @@ const FRAME_ENTRIES: u32 = 2;
 impl Device {
     pub(super) fn receive(&mut self, frame: &[u8], now_ns: u64) {
         self.count(Counter::RxFrames);
-        if frame.len() > SLOT_BYTES {
-            self.count(Counter::RxDropOversize);
-            return;
-        }
+        // The length that events tell ends here.
+        let frame = &frame[..frame.len().min(usize::from(u16::MAX))];
         let Some(mut decoded) = decode(frame, now_ns) else {
             let runt = Decoded::undecoded(frame.len(), now_ns);
             self.drop_frame(runt, DropReason::Runt, now_ns);
@@ -37,6 +35,9 @@ impl Device {
     fn judge(&self, decoded: &mut Decoded) -> Result<Verdict, DropReason> {
         let control = self.control();
         let event = &mut decoded.event;
+        if usize::from(event.frame_len_bytes) > SLOT_BYTES {
+            return Err(DropReason::Oversize);
+        }
         if !control.rx_enable || !self.runs() {
             return Err(DropReason::Disabled);
         }
