@@ -7,7 +7,7 @@
 //!  checksum result ───────────────────────┘
 //! ```
 //!
-//! Latency: `LATENCY_CYCLES` from `frame_valid` to `decoded_valid`, more for frames with over four options or while a command is under way in the flow
+//! Latency: `LATENCY_CYCLES` from `frame_valid` to `decoded_valid`, more for frames with over two options or while a command is under way in the flow
 //! table. Throughput: one frame in `LATENCY_CYCLES + 1` cycles. One clock; reset drops the frame under way. Nothing fails here: what is
 //! wrong with a frame is part of what is known.
 

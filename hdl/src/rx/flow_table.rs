@@ -13,7 +13,7 @@
 //! A flow may stand in any of the four ways of its two sets, or in the overflow, which makes it as good as certain that all of the NIC's
 //! connections find a place (a quarter of the 2048 is never exceeded). The whole key is always compared: a wrong match is not possible.
 //!
-//! Latency: `LOOKUP_CYCLES` from `lookup_valid` to `lookup_done`, up to five more when a command is under way. Throughput: one lookup or command at
+//! Latency: `LOOKUP_CYCLES` from `lookup_valid` to `lookup_done`, up to three more when a command is under way. Throughput: one lookup or command at
 //! a time, lookups first. One clock; after reset the table clears itself in 512 cycles and then raises `table_ready`. Inserting a key that is there
 //! replaces its connection. Errors: `TableFull` when no place is left, `NotFound` when there is nothing to remove.
 
@@ -61,12 +61,8 @@ enum FlowState {
     Clear,
     /// Takes the next lookup or command.
     Idle,
-    /// The key goes through the hash, in three cycles.
-    Hash1,
-    /// The second.
-    Hash2,
-    /// The third.
-    Hash3,
+    /// The key goes through the first half of the hash.
+    Hash,
     /// The sets are read.
     Read,
     /// The places are compared with the key, and changed by a command.
@@ -294,22 +290,16 @@ impl Logic for FlowTable {
                 if self.lookup_valid.val() & !self.lookup_done_register.q.val() {
                     self.key.d.next = self.lookup_key.val();
                     self.is_lookup.d.next = true;
-                    self.state.d.next = FlowState::Hash1;
+                    self.state.d.next = FlowState::Hash;
                 } else if self.flow_valid.val() {
                     self.key.d.next = self.flow_key.val();
                     self.connection.d.next = self.flow_connection.val();
                     self.is_lookup.d.next = false;
                     self.is_remove.d.next = self.flow_remove.val();
-                    self.state.d.next = FlowState::Hash1;
+                    self.state.d.next = FlowState::Hash;
                 }
             }
-            FlowState::Hash1 => {
-                self.state.d.next = FlowState::Hash2;
-            }
-            FlowState::Hash2 => {
-                self.state.d.next = FlowState::Hash3;
-            }
-            FlowState::Hash3 => {
+            FlowState::Hash => {
                 self.state.d.next = FlowState::Read;
             }
             FlowState::Read => {

@@ -135,6 +135,24 @@ impl Model {
             .expect("the model lives");
         self.cycle += 1;
     }
+
+    /// One cycle of reset.
+    pub fn reset(&mut self) {
+        self.set("rst", 1);
+        self.step();
+        self.set("rst", 0);
+    }
+
+    /// Steps until `port` is high, at most `limit` times; returns the number of steps.
+    pub fn step_until(&mut self, port: &str, limit: u64) -> u64 {
+        for steps in 1..=limit {
+            self.step();
+            if self.is_high(port) {
+                return steps;
+            }
+        }
+        panic!("{port} stays low");
+    }
 }
 
 impl Drop for Model {
