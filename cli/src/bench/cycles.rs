@@ -385,7 +385,7 @@ mod tests {
         let figures = measure(Width::W64).unwrap();
         assert_eq!(
             (figures.rx_event_cycles, figures.tx_first_beat_cycles),
-            (28, 11)
+            (26, 11)
         );
         assert!(
             figures.rx_cycles_per_frame <= 11.0 && figures.rx_dropped_frames == 0,
