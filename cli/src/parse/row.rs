@@ -4,7 +4,7 @@ use std::fmt::{Display, Formatter, Result};
 use std::net::Ipv4Addr;
 
 use handclasp_driver::{Received, SackBlock};
-use handclasp_layout::queue::{RxEvent, Verdict};
+use handclasp_layout::queue::{DropReason, RxEvent, Verdict};
 use handclasp_layout::register::CounterInfo;
 
 /// The header line.
@@ -72,7 +72,9 @@ fn event(f: &mut Formatter<'_>, received: &Received) -> Result {
     options(f, event, received.sack_blocks())?;
     field(f, event.is_tcp, event.payload_len_bytes)?;
     field(f, event.is_ipv4, checksum(event.ip_checksum_ok))?;
-    field(f, event.is_tcp, checksum(event.tcp_checksum_ok))
+    // Of a segment that is not all there, nobody can say whether its checksum is right.
+    let is_whole = received.drop_reason != DropReason::IpHeader;
+    field(f, event.is_tcp && is_whole, checksum(event.tcp_checksum_ok))
 }
 
 fn checksum(ok: bool) -> &'static str {

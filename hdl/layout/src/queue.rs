@@ -240,7 +240,7 @@ codes! {
     0 Ok, "Done.";
     1 TableFull, "FlowInsert: no place for this 4-tuple. It can still be sent on; its frames arrive as Miss or Listen.";
     2 NotFound, "FlowRemove: no such 4-tuple.";
-    3 BadCommand, "Unknown opcode, a connection id out of range, or a length the frame cannot hold. Nothing was done.";
+    3 BadCommand, "Unknown opcode, a connection id out of range or (Segment) not inserted, options or SACK blocks that do not fit the header, or a length the frame cannot hold. Nothing was done.";
     4 ReadError, "The bus answered a read with SLVERR or DECERR.";
     5 WriteError, "The bus answered a write with SLVERR or DECERR.";
 }
