@@ -16,9 +16,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rig::{golden_frames, Outcome, Rig, IP, MAC};
 
-const FRAMES: usize = 3000;
-const COMMANDS: usize = 1500;
-const SPOILED: usize = 3000;
+const FRAMES: usize = 1000;
+const COMMANDS: usize = 500;
+const SPOILED: usize = 1000;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
