@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::header::{ArpPacket, EthernetHeader, IcmpEcho, Ipv4Header, TcpHeader, VlanTag};
+use crate::pci::{Number, CONFIG_SPACE, FUNCTION};
 use crate::queue::{
     CompletionEvent, DropReason, EventKind, FlowCommand, ListenCommand, Opcode, RxEvent, SackEvent,
     SegmentCommand, Status, Verdict,
@@ -23,6 +24,10 @@ pub fn render() -> String {
         out,
         "BAR0 is {BAR_BYTES:#x} bytes. {QUEUES} queue(s), {CONNECTIONS} connections, receive slots of {SLOT_BYTES} bytes.\n"
     );
+    out.push_str("## PCI Express function\n\n");
+    numbers(&mut out, FUNCTION);
+    out.push_str("### Configuration space\n\n");
+    numbers(&mut out, CONFIG_SPACE);
     out.push_str("## Registers\n\n");
     registers(&mut out, CONTROL_REGISTERS);
     for table in [Control::TABLE, NicStatus::TABLE, Capabilities::TABLE] {
@@ -72,6 +77,14 @@ pub fn render() -> String {
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+fn numbers(out: &mut String, list: &[Number]) {
+    out.push_str("| name | value | meaning |\n|---|---|---|\n");
+    for Number { name, value, doc } in list {
+        let _ = writeln!(out, "| `{name}` | {value:#x} | {doc} |");
+    }
+    out.push('\n');
 }
 
 fn registers(out: &mut String, list: &[Register]) {
