@@ -23,6 +23,14 @@ pub enum BusError {
         /// What stood in the way, and what to do.
         reason: String,
     },
+    /// The bus did not do as asked, although the device is there.
+    #[error("{operation} failed: {reason}")]
+    Refused {
+        /// What was asked for, and of whom.
+        operation: String,
+        /// What stood in the way.
+        reason: String,
+    },
     /// The device does not answer any more.
     #[error("the device is gone: {0}")]
     Gone(String),

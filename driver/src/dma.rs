@@ -7,6 +7,8 @@ use std::alloc::{alloc_zeroed, dealloc, Layout};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use crate::vfio::Pages;
+
 /// Alignment of DMA memory, and granularity of its mapping, in bytes.
 pub const PAGE_BYTES: usize = 4096;
 
@@ -22,11 +24,21 @@ pub struct OutOfRange {
     pub size_bytes: usize,
 }
 
-/// Page-aligned, zeroed memory on the heap; the raw side of a [`DmaRegion`], which a simulated device keeps as well.
+/// Page-aligned memory: the raw side of a [`DmaRegion`], which a simulated device keeps as well.
 #[derive(Debug)]
 pub struct DmaMemory {
     base: NonNull<u8>,
-    layout: Layout,
+    size_bytes: usize,
+    backing: Backing,
+}
+
+/// Whose the memory is.
+#[derive(Debug)]
+enum Backing {
+    /// Ours, on the heap.
+    Heap(Layout),
+    /// A piece of these pages, which live as long as any piece.
+    Pages(#[allow(dead_code, reason = "keeps the pages mapped")] Arc<Pages>),
 }
 
 // SAFETY: the memory is owned, and only reached through volatile copies of plain bytes that make no reference.
@@ -46,12 +58,33 @@ impl DmaMemory {
         }
         // SAFETY: the layout's size is not zero.
         let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        Some(Self { base, layout })
+        Some(Self {
+            base,
+            size_bytes: layout.size(),
+            backing: Backing::Heap(layout),
+        })
+    }
+
+    /// The piece of `pages` from `offset` on, as it is; `None` when offset and size are not multiples of
+    /// [`PAGE_BYTES`], or the piece does not lie within the pages.
+    pub fn piece(pages: &Arc<Pages>, offset: usize, size_bytes: usize) -> Option<Self> {
+        let end = offset.checked_add(size_bytes)?;
+        let whole = offset % PAGE_BYTES == 0 && size_bytes % PAGE_BYTES == 0;
+        if !whole || end > pages.size_bytes() {
+            return None;
+        }
+        // SAFETY: the offset lies within the mapping, or at its end.
+        let base = NonNull::new(unsafe { pages.as_ptr().add(offset) })?;
+        Some(Self {
+            base,
+            size_bytes,
+            backing: Backing::Pages(Arc::clone(pages)),
+        })
     }
 
     /// Size in bytes, a multiple of [`PAGE_BYTES`].
     pub fn size_bytes(&self) -> usize {
-        self.layout.size()
+        self.size_bytes
     }
 
     /// Start of the memory, for mapping it into an I/O address space.
@@ -131,8 +164,10 @@ impl DmaMemory {
 
 impl Drop for DmaMemory {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) }
+        if let Backing::Heap(layout) = self.backing {
+            // SAFETY: allocated in `new` with this layout.
+            unsafe { dealloc(self.base.as_ptr(), layout) }
+        }
     }
 }
 

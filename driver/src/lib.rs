@@ -1,10 +1,13 @@
 //! User-space driver of the Handclasp NIC.
 //!
 //! - [`bus`]: the trait that VFIO and the simulator implement;
-//! - [`dma`]: memory shared with the device, the only place with `unsafe` here;
+//! - [`dma`]: memory shared with the device;
 //! - [`command_ring`], [`event_ring`], [`slot_ring`]: who owns which entry, and when it changes hands;
 //! - [`event`]: what the device says, believed only after it has been checked;
-//! - [`nic`]: all of these behind one door, [`Nic`].
+//! - [`nic`]: all of these behind one door, [`Nic`];
+//! - [`vfio`]: the bus of a NIC on PCI Express.
+//!
+//! `unsafe` is only in [`dma`], and where [`vfio`] talks to the kernel.
 //!
 //! One NIC, polled:
 //!
@@ -39,6 +42,7 @@ pub mod event;
 pub mod event_ring;
 pub mod nic;
 pub mod slot_ring;
+pub mod vfio;
 
 pub use bus::{Bus, BusError};
 pub use command_ring::Command;

@@ -1,0 +1,7 @@
+//! The NIC on PCI Express, by way of VFIO.
+
+mod function;
+mod pages;
+
+pub use function::Function;
+pub use pages::{PageSize, Pages, HUGE_PAGE_BYTES};
