@@ -5,6 +5,7 @@
 //! - [`command_ring`], [`event_ring`], [`slot_ring`]: who owns which entry, and when it changes hands;
 //! - [`event`]: what the device says, believed only after it has been checked;
 //! - [`nic`]: all of these behind one door, [`Nic`];
+//! - [`pci`]: which NICs there are, and handing one to user space;
 //! - [`vfio`]: the bus of a NIC on PCI Express.
 //!
 //! `unsafe` is only in [`dma`], and where [`vfio`] talks to the kernel.
@@ -41,6 +42,7 @@ mod error;
 pub mod event;
 pub mod event_ring;
 pub mod nic;
+pub mod pci;
 pub mod slot_ring;
 pub mod vfio;
 

@@ -1,6 +1,6 @@
 //! One PCI function, as narrow as [`VfioBus`](super::VfioBus) needs it.
 
-use vmm_sys_util::eventfd::EventFd;
+use std::os::fd::BorrowedFd;
 
 use super::Pages;
 use crate::bus::BusError;
@@ -63,11 +63,11 @@ pub trait Function: Send + Sync {
     /// [`BusError::Refused`], [`BusError::Gone`].
     fn unmap(&self, iova: u64, len_bytes: usize) -> Result<(), BusError>;
 
-    /// Has MSI-X vector n signal the n-th of these eventfds, from now on.
+    /// Has MSI-X vector n signal the n-th of these eventfds, from now on. The caller keeps them open until it has ended that.
     ///
     /// # Errors
     /// [`BusError::Refused`], [`BusError::Gone`].
-    fn enable_interrupts(&self, vectors: &[&EventFd]) -> Result<(), BusError>;
+    fn enable_interrupts(&self, vectors: &[BorrowedFd<'_>]) -> Result<(), BusError>;
 
     /// Ends what [`Function::enable_interrupts`] began.
     ///

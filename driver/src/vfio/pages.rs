@@ -32,6 +32,15 @@ impl PageSize {
     }
 }
 
+impl std::fmt::Display for PageSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            PageSize::Huge => "huge",
+            PageSize::Ordinary => "ordinary",
+        })
+    }
+}
+
 /// Zeroed, shared memory of whole pages. Its file can neither shrink nor grow, so no access to it ever faults.
 #[derive(Debug)]
 pub struct Pages {
