@@ -15,6 +15,7 @@
 //! - [`dut`]: the Verilated model, cycle by cycle;
 //! - [`axi_memory`], [`axil_master`], [`mac`]: what its ports are connected to; [`handshake`]: the rules they check;
 //! - [`observation`]: what the simulation shows of itself;
+//! - [`io_memory`], [`io_space`]: what its DMA reaches; [`clock`]: its time;
 //! - [`wire`]: what the MAC is plugged into;
 //! - [`mod@reference`]: a NIC without gateware, written from the datasheet.
 //!
@@ -33,10 +34,13 @@ pub mod axi_memory;
 pub mod axil_master;
 #[cfg(feature = "verilated")]
 mod bus;
+pub mod clock;
 #[cfg(feature = "verilated")]
 pub mod dut;
 #[cfg(feature = "verilated")]
 pub mod handshake;
+pub mod io_memory;
+pub mod io_space;
 #[cfg(feature = "verilated")]
 pub mod mac;
 #[cfg(feature = "verilated")]

@@ -7,10 +7,9 @@ use crate::axi_memory::{AxiMemory, MemoryTiming};
 use crate::axil_master::AxilMaster;
 use crate::dut::{Dut, Inputs, ModelError, Outputs, Width};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
+use crate::io_memory::IoMemory;
 use crate::mac::{MacRx, MacTx};
 use crate::observation::{Moment, Observation};
-use crate::parking::Parking;
-use crate::reference::IoSpace;
 use crate::wire::Wire;
 
 /// Cycles for which `rst` is high at the start.
@@ -43,6 +42,9 @@ pub struct Evaluation {
     pub false_idles: u64,
 }
 
+/// Called with the vector of each MSI-X message.
+pub(crate) type MsixSink = Box<dyn FnMut(u16) + Send>;
+
 /// What a NIC is made from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NicConfig {
@@ -56,7 +58,10 @@ pub(crate) struct NicConfig {
 
 /// One NIC with its surroundings.
 pub(crate) struct SimNic {
+    skip_idle: bool,
     dut: Dut,
+    /// Cycles for which `rst` stays high.
+    reset_cycles: u64,
     inputs: Inputs,
     outputs: Outputs,
     registers: AxilMaster,
@@ -68,8 +73,7 @@ pub(crate) struct SimNic {
     wire: Box<dyn Wire>,
     /// Frames that come before those of the wire, and whether the MAC marks them bad.
     injected: VecDeque<(Vec<u8>, bool)>,
-    parking: Arc<Parking>,
-    skip_idle: bool,
+    msix: MsixSink,
     idle_cycles: u32,
     /// Proven idle: nothing changes until an input does.
     asleep: bool,
@@ -80,15 +84,17 @@ pub(crate) struct SimNic {
 impl SimNic {
     pub(crate) fn new(
         config: &NicConfig,
-        io: Arc<IoSpace>,
-        parking: Arc<Parking>,
+        io: Arc<dyn IoMemory>,
+        msix: MsixSink,
         wire: Box<dyn Wire>,
     ) -> Result<Self, ModelError> {
         let &NicConfig {
             width, seed, stall, ..
         } = config;
         Ok(Self {
+            skip_idle: config.skip_idle,
             dut: Dut::new(width, config.reset_seed)?,
+            reset_cycles: RESET_CYCLES,
             inputs: Inputs::default(),
             outputs: Outputs::default(),
             registers: AxilMaster::new(stall, seed),
@@ -99,13 +105,17 @@ impl SimNic {
             msix_stable: Stable::new("msix"),
             wire,
             injected: VecDeque::new(),
-            parking,
-            skip_idle: config.skip_idle,
+            msix,
             idle_cycles: 0,
             asleep: false,
             interrupts: 0,
             evaluation: Evaluation::default(),
         })
+    }
+
+    /// Whether `rst` is still high.
+    pub(crate) fn is_in_reset(&self) -> bool {
+        self.reset_cycles > 0
     }
 
     pub(crate) fn dut(&mut self) -> &mut Dut {
@@ -151,7 +161,7 @@ impl SimNic {
 
     /// Begins to receive what has arrived.
     pub(crate) fn poll_wire(&mut self, at: Moment) {
-        if self.mac_rx.is_busy() || at.cycle < self.mac_rx.free_cycle() || at.cycle < RESET_CYCLES {
+        if self.mac_rx.is_busy() || at.cycle < self.mac_rx.free_cycle() || self.is_in_reset() {
             return;
         }
         let loaded = if let Some((frame, bad)) = self.injected.pop_front() {
@@ -186,7 +196,7 @@ impl SimNic {
     ) -> Result<Option<u32>, NicError> {
         let inputs = &mut self.inputs;
         inputs.now = at.now_ns;
-        inputs.rst = at.cycle < RESET_CYCLES;
+        inputs.rst = self.reset_cycles > 0;
         inputs.link_up = true;
         inputs.msix_ready = self.msix_stall.is_ready();
         self.registers.drive(inputs);
@@ -200,7 +210,8 @@ impl SimNic {
 
         let (inputs, outputs) = (&self.inputs, &self.outputs);
         if inputs.rst {
-            if at.cycle + 1 == RESET_CYCLES {
+            self.reset_cycles -= 1;
+            if self.reset_cycles == 0 {
                 check_reset(outputs)?;
             }
             return Ok(None);
@@ -222,7 +233,7 @@ impl SimNic {
         if taken {
             report(&Observation::Interrupt { vector, at });
             self.interrupts += 1;
-            self.parking.wake();
+            (self.msix)(vector);
         }
         self.look_for_sleep(at)?;
         Ok(value)

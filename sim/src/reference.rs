@@ -12,10 +12,8 @@
 //! ```
 
 mod build;
-mod clock;
 mod decode;
 mod device;
-mod io_space;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,9 +25,8 @@ use nix::poll::{ppoll, PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
 
-pub use clock::Clock;
-pub use io_space::{IoFault, IoSpace};
-
+use crate::clock::Clock;
+use crate::io_space::IoSpace;
 use crate::wire::Wire;
 use device::Device;
 
@@ -41,7 +38,8 @@ const SLEEP_WITHOUT_FD_NS: u64 = 100_000;
 /// ```
 /// use std::sync::Arc;
 /// use handclasp_driver::{Nic, NicConfig};
-/// use handclasp_sim::reference::{Clock, ReferenceNic};
+/// use handclasp_sim::clock::Clock;
+/// use handclasp_sim::reference::ReferenceNic;
 /// use handclasp_sim::wire::cable::Cable;
 ///
 /// let (near, _far) = Cable::pair(500);

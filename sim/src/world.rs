@@ -15,11 +15,12 @@ use handclasp_driver::Bus;
 
 use crate::axi_memory::MemoryTiming;
 use crate::bus::{SimBus, WAIT_CYCLES};
+use crate::clock::Clock;
 use crate::dut::{ModelError, Width};
 use crate::handshake::StallConfig;
+use crate::io_space::IoSpace;
 use crate::nic::{Evaluation, NicConfig, SimNic, RESET_CYCLES};
 use crate::parking::Parking;
-use crate::reference::{Clock, IoSpace};
 use crate::simulation::Simulation;
 pub use crate::simulation::{Observer, WorldError};
 use crate::wire::cable::Cable;
@@ -134,7 +135,9 @@ impl World {
                 stall: config.stall,
                 skip_idle: config.skip_idle,
             };
-            let made = SimNic::new(&nic_config, Arc::clone(&io), Arc::clone(&parking), wire);
+            let sleepers = Arc::clone(&parking);
+            let msix = Box::new(move |_| sleepers.wake());
+            let made = SimNic::new(&nic_config, Arc::clone(&io) as _, msix, wire);
             nics.push(made.map_err(|error| WorldError {
                 nic,
                 cycle: 0,

@@ -8,8 +8,8 @@ use handclasp_driver::DmaRegion;
 use handclasp_sim::axi_memory::{AxiMemory, MemoryTiming, RESPONSE_DECERR, RESPONSE_OKAY};
 use handclasp_sim::dut::{Inputs, Outputs, Width};
 use handclasp_sim::handshake::{StallConfig, Violation};
+use handclasp_sim::io_space::IoSpace;
 use handclasp_sim::observation::{Moment, Observation};
-use handclasp_sim::reference::IoSpace;
 
 type Outcome = Result<(), Box<dyn Error>>;
 

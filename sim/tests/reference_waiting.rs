@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handclasp_driver::{Bus, Nic, NicConfig};
-use handclasp_sim::reference::{Clock, ReferenceNic};
+use handclasp_sim::clock::Clock;
+use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::{cable::Cable, Wire};
 
 use rig::{nic_config, Outcome, Rig, MAC};

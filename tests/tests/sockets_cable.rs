@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handclasp_host::{Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::reference::{Clock, ReferenceNic};
+use handclasp_sim::clock::Clock;
+use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::wire::Wire;
 use handclasp_tests::pattern::pattern;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::reference::{Clock, ReferenceNic};
+use handclasp_sim::clock::Clock;
+use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::tap::Tap;
 use handclasp_tests::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, OUR_MAC};
 use libtest_mimic::{Arguments, Trial};

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::reference::{Clock, ReferenceNic};
+use handclasp_sim::clock::Clock;
+use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::faulty::{Faults, Faulty};
 use handclasp_sim::wire::tap::Tap;
 use handclasp_sim::wire::Wire;

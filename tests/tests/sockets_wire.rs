@@ -8,7 +8,8 @@ use std::sync::Arc;
 use handclasp_driver::Bus;
 use handclasp_host::tcp::State;
 use handclasp_host::{Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::reference::{Clock, ReferenceNic};
+use handclasp_sim::clock::Clock;
+use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::wire::Wire;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{bail, ensure, Context, Result};
 use handclasp_host::{Clock, Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::reference::Clock as SimClock;
+use handclasp_sim::clock::Clock as SimClock;
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::wire::capture::{Capture, CaptureFile};
 use handclasp_sim::world::{World, WorldConfig};

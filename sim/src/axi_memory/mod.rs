@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::dut::{Inputs, Outputs, Width};
 use crate::handshake::{StallConfig, Violation};
+use crate::io_memory::IoMemory;
 use crate::observation::{Moment, Observation, Span};
-use crate::reference::IoSpace;
 use read::ReadChannels;
 use write::WriteChannels;
 
@@ -140,7 +140,7 @@ pub struct AxiMemory {
 impl AxiMemory {
     /// Memory at these I/O addresses.
     pub fn new(
-        io: Arc<IoSpace>,
+        io: Arc<dyn IoMemory>,
         width: Width,
         timing: MemoryTiming,
         stall: StallConfig,

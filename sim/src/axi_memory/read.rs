@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{Address, Burst, OUTSTANDING_BURSTS, RESPONSE_DECERR, RESPONSE_OKAY};
 use crate::dut::{Inputs, Outputs, Width};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
+use crate::io_memory::IoMemory;
 use crate::observation::{Moment, Observation};
-use crate::reference::IoSpace;
 
 /// One beat on R, offered until it is taken.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ struct Beat {
 
 #[derive(Debug)]
 pub(super) struct ReadChannels {
-    io: Arc<IoSpace>,
+    io: Arc<dyn IoMemory>,
     width: Width,
     latency_cycles: u32,
     ar_stall: Stall,
@@ -32,7 +32,7 @@ pub(super) struct ReadChannels {
 
 impl ReadChannels {
     pub(super) fn new(
-        io: Arc<IoSpace>,
+        io: Arc<dyn IoMemory>,
         width: Width,
         latency_cycles: u32,
         stall: StallConfig,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Address, Burst, OUTSTANDING_BURSTS, RESPONSE_DECERR, RESPONSE_OKAY};
 use crate::dut::{Inputs, Outputs, Width};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
+use crate::io_memory::IoMemory;
 use crate::observation::{Moment, Observation};
-use crate::reference::IoSpace;
 
 /// A burst whose data is still to come.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ struct Answer {
 
 #[derive(Debug)]
 pub(super) struct WriteChannels {
-    io: Arc<IoSpace>,
+    io: Arc<dyn IoMemory>,
     width: Width,
     latency_cycles: u32,
     aw_stall: Stall,
@@ -42,7 +42,7 @@ pub(super) struct WriteChannels {
 
 impl WriteChannels {
     pub(super) fn new(
-        io: Arc<IoSpace>,
+        io: Arc<dyn IoMemory>,
         width: Width,
         latency_cycles: u32,
         stall: StallConfig,
@@ -155,7 +155,7 @@ impl WriteChannels {
                 beats: burst.beats,
             });
         }
-        if !store(&self.io, beat_address, &outputs.m_axi_wdata, strobes) {
+        if !store(&*self.io, beat_address, &outputs.m_axi_wdata, strobes) {
             write.response = RESPONSE_DECERR;
         }
         burst.done_beats += 1;
@@ -186,7 +186,7 @@ impl WriteChannels {
 }
 
 /// Writes the bytes that have a strobe; false when there is no memory.
-fn store(io: &IoSpace, address: u64, words: &[u64; 8], strobes: u64) -> bool {
+fn store(io: &dyn IoMemory, address: u64, words: &[u64; 8], strobes: u64) -> bool {
     let mut bytes = [0; 64];
     for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
         chunk.copy_from_slice(&word.to_le_bytes());

@@ -19,7 +19,8 @@ use handclasp_layout::register::{
     SLOT_PRODUCER, STATUS, VERSION, WIDTH,
 };
 
-use super::io_space::{IoFault, IoSpace};
+use crate::io_memory::{IoFault, IoMemory};
+use crate::io_space::IoSpace;
 use crate::wire::Wire;
 
 /// Commands and frames that one step handles at most.

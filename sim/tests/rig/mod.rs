@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use handclasp_driver::{Command, Event, Nic, NicConfig, Received};
 use handclasp_layout::queue::FlowCommand;
-use handclasp_sim::reference::{Clock, IoSpace, ReferenceNic};
+use handclasp_sim::clock::Clock;
+use handclasp_sim::io_space::IoSpace;
+use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::{cable::Cable, Wire};
 #[cfg(feature = "verilated")]
 use handclasp_sim::world::{World, WorldConfig};

@@ -7,6 +7,7 @@ use handclasp_layout::register::{
 };
 
 use super::Device;
+use crate::io_memory::IoMemory;
 use crate::reference::decode::{decode, Decoded};
 
 /// Entries of the event ring that are kept for completions.

@@ -6,13 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use handclasp_driver::dma::{DmaMemory, Unmap, PAGE_BYTES};
 use handclasp_driver::{BusError, DmaRegion};
 
-/// An access to an address with no memory behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("I/O address {address:#x} is not mapped")]
-pub struct IoFault {
-    /// The address.
-    pub address: u64,
-}
+use crate::io_memory::{IoFault, IoMemory};
 
 /// I/O addresses of one device.
 #[derive(Debug)]
@@ -84,21 +78,16 @@ impl IoSpace {
         let offset = usize::try_from(address - iova).map_err(|_| IoFault { address })?;
         Ok((Arc::clone(memory), offset))
     }
+}
 
-    /// Reads as a device does.
-    ///
-    /// # Errors
-    /// [`IoFault`] when the range does not lie in one region; then nothing is read.
-    pub fn read(&self, address: u64, out: &mut [u8]) -> Result<(), IoFault> {
+/// A range must lie in one region.
+impl IoMemory for IoSpace {
+    fn read(&self, address: u64, out: &mut [u8]) -> Result<(), IoFault> {
         let (memory, offset) = self.find(address)?;
         memory.read(offset, out).map_err(|_| IoFault { address })
     }
 
-    /// Writes as a device does.
-    ///
-    /// # Errors
-    /// [`IoFault`] when the range does not lie in one region; then nothing is written.
-    pub fn write(&self, address: u64, data: &[u8]) -> Result<(), IoFault> {
+    fn write(&self, address: u64, data: &[u8]) -> Result<(), IoFault> {
         let (memory, offset) = self.find(address)?;
         memory.write(offset, data).map_err(|_| IoFault { address })
     }
