@@ -12,6 +12,7 @@ mod parse;
 mod serve;
 mod station;
 mod width;
+mod wire;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;

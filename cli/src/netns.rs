@@ -8,7 +8,8 @@ use anyhow::{bail, Context, Result};
 use handclasp_sim::wire::tap::Tap;
 use nix::sched::{unshare, CloneFlags};
 
-use crate::station::{Cidr, WireName};
+use crate::station::Cidr;
+use crate::wire::WireName;
 
 /// Name of the TAP device; it is alone in its namespace.
 const TAP: &str = "hc0";

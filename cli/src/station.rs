@@ -5,67 +5,28 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use handclasp_host::{Host, StackConfig};
-use handclasp_sim::wire::capture::{Capture, CaptureFile};
-use handclasp_sim::wire::faulty::{Faults, Faulty};
-use handclasp_sim::wire::tap::Tap;
-use handclasp_sim::wire::Wire;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
 
 use crate::width::Width;
+use crate::wire::{self, Recording, WireName};
 
 /// Arguments that say which NIC, on which wire, with which address.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// What the NIC is plugged into: `tap:NAME`, a Linux TAP device (made if it is not there)
-    #[arg(long)]
-    pub wire: WireName,
+    #[command(flatten)]
+    pub wire: wire::Args,
     /// Our address and the length of the network's prefix, like 192.0.2.2/24
     #[arg(long)]
     pub ip: Cidr,
     /// The router to other networks
     #[arg(long)]
     pub gateway: Option<Ipv4Addr>,
-    /// Faults on the wire, like drop=0.02,dup=0.01,reorder=0.02,flip=0.005,delay-ms=1,seed=7
-    #[arg(long)]
-    pub fault: Option<Faults>,
-    /// Width of the gateware's data paths in bits
-    #[arg(long, default_value = "64")]
-    pub width: Width,
-    /// Write every frame on the wire to this file, as pcapng
-    #[arg(long)]
-    pub capture: Option<PathBuf>,
     /// Write the NIC's counters to this file at exit: a line each, name and value
     #[arg(long)]
     pub counters: Option<PathBuf>,
-}
-
-/// `tap:NAME`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WireName {
-    tap: String,
-}
-
-impl WireName {
-    /// The TAP device of this name.
-    pub fn tap(name: &str) -> Self {
-        Self { tap: name.into() }
-    }
-}
-
-impl FromStr for WireName {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("tap", name)) if !name.is_empty() => Ok(Self::tap(name)),
-            _ => Err(format!(
-                "{text:?} is no wire: it must be tap:NAME, like tap:hc0"
-            )),
-        }
-    }
 }
 
 /// An address with the length of its network's prefix.
@@ -97,12 +58,14 @@ impl Args {
     /// A station with no faults and no files.
     pub fn new(wire: WireName, ip: Cidr, width: Width) -> Self {
         Self {
-            wire,
+            wire: wire::Args {
+                wire,
+                fault: None,
+                width,
+                capture: None,
+            },
             ip,
             gateway: None,
-            fault: None,
-            width,
-            capture: None,
             counters: None,
         }
     }
@@ -119,7 +82,7 @@ pub struct Station {
     pub host: Host,
     /// The simulated NIC.
     pub world: World,
-    capture: Option<(CaptureFile, PathBuf)>,
+    recording: Recording,
     counters: Option<PathBuf>,
 }
 
@@ -129,23 +92,10 @@ impl Station {
     /// # Errors
     /// Each says what is missing and what to do.
     pub fn start(args: &Args) -> Result<Self> {
-        let tap = Tap::open(&args.wire.tap, true)?;
-        let mut wire: Box<dyn Wire> = Box::new(tap);
-        if let Some(faults) = args.fault {
-            wire = Box::new(Faulty::new(wire, faults));
-        }
-        let mut capture = None;
-        if let Some(path) = &args.capture {
-            let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let epoch_ns = epoch.map_or(0, |since| since.as_nanos() as u64);
-            let file = CaptureFile::create(path, epoch_ns)
-                .with_context(|| format!("writing the capture {}", path.display()))?;
-            wire = Box::new(Capture::new(wire, file.clone()));
-            capture = Some((file, path.clone()));
-        }
+        let (wire, recording) = args.wire.plug()?;
         let config = WorldConfig {
             time: TimeSource::Wall,
-            ..WorldConfig::new(args.width.into())
+            ..WorldConfig::new(args.wire.width.into())
         };
         let world = World::new(&config, vec![wire]).context("starting the simulated NIC")?;
         let bus = world.bus(0).context("the simulated world has no NIC")?;
@@ -156,7 +106,7 @@ impl Station {
         Ok(Self {
             host,
             world,
-            capture,
+            recording,
             counters: args.counters.clone(),
         })
     }
@@ -170,10 +120,7 @@ impl Station {
         if let Some(path) = &self.counters {
             write_counters(&self.host, path)?;
         }
-        if let Some((file, path)) = &self.capture {
-            file.finish()
-                .with_context(|| format!("writing the capture {}", path.display()))?;
-        }
+        self.recording.finish()?;
         self.world.check().context("the simulated NIC stopped")
     }
 }
@@ -191,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_wires_are_read_or_explained() {
+    fn addresses_are_read_or_explained() {
         let cidr: Cidr = "192.0.2.2/24".parse().unwrap();
         assert_eq!(
             (cidr.ip, cidr.prefix_len),
@@ -205,10 +152,6 @@ mod tests {
             "/",
         ] {
             assert!(bad.parse::<Cidr>().unwrap_err().contains(bad));
-        }
-        assert_eq!("tap:hc0".parse(), Ok(WireName::tap("hc0")));
-        for bad in ["hc0", "tap:", "tun:x", ""] {
-            assert!(bad.parse::<WireName>().unwrap_err().contains("tap:NAME"));
         }
     }
 }
