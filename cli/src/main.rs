@@ -7,7 +7,6 @@ mod emit;
 mod get;
 mod http;
 mod ladder;
-mod netns;
 mod parse;
 mod serve;
 mod station;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use handclasp_host::{Host, StackConfig};
+use handclasp_sim::wire::kernel;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
 
 use crate::width::Width;
@@ -55,16 +56,19 @@ impl FromStr for Cidr {
 }
 
 impl Args {
-    /// A station with no faults and no files.
-    pub fn new(wire: WireName, ip: Cidr, width: Width) -> Self {
+    /// A station on the wire of [`kernel::with_kernel`], with no faults and no files.
+    pub fn to_kernel(width: Width) -> Self {
         Self {
             wire: wire::Args {
-                wire,
+                wire: WireName::tap(kernel::TAP),
                 fault: None,
                 width,
                 capture: None,
             },
-            ip,
+            ip: Cidr {
+                ip: kernel::OUR_IP,
+                prefix_len: kernel::PREFIX_LEN,
+            },
             gateway: None,
             counters: None,
         }

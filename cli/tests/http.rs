@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use handclasp_tests::kernel::{ip, what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
+use handclasp_sim::wire::kernel::{
+    what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP,
+};
 use handclasp_tests::pattern::pattern;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{kill, Signal};
@@ -29,11 +31,8 @@ fn main() {
                  faults: Option<&'static str>| {
         Trial::test(name, move || {
             with_kernel(|tap| {
-                // The command opens a device of its own, which stays while it does not run.
+                // The command opens the device itself.
                 drop(tap);
-                ip("tuntap add dev hc0 mode tap")?;
-                ip(&format!("addr add {KERNEL_IP}/24 dev hc0"))?;
-                ip("link set hc0 up")?;
                 let dir = tempfile::tempdir()?;
                 fs::create_dir(dir.path().join("www"))?;
                 fs::write(dir.path().join("www/file"), pattern(FILE_LEN_BYTES, 1))?;
@@ -44,7 +43,7 @@ fn main() {
                 } else {
                     Err(format!("{} bytes arrived, and they are not the file", got.len()).into())
                 }
-            })
+            })?
         })
         .with_ignored_flag(missing.is_some())
     };
@@ -78,7 +77,12 @@ impl Drop for Running {
 fn handclasp(arguments: &[&str], faults: Option<&str>) -> Command {
     let mut command = Command::new(HANDCLASP);
     command.args(arguments);
-    command.args(["--wire", "tap:hc0", "--ip", &format!("{OUR_IP}/24")]);
+    command.args([
+        "--wire",
+        &format!("tap:{TAP}"),
+        "--ip",
+        &format!("{OUR_IP}/{PREFIX_LEN}"),
+    ]);
     command.args(faults.iter().flat_map(|faults| ["--fault", faults]));
     command
 }
@@ -156,7 +160,6 @@ fn curl(dir: &Path, faults: Option<&str>) -> Outcome {
 }
 
 fn get(dir: &Path, faults: Option<&str>) -> Outcome {
-    ip("link set lo up")?;
     let mut server = Running(
         Command::new("python3")
             .args(["-m", "http.server", "8000"])

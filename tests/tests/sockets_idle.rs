@@ -7,8 +7,9 @@ use std::time::Duration;
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_sim::clock::Clock;
 use handclasp_sim::reference::ReferenceNic;
+use handclasp_sim::wire::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
 use handclasp_sim::wire::tap::Tap;
-use handclasp_tests::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, OUR_MAC};
+use handclasp_tests::OUR_MAC;
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{getrusage, UsageWho};
 
@@ -22,8 +23,7 @@ fn main() {
         eprintln!("the test against the kernel is ignored: {reason}");
     }
     let trial = Trial::test("an_idle_host_uses_no_cpu", || {
-        with_kernel(an_idle_host_uses_no_cpu);
-        Ok(())
+        Ok(with_kernel(an_idle_host_uses_no_cpu)?)
     });
     let trials = vec![trial.with_ignored_flag(missing.is_some())];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

@@ -12,10 +12,11 @@ use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_sim::clock::Clock;
 use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::faulty::{Faults, Faulty};
+use handclasp_sim::wire::kernel::{ip, what_is_missing, with_kernel, KERNEL_IP, OUR_IP, TAP};
 use handclasp_sim::wire::tap::Tap;
 use handclasp_sim::wire::Wire;
-use handclasp_tests::kernel::{ip, what_is_missing, with_kernel, KERNEL_IP, OUR_IP, OUR_MAC};
 use handclasp_tests::pattern::pattern;
+use handclasp_tests::OUR_MAC;
 use libtest_mimic::{Arguments, Trial};
 
 const PORT: u16 = 4000;
@@ -28,11 +29,7 @@ fn main() {
         eprintln!("the tests against the kernel are ignored: {reason}");
     }
     let trial = |name: &str, test: fn(Tap)| {
-        Trial::test(name, move || {
-            with_kernel(test);
-            Ok(())
-        })
-        .with_ignored_flag(missing.is_some())
+        Trial::test(name, move || Ok(with_kernel(test)?)).with_ignored_flag(missing.is_some())
     };
     let trials = vec![
         trial("eight_mebibytes_each_way_as_client", as_client),
@@ -232,9 +229,9 @@ fn ping(tap: Tap) {
     let _host = host(tap);
     // iputils compares what comes back with what it sent.
     for size in ["0", "56", "1471", "1472"] {
-        let arguments = ["-c", "2", "-i", "0.1", "-W", "5", "-s", size, "192.0.2.1"];
         let status = Command::new("ping")
-            .args(arguments)
+            .args(["-c", "2", "-i", "0.1", "-W", "5", "-s", size])
+            .arg(OUR_IP.to_string())
             .stdout(Stdio::null())
             .status()
             .expect("ping (iputils) is needed");
@@ -297,12 +294,13 @@ fn changed_mac(tap: Tap) {
     ours.write_all(b"before").unwrap();
     let mut text = [0; 6];
     kernel.read_exact(&mut text).unwrap();
-    ip("link set tap0 address 02:00:00:00:00:99").unwrap();
+    ip(&format!("link set {TAP} address 02:00:00:00:00:99")).unwrap();
     // The kernel announces itself; we ask, it answers, and the connection goes on.
-    ip("link set tap0 arp off").unwrap();
-    ip("link set tap0 arp on").unwrap();
+    ip(&format!("link set {TAP} arp off")).unwrap();
+    ip(&format!("link set {TAP} arp on")).unwrap();
     Command::new("ping")
-        .args(["-c", "1", "-W", "5", "192.0.2.1"])
+        .args(["-c", "1", "-W", "5"])
+        .arg(OUR_IP.to_string())
         .stdout(Stdio::null())
         .status()
         .unwrap();

@@ -9,10 +9,11 @@ use std::time::Instant;
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_sim::dut::Width;
 use handclasp_sim::wire::faulty::{Faults, Faulty};
+use handclasp_sim::wire::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
 use handclasp_sim::wire::Wire;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
-use handclasp_tests::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, OUR_MAC};
 use handclasp_tests::pattern::pattern;
+use handclasp_tests::OUR_MAC;
 use libtest_mimic::{Arguments, Trial};
 
 const PORT: u16 = 4000;
@@ -25,11 +26,10 @@ fn main() {
     let trial = |name: &str, width: Width, faults: Option<&str>, test: fn(&Host)| {
         let faults: Option<Faults> = faults.map(|faults| faults.parse().unwrap());
         Trial::test(name, move || {
-            with_kernel(|tap| match faults {
+            Ok(with_kernel(|tap| match faults {
                 None => test(&host(tap, width)),
                 Some(faults) => test(&host(Faulty::new(tap, faults), width)),
-            });
-            Ok(())
+            })?)
         })
         .with_ignored_flag(missing.is_some())
     };

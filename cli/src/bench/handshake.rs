@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use comfy_table::Table;
 use handclasp_host::TcpStream;
+use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::netns;
 use crate::station::{Args as StationArgs, Station};
 use crate::width::Width;
 
@@ -50,8 +50,12 @@ struct Report {
 /// Measures and prints; the last line is the rate.
 pub fn run(args: &Args) -> Result<()> {
     let (seconds, width, json) = (args.seconds, args.width, args.json);
-    let report = netns::with_kernel_peer(move || measure(seconds, width, json))
-        .context("the benchmark needs the Linux kernel as peer")??;
+    let report = with_kernel(|tap| {
+        // The station opens the device itself.
+        drop(tap);
+        measure(seconds, width, json)
+    })
+    .context("the benchmark needs the Linux kernel as peer")??;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
@@ -75,7 +79,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn measure(seconds: f64, width: Width, quiet: bool) -> Result<Report> {
-    let listener = TcpListener::bind((netns::KERNEL_IP, 0)).context("the kernel's listener")?;
+    let listener = TcpListener::bind((KERNEL_IP, 0)).context("the kernel's listener")?;
     let server = listener.local_addr()?;
     let stop = Arc::new(AtomicBool::new(false));
     let acceptor = thread::spawn({
@@ -88,7 +92,7 @@ fn measure(seconds: f64, width: Width, quiet: bool) -> Result<Report> {
             }
         }
     });
-    let station = Station::start(&StationArgs::new(netns::wire(), netns::OUR_IP, width))?;
+    let station = Station::start(&StationArgs::to_kernel(width))?;
     let connect = || -> Result<Duration> {
         let begin = Instant::now();
         let stream =

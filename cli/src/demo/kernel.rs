@@ -6,11 +6,11 @@ use std::thread;
 
 use anyhow::{ensure, Context, Result};
 use handclasp_host::{TcpListener, TcpStream};
+use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP, OUR_IP};
 
 use super::journey::Journey;
 use super::{answer, REQUEST};
 use crate::ladder::{self, Side};
-use crate::netns;
 use crate::station::{Args as StationArgs, Station};
 use crate::width::Width;
 
@@ -19,7 +19,11 @@ const PORT: u16 = 80;
 /// Plays both, or says what is missing.
 pub fn run(width: Width) -> Result<()> {
     println!("== the Linux kernel's TCP as peer, over TAP, real time\n");
-    match netns::with_kernel_peer(move || play(width)) {
+    match with_kernel(|tap| {
+        // The station opens the device itself.
+        drop(tap);
+        play(width)
+    }) {
         Ok(result) => result,
         Err(missing) => {
             println!("left out: {missing}");
@@ -29,7 +33,7 @@ pub fn run(width: Width) -> Result<()> {
 }
 
 fn play(width: Width) -> Result<()> {
-    let station = Station::start(&StationArgs::new(netns::wire(), netns::OUR_IP, width))?;
+    let station = Station::start(&StationArgs::to_kernel(width))?;
     as_client(&station).context("our client, the kernel's server")?;
     as_server(&station).context("the kernel's client, our server")?;
     station.finish()
@@ -70,10 +74,10 @@ fn ask(
 }
 
 fn as_client(station: &Station) -> Result<()> {
-    let listener = std::net::TcpListener::bind((netns::KERNEL_IP, PORT))?;
+    let listener = std::net::TcpListener::bind((KERNEL_IP, PORT))?;
     let kernel = thread::spawn(move || serve(listener.accept()?.0));
     let journey = watch(station);
-    let stream = TcpStream::connect(&station.host, (netns::KERNEL_IP, PORT))?;
+    let stream = TcpStream::connect(&station.host, (KERNEL_IP, PORT))?;
     let other = stream.try_clone()?;
     ask(stream, move || other.shutdown(Shutdown::Write))?;
     kernel
@@ -90,10 +94,10 @@ fn as_client(station: &Station) -> Result<()> {
 }
 
 fn as_server(station: &Station) -> Result<()> {
-    let listener = TcpListener::bind(&station.host, (netns::OUR_IP.ip, PORT))?;
+    let listener = TcpListener::bind(&station.host, (OUR_IP, PORT))?;
     let journey = watch(station);
     let kernel = thread::spawn(|| -> Result<()> {
-        let stream = std::net::TcpStream::connect((netns::OUR_IP.ip, PORT))?;
+        let stream = std::net::TcpStream::connect((OUR_IP, PORT))?;
         ask(&stream, || stream.shutdown(Shutdown::Write))
     });
     let (stream, peer) = listener.accept()?;

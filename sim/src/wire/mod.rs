@@ -1,7 +1,7 @@
 //! What a simulated NIC's MAC is plugged into.
 //!
 //! - [`cable`]: two NICs back to back, in memory;
-//! - [`tap`]: a Linux TAP device, with the kernel's TCP behind it;
+//! - [`tap`]: a Linux TAP device, with the kernel's TCP behind it; [`kernel`] sets up both in a namespace of their own;
 //! - [`pcap`]: replays a capture;
 //! - [`capture`]: records what another wire carries, as pcapng;
 //! - [`faulty`]: drops, duplicates, reorders, delays and damages what another wire carries.
@@ -14,6 +14,7 @@ use std::os::fd::BorrowedFd;
 pub mod cable;
 pub mod capture;
 pub mod faulty;
+pub mod kernel;
 pub mod pcap;
 pub mod tap;
 
