@@ -47,6 +47,12 @@ pub enum DriverError {
     /// Someone else runs this queue, or died running it.
     #[error("the queue is already enabled: another process uses this NIC, or one ended without closing it; end that process or reset the device")]
     InUse,
+    /// Someone else reset the NIC, or switched its queue off.
+    #[error("the NIC was reset (or its queue was switched off) while in use; open it again")]
+    WasReset,
+    /// The NIC's access to memory was refused, and it could not write the event that says where.
+    #[error("the NIC has stopped, for it can no longer reach its rings: bus mastering is off, or their memory is not mapped; open it again")]
+    Halted,
     /// Transfers are still under way although the queue was disabled.
     #[error("the NIC is still busy {polls} reads of STATUS after its queue was disabled: reset the device before its memory is used again")]
     StillBusy {

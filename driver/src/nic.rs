@@ -245,13 +245,25 @@ impl Nic {
 
     /// Asks for one interrupt as soon as there is an event that has not been read: at once, if there already is one.
     ///
-    /// Then [`Bus::wait`] sleeps without missing an event.
+    /// Then [`Bus::wait`] sleeps without missing an event. Since it sleeps a second at most, this is also where a NIC is
+    /// missed that will never send one again.
     ///
     /// # Errors
-    /// `Bus`.
+    /// `WasReset`, `Halted`; `Bus` when the NIC is gone.
     pub fn arm_interrupt(&self) -> Result<(), DriverError> {
-        let next = self.events.next_index();
-        Ok(self.device.bus.write32(INTERRUPT_ARM.offset, next)?)
+        let bus = &*self.device.bus;
+        bus.write32(INTERRUPT_ARM.offset, self.events.next_index())?;
+        match bus.read32(QUEUE_ENABLE.offset)? {
+            ALL_ONES => return Err(gone("QUEUE_ENABLE")),
+            enable if enable & 1 == 0 => return Err(DriverError::WasReset),
+            _ => {}
+        }
+        let status = read_status(bus)?;
+        // While it is busy, the event that says why it has stopped may be on its way.
+        if status.stopped && !status.busy && self.events.peek()?.is_none() {
+            return Err(DriverError::Halted);
+        }
+        Ok(())
     }
 
     /// The NIC's counters with their names, in the order of the datasheet.

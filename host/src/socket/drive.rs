@@ -212,7 +212,8 @@ impl Shared {
         until_ns: Option<u64>,
     ) -> MutexGuard<'a, State> {
         // From here on an event that is there already, or comes, ends the wait at once.
-        if state.stack.arm_interrupt().is_err() {
+        if let Err(error) = state.stack.arm_interrupt() {
+            state.stack.fail(&error);
             return state;
         }
         let now_ns = self.clock.now_ns();
