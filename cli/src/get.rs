@@ -37,11 +37,14 @@ pub fn run(args: &Args) -> Result<()> {
     let stream = TcpStream::connect_timeout(&station.host, &server, CONNECT_TIMEOUT)
         .with_context(|| format!("connecting to {server}"))?;
     let result = download(args, stream);
-    station.finish()?;
+    let nic = station.to_string();
+    let finished = station.finish();
+    // What went wrong first says more.
     let length = result?;
+    finished?;
     let seconds = begin.elapsed().as_secs_f64();
     println!(
-        "{}: {length} bytes in {seconds:.2} s ({:.1} Mbit/s, real time, simulated NIC)",
+        "{}: {length} bytes in {seconds:.2} s ({:.1} Mbit/s, real time, {nic})",
         args.output.display(),
         length as f64 * 8e-6 / seconds
     );

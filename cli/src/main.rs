@@ -1,8 +1,10 @@
-//! The command `handclasp`: a TCP connection through simulated gateware, to look at and to use.
+//! The command `handclasp`: a TCP connection through gateware, simulated or on a card, to look at and to use.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod bind;
 mod demo;
+mod devices;
 mod emit;
 mod get;
 mod http;
@@ -16,7 +18,7 @@ mod wire;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-/// A TCP NIC: gateware, driver and sockets. Here its gateware is simulated, cycle by cycle.
+/// A TCP NIC: gateware, driver and sockets. Its gateware is on a card, or simulated cycle by cycle.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -32,6 +34,12 @@ enum Command {
     Serve(serve::Args),
     /// Get a file from an HTTP server through our sockets
     Get(get::Args),
+    /// List the NICs on this machine's PCI bus
+    Devices(devices::Args),
+    /// Hand a NIC to user space: bind it to the kernel's vfio-pci (needs root)
+    Bind(bind::BindArgs),
+    /// Give a NIC back to the kernel; waits until no program uses it (needs root)
+    Unbind(bind::UnbindArgs),
     /// Show what the gateware decodes of each frame of a capture
     Parse(parse::Args),
     /// Write the gateware as Verilog
@@ -54,6 +62,9 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Get(args) => get::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Bind(args) => bind::bind(&args),
+        Command::Unbind(args) => bind::unbind(&args),
         Command::Parse(args) => parse::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -14,6 +14,7 @@ use crate::width::Width;
 
 /// Arguments that say which simulated NIC, on which wire.
 #[derive(clap::Args, Clone, Debug)]
+#[group(id = "simulated")]
 pub struct Args {
     /// What the simulated NIC is plugged into: `tap:NAME`, a Linux TAP device (made if it is not there)
     #[arg(long)]
@@ -55,6 +56,7 @@ impl FromStr for WireName {
 }
 
 /// What is written of the frames on a wire, until it is finished.
+#[must_use = "a capture is whole only after it was finished"]
 pub struct Recording(Option<(CaptureFile, PathBuf)>);
 
 impl Args {

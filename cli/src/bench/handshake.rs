@@ -1,6 +1,7 @@
-//! `handclasp bench handshake`: connect, accept, close, one connection after another, against the Linux kernel.
+//! `handclasp bench handshake`: connect, accept, close, one connection after another, against the Linux kernel, or from a
+//! card against a server elsewhere.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -8,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use comfy_table::Table;
+use handclasp_driver::pci::PciAddress;
 use handclasp_host::TcpStream;
 use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::station::{Args as StationArgs, Station};
+use crate::station::{Args as StationArgs, Cidr, Station};
 use crate::width::Width;
 
 /// Connections before the measured ones: ARP is resolved, and buffers are mapped.
@@ -25,20 +27,44 @@ pub struct Args {
     /// How long to measure, in seconds
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
-    /// Width of the gateware's data paths in bits
+    /// Width of the simulated gateware's data paths in bits
     #[arg(long, default_value = "64")]
     width: Width,
+    #[command(flatten)]
+    card: Option<Card>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What to measure instead of simulated gateware.
+#[derive(clap::Args)]
+#[group(requires_all = ["device", "ip", "peer"], conflicts_with = "width")]
+struct Card {
+    /// Measure the card at this PCI address, like 03:00.0
+    #[arg(long, value_name = "ADDR", required = false)]
+    device: PciAddress,
+    /// Its address and the length of the network's prefix, like 192.0.2.2/24
+    #[arg(long, required = false)]
+    ip: Cidr,
+    /// A server that accepts connections, like 192.0.2.1:80
+    #[arg(long, value_name = "IP:PORT", required = false)]
+    peer: SocketAddr,
 }
 
 /// What was measured, in real time.
 #[derive(Serialize)]
 struct Report {
     bench: &'static str,
-    width_bits: usize,
-    peer: &'static str,
+    nic: String,
+    peer: String,
+    #[serde(flatten)]
+    times: Times,
+}
+
+/// How long connecting took.
+#[derive(Serialize)]
+struct Times {
     connections: usize,
     seconds: f64,
     handshakes_per_s: f64,
@@ -50,35 +76,56 @@ struct Report {
 /// Measures and prints; the last line is the rate.
 pub fn run(args: &Args) -> Result<()> {
     let (seconds, width, json) = (args.seconds, args.width, args.json);
-    let report = with_kernel(|tap| {
-        // The station opens the device itself.
-        drop(tap);
-        measure(seconds, width, json)
-    })
-    .context("the benchmark needs the Linux kernel as peer")??;
+    let report = match &args.card {
+        Some(card) => Report {
+            bench: "handshake",
+            nic: format!("NIC {}", card.device),
+            peer: card.peer.to_string(),
+            times: measure(
+                &StationArgs::with_card(card.device, card.ip),
+                card.peer,
+                seconds,
+                json,
+            )?,
+        },
+        None => Report {
+            bench: "handshake",
+            nic: format!("W = {}, Verilated gateware", width.bits()),
+            peer: "Linux kernel over TAP".into(),
+            times: with_kernel(|tap| {
+                // The station opens the device itself.
+                drop(tap);
+                measure_simulated(seconds, width, json)
+            })
+            .context("the benchmark needs the Linux kernel as peer")??,
+        },
+    };
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
+    let Report {
+        nic, peer, times, ..
+    } = report;
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["connect() in real time", "us"]);
-    table.add_row(["P50".into(), format!("{:.0}", report.connect_p50_us)]);
-    table.add_row(["P99".into(), format!("{:.0}", report.connect_p99_us)]);
-    table.add_row(["maximum".into(), format!("{:.0}", report.connect_max_us)]);
+    table.add_row(["P50".into(), format!("{:.0}", times.connect_p50_us)]);
+    table.add_row(["P99".into(), format!("{:.0}", times.connect_p99_us)]);
+    table.add_row(["maximum".into(), format!("{:.0}", times.connect_max_us)]);
     println!("{table}");
     println!(
-        "{} connections in {:.2} s: W = {}, Verilated gateware, Linux kernel over TAP, {} CPUs",
-        report.connections,
-        report.seconds,
-        report.width_bits,
+        "{} connections in {:.2} s: {nic}, {peer}, {} CPUs",
+        times.connections,
+        times.seconds,
         thread::available_parallelism().map_or(0, usize::from)
     );
-    println!("{:.0} handshakes/s", report.handshakes_per_s);
+    println!("{:.0} handshakes/s", times.handshakes_per_s);
     Ok(())
 }
 
-fn measure(seconds: f64, width: Width, quiet: bool) -> Result<Report> {
+/// Connects from simulated gateware to the kernel of this machine.
+fn measure_simulated(seconds: f64, width: Width, quiet: bool) -> Result<Times> {
     let listener = TcpListener::bind((KERNEL_IP, 0)).context("the kernel's listener")?;
     let server = listener.local_addr()?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -92,11 +139,21 @@ fn measure(seconds: f64, width: Width, quiet: bool) -> Result<Report> {
             }
         }
     });
-    let station = Station::start(&StationArgs::to_kernel(width))?;
+    let measured = measure(&StationArgs::to_kernel(width), server, seconds, quiet);
+    stop.store(true, Ordering::Relaxed);
+    // One more connection, from the kernel itself, ends the acceptor's wait.
+    let _ = std::net::TcpStream::connect_timeout(&server, Duration::from_secs(1));
+    let _ = acceptor.join();
+    measured
+}
+
+/// Connects to a server, one connection after another.
+fn measure(station: &StationArgs, server: SocketAddr, seconds: f64, quiet: bool) -> Result<Times> {
+    let station = Station::start(station)?;
     let connect = || -> Result<Duration> {
         let begin = Instant::now();
         let stream =
-            TcpStream::connect(&station.host, server).context("connecting to the kernel")?;
+            TcpStream::connect(&station.host, server).context("connecting to the server")?;
         let took = begin.elapsed();
         drop(stream);
         Ok(took)
@@ -107,37 +164,29 @@ fn measure(seconds: f64, width: Width, quiet: bool) -> Result<Report> {
     let progress = if quiet {
         ProgressBar::hidden()
     } else {
-        ProgressBar::new_spinner()
-            .with_message("connecting to the kernel, one connection after another")
+        ProgressBar::new_spinner().with_message("connecting, one connection after another")
     };
-    let mut times = Vec::new();
+    let mut durations = Vec::new();
     let begin = Instant::now();
     while begin.elapsed().as_secs_f64() < seconds {
-        times.push(connect()?);
+        durations.push(connect()?);
         progress.tick();
     }
     let elapsed = begin.elapsed().as_secs_f64();
     progress.finish_and_clear();
     station.finish()?;
-    stop.store(true, Ordering::Relaxed);
-    // One more connection, from the kernel itself, ends the acceptor's wait.
-    let _ = std::net::TcpStream::connect_timeout(&server, Duration::from_secs(1));
-    let _ = acceptor.join();
 
-    times.sort_unstable();
+    durations.sort_unstable();
     let at = |share: f64| -> f64 {
-        let index = ((times.len() as f64 - 1.0) * share).round() as usize;
-        times
+        let index = ((durations.len() as f64 - 1.0) * share).round() as usize;
+        durations
             .get(index)
             .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
     };
-    Ok(Report {
-        bench: "handshake",
-        width_bits: width.bits(),
-        peer: "Linux kernel over TAP",
-        connections: times.len(),
+    Ok(Times {
+        connections: durations.len(),
         seconds: elapsed,
-        handshakes_per_s: times.len() as f64 / elapsed,
+        handshakes_per_s: durations.len() as f64 / elapsed,
         connect_p50_us: at(0.5),
         connect_p99_us: at(0.99),
         connect_max_us: at(1.0),

@@ -41,7 +41,9 @@ fn play(width: Width) -> Result<()> {
 
 fn watch(station: &Station) -> Journey {
     let journey = Journey::default();
-    journey.watch_world(&station.world);
+    if let Some(world) = station.world() {
+        journey.watch_world(world);
+    }
     journey.watch_host(0, &station.host);
     journey
 }

@@ -19,6 +19,7 @@ struct Inner {
     iovas: IovaAllocator,
     /// By first I/O address.
     arenas: BTreeMap<u64, Arena>,
+    closed: bool,
 }
 
 /// Pages, all of them mapped, and which of their bytes are in use.
@@ -52,6 +53,7 @@ impl Arenas {
         Arc::new(Self(Mutex::new(Inner {
             iovas: IovaAllocator::new(),
             arenas: BTreeMap::new(),
+            closed: false,
         })))
     }
 
@@ -75,6 +77,9 @@ impl Arenas {
             .filter(|&size| size > 0)
             .ok_or_else(|| no_memory("a region has at least one byte"))?;
         let mut inner = self.lock();
+        if inner.closed {
+            return Err(no_memory("the bus has been closed"));
+        }
         let place = inner
             .arenas
             .iter_mut()
@@ -98,13 +103,15 @@ impl Arenas {
         ))
     }
 
-    /// Takes all mappings down. Memory that could not be unmapped is never freed: the function may still write there.
+    /// Takes all mappings down, and refuses new ones from now on. Memory that could not be unmapped is never freed: the function may still write there.
     ///
     /// # Errors
     /// The first one; the rest is unmapped nevertheless.
-    pub(super) fn unmap_all(&self, function: &dyn Function) -> Result<(), BusError> {
+    pub(super) fn close(&self, function: &dyn Function) -> Result<(), BusError> {
         let mut result = Ok(());
-        for (iova, arena) in std::mem::take(&mut self.lock().arenas) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        for (iova, arena) in std::mem::take(&mut inner.arenas) {
             if let Err(error) = function.unmap(iova, arena.pages.size_bytes()) {
                 std::mem::forget(arena.pages);
                 result = result.and(Err(error));

@@ -1,7 +1,7 @@
 //! [`VfioBus`]: all that is done with a PCI function, and in which order.
 
 use std::os::fd::AsFd;
-use std::sync::atomic::{fence, Ordering};
+use std::sync::atomic::{fence, AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -49,6 +49,7 @@ pub struct VfioBus<F: Function> {
     interrupts: Vec<EventFd>,
     /// Signalled by [`Bus::wake`]; stays so until somebody waits.
     wake: EventFd,
+    closed: AtomicBool,
 }
 
 impl<F: Function> VfioBus<F> {
@@ -78,6 +79,7 @@ impl<F: Function> VfioBus<F> {
             arenas: Arenas::new(),
             interrupts,
             wake,
+            closed: AtomicBool::new(false),
         };
         bus.reset()?;
         let vectors: Vec<_> = bus.interrupts.iter().map(AsFd::as_fd).collect();
@@ -151,30 +153,33 @@ impl<F: Function> VfioBus<F> {
         }
     }
 
-    /// Everything that must happen whatever else fails; says what did not.
-    fn close(&self) {
-        let warn = |step: &str, error: &dyn std::fmt::Display| {
-            tracing::warn!(function = self.function.name(), "closing: {step}: {error}");
-        };
-        // In this order: once bus mastering is off no DMA is under way; only then may memory go.
-        if let Err(error) = set_command(&self.function, COMMAND_MEMORY_SPACE) {
-            warn("bus mastering off", &error);
+    /// Takes bus mastering, interrupts and memory from the function, and resets it. Whoever uses the bus still finds a
+    /// NIC that was reset. Dropping the bus does the same, but cannot say what failed.
+    ///
+    /// # Errors
+    /// The first one; everything else has been done nevertheless.
+    pub fn close(&self) -> Result<(), OpenError> {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
         }
-        for (step, result) in [
-            ("interrupts off", self.function.disable_interrupts()),
-            ("reset", self.function.reset()),
-            ("unmap", self.arenas.unmap_all(&self.function)),
-        ] {
-            if let Err(error) = result {
-                warn(step, &error);
-            }
-        }
+        let bus = |error| on(&self.function, error);
+        // In this order: with bus mastering off no DMA begins, after the reset none is under way; only then may memory go.
+        [
+            set_command(&self.function, COMMAND_MEMORY_SPACE),
+            self.function.disable_interrupts().map_err(bus),
+            self.function.reset().map_err(bus),
+            self.arenas.close(&self.function).map_err(bus),
+        ]
+        .into_iter()
+        .collect()
     }
 }
 
 impl<F: Function> Drop for VfioBus<F> {
     fn drop(&mut self) {
-        self.close();
+        if let Err(error) = self.close() {
+            tracing::warn!("closing {error}");
+        }
     }
 }
 
