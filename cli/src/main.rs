@@ -11,6 +11,7 @@ mod http;
 mod ladder;
 mod parse;
 mod serve;
+mod sim;
 mod station;
 mod width;
 mod wire;
@@ -42,6 +43,8 @@ enum Command {
     Unbind(bind::UnbindArgs),
     /// Show what the gateware decodes of each frame of a capture
     Parse(parse::Args),
+    /// Serve the simulated NIC to other programs
+    Sim(sim::Args),
     /// Write the gateware as Verilog
     Emit(emit::Args),
     /// Measure
@@ -66,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bind(args) => bind::bind(&args),
         Command::Unbind(args) => bind::unbind(&args),
         Command::Parse(args) => parse::run(&args),
+        Command::Sim(args) => sim::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Bench(args) => bench::run(&args),
     }

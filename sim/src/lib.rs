@@ -17,6 +17,7 @@
 //! - [`observation`]: what the simulation shows of itself;
 //! - [`io_memory`], [`io_space`]: what its DMA reaches; [`clock`]: its time;
 //! - [`wire`]: what the MAC is plugged into;
+//! - [`pcie`]: one NIC as a PCI Express function, for QEMU or for the driver over a socket;
 //! - [`mod@reference`]: a NIC without gateware, written from the datasheet.
 //!
 //! # Speed
@@ -49,6 +50,8 @@ pub mod nic;
 pub mod observation;
 #[cfg(feature = "verilated")]
 mod parking;
+#[cfg(feature = "verilated")]
+pub mod pcie;
 pub mod reference;
 #[cfg(feature = "verilated")]
 mod simulation;

@@ -12,7 +12,7 @@ use crate::mac::{MacRx, MacTx};
 use crate::observation::{Moment, Observation};
 use crate::wire::Wire;
 
-/// Cycles for which `rst` is high at the start.
+/// Cycles for which `rst` is high at the start, and after a [`SimNic::reset`].
 pub const RESET_CYCLES: u64 = 16;
 /// After this many cycles without activity the model is asked whether it is idle, and then every so many.
 const IDLE_CHECK_CYCLES: u32 = 64;
@@ -58,7 +58,8 @@ pub(crate) struct NicConfig {
 
 /// One NIC with its surroundings.
 pub(crate) struct SimNic {
-    skip_idle: bool,
+    config: NicConfig,
+    io: Arc<dyn IoMemory>,
     dut: Dut,
     /// Cycles for which `rst` stays high.
     reset_cycles: u64,
@@ -92,7 +93,8 @@ impl SimNic {
             width, seed, stall, ..
         } = config;
         Ok(Self {
-            skip_idle: config.skip_idle,
+            config: *config,
+            io: Arc::clone(&io),
             dut: Dut::new(width, config.reset_seed)?,
             reset_cycles: RESET_CYCLES,
             inputs: Inputs::default(),
@@ -111,6 +113,28 @@ impl SimNic {
             interrupts: 0,
             evaluation: Evaluation::default(),
         })
+    }
+
+    /// Resets the NIC, whatever it is doing: transfers, frames and accesses under way are forgotten on both sides of its
+    /// ports. The wire stays, with the frames that have not begun to arrive. Takes [`RESET_CYCLES`] cycles.
+    pub(crate) fn reset(&mut self) {
+        let NicConfig {
+            width,
+            seed,
+            memory,
+            stall,
+            ..
+        } = self.config;
+        self.reset_cycles = RESET_CYCLES;
+        self.inputs = Inputs::default();
+        self.registers = AxilMaster::new(stall, seed);
+        self.memory = AxiMemory::new(Arc::clone(&self.io), width, memory, stall, seed);
+        self.mac_rx = MacRx::new(width, stall, seed);
+        self.mac_tx = MacTx::new(width, stall, seed);
+        self.msix_stall = Stall::new(stall, seed, 11);
+        self.msix_stable = Stable::new("msix");
+        self.asleep = false;
+        self.idle_cycles = 0;
     }
 
     /// Whether `rst` is still high.
@@ -254,7 +278,7 @@ impl SimNic {
             return Ok(());
         }
         self.idle_cycles += 1;
-        if self.skip_idle && self.idle_cycles % IDLE_CHECK_CYCLES == 0 {
+        if self.config.skip_idle && self.idle_cycles % IDLE_CHECK_CYCLES == 0 {
             self.evaluation.idle_checks += 1;
             self.asleep = self.dut.is_idle()?;
             self.evaluation.false_idles += u64::from(!self.asleep);

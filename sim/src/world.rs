@@ -84,6 +84,19 @@ impl WorldConfig {
     }
 }
 
+impl From<&WorldConfig> for NicConfig {
+    fn from(config: &WorldConfig) -> Self {
+        Self {
+            width: config.width,
+            seed: config.seed,
+            reset_seed: config.reset_seed,
+            memory: config.memory,
+            stall: config.stall,
+            skip_idle: config.skip_idle,
+        }
+    }
+}
+
 /// One or more simulated NICs. Clones are the same world.
 #[derive(Clone)]
 pub struct World {
@@ -128,12 +141,9 @@ impl World {
             let io = Arc::new(IoSpace::new());
             let parking = Arc::new(Parking::new()?);
             let nic_config = NicConfig {
-                width: config.width,
                 seed: config.seed.wrapping_add(nic as u64),
                 reset_seed: config.reset_seed.wrapping_add(nic as u32),
-                memory: config.memory,
-                stall: config.stall,
-                skip_idle: config.skip_idle,
+                ..NicConfig::from(config)
             };
             let sleepers = Arc::clone(&parking);
             let msix = Box::new(move |_| sleepers.wake());

@@ -72,7 +72,26 @@ impl Pages {
         Ok(Self { file, map })
     }
 
-    /// Size in bytes, a multiple of the page size.
+    /// The memory of another process that has sent the file of its own `Pages`, or another one that cannot shrink.
+    ///
+    /// # Errors
+    /// What the kernel says, and `InvalidInput` for a file that can still shrink: cut off by its owner, every access to
+    /// it would end this process.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        let seals = fcntl(&file, FcntlArg::F_GET_SEALS)
+            .ok()
+            .map(SealFlag::from_bits_truncate);
+        if !seals.is_some_and(|seals| seals.contains(SealFlag::F_SEAL_SHRINK)) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the file is not sealed against shrinking (F_SEAL_SHRINK)",
+            ));
+        }
+        let map = MmapOptions::new().map_raw(&file)?;
+        Ok(Self { file, map })
+    }
+
+    /// Size in bytes; of our own, a multiple of the page size.
     pub fn size_bytes(&self) -> usize {
         self.map.len()
     }
@@ -105,6 +124,24 @@ mod tests {
         assert_eq!(bytes, [0; 8192]);
         assert!(Pages::new(0, PageSize::Ordinary).is_err());
         assert!(Pages::new(usize::MAX, PageSize::Ordinary).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn memory_of_another_is_shared_if_it_cannot_shrink() -> io::Result<()> {
+        let ours = Pages::new(8192, PageSize::Ordinary)?;
+        let theirs = Pages::of_file(ours.file.try_clone()?)?;
+        assert_eq!(theirs.size_bytes(), 8192);
+        // SAFETY: byte 5000 lies within both mappings.
+        let seen = unsafe {
+            ours.as_ptr().add(5000).write_volatile(7);
+            theirs.as_ptr().add(5000).read_volatile()
+        };
+        assert_eq!(seen, 7);
+        let unsealed = memfd_create(c"unsealed", MFdFlags::MFD_CLOEXEC)?;
+        let error = Pages::of_file(unsealed.into()).unwrap_err();
+        assert!(error.to_string().contains("shrink"), "{error}");
+        assert!(Pages::of_file(File::open("/dev/null")?).is_err());
         Ok(())
     }
 

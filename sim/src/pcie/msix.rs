@@ -1,0 +1,149 @@
+//! MSI-X messages: the gateware says a vector, and the client's eventfd of that vector is signalled.
+//!
+//! A client (QEMU, or the kernel's VFIO behind it) keeps the MSI-X table to itself; what reaches the function is an
+//! eventfd for each vector that it wants to hear of. A message that cannot be sent - no eventfd, or bus mastering off -
+//! is pending, and sent when it can be.
+
+use std::fs::{read_link, File};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use handclasp_layout::pci::MSIX_VECTORS;
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
+
+use super::counts::{count, Counts};
+
+/// What the link of an eventfd in /proc says.
+const EVENTFD_LINK: &str = "anon_inode:[eventfd]";
+
+/// The vectors of the function.
+#[derive(Debug)]
+pub struct Msix {
+    state: Mutex<State>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bus_master: bool,
+    vectors: [Vector; MSIX_VECTORS as usize],
+}
+
+#[derive(Debug, Default)]
+struct Vector {
+    event: Option<File>,
+    pending: bool,
+}
+
+impl Msix {
+    /// No vector has an eventfd, and bus mastering is off.
+    pub fn new(counts: Arc<Counts>) -> Self {
+        Self {
+            state: Mutex::default(),
+            counts,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the vectors from `start` on these eventfds, in place of those they had.
+    ///
+    /// # Errors
+    /// `EINVAL` for vectors that are not there, or a descriptor that is no eventfd; then nothing changes.
+    pub fn connect(&self, start: u32, events: Vec<File>) -> io::Result<()> {
+        let start = usize::try_from(start).map_err(|_| Errno::EINVAL)?;
+        for event in &events {
+            check_eventfd(event)?;
+        }
+        let mut state = self.state();
+        let vectors = start
+            .checked_add(events.len())
+            .and_then(|end| state.vectors.get_mut(start..end))
+            .ok_or(Errno::EINVAL)?;
+        for (vector, event) in vectors.iter_mut().zip(events) {
+            vector.event = Some(event);
+        }
+        state.send_pending(&self.counts);
+        Ok(())
+    }
+
+    /// Takes all eventfds away.
+    pub fn disconnect(&self) {
+        for vector in &mut self.state().vectors {
+            vector.event = None;
+        }
+    }
+
+    /// Lets messages leave the function, or not.
+    pub fn set_bus_master(&self, on: bool) {
+        let mut state = self.state();
+        state.bus_master = on;
+        state.send_pending(&self.counts);
+    }
+
+    /// Reset: nothing is pending. The eventfds stay, as VFIO's do.
+    pub fn reset(&self) {
+        let mut state = self.state();
+        state.bus_master = false;
+        for vector in &mut state.vectors {
+            vector.pending = false;
+        }
+    }
+
+    /// The gateware requests a message. A vector that is not there is ignored, as nothing could be pending for it.
+    pub fn message(&self, vector: u16) {
+        let mut state = self.state();
+        if let Some(vector) = state.vectors.get_mut(usize::from(vector)) {
+            vector.pending = true;
+        }
+        state.send_pending(&self.counts);
+    }
+
+    /// The pending bits, vector 0 lowest.
+    pub fn pending_bits(&self) -> u64 {
+        let state = self.state();
+        let vectors = state.vectors.iter().enumerate();
+        vectors.fold(0, |bits, (number, vector)| {
+            bits | u64::from(vector.pending) << number
+        })
+    }
+}
+
+// The pending bits are one word.
+const _: () = assert!(MSIX_VECTORS <= 64);
+
+impl State {
+    fn send_pending(&mut self, counts: &Counts) {
+        if !self.bus_master {
+            return;
+        }
+        for vector in &mut self.vectors {
+            let Some(event) = vector.event.as_mut().filter(|_| vector.pending) else {
+                continue;
+            };
+            // Fails only when the counter is full, and then it has been signalled already.
+            let _ = event.write(&1u64.to_ne_bytes());
+            vector.pending = false;
+            count(&counts.msix);
+        }
+    }
+}
+
+/// Signalling must never make the function wait: only an eventfd is taken, and it is made non-blocking (for the client as
+/// well, which shares it).
+fn check_eventfd(event: &File) -> io::Result<()> {
+    let link = read_link(format!("/proc/self/fd/{}", event.as_raw_fd()))?;
+    if link.as_os_str() != EVENTFD_LINK {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{} is not an eventfd", link.display()),
+        ));
+    }
+    let flags = OFlag::from_bits_retain(fcntl(event, FcntlArg::F_GETFL)?);
+    fcntl(event, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
