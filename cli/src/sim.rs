@@ -54,7 +54,9 @@ fn pcie(args: &PcieArgs) -> Result<()> {
     let server = PcieServer::start(&args.socket, width, Clock::wall(), wire)?;
     println!("serving a Handclasp NIC on {}", args.socket.display());
     stopped.recv().context("waiting for the end")?;
-    let counters = server.stop().context("the simulated NIC stopped")?;
+    let counters = server.stop().context("the simulated NIC stopped");
+    recording.finish()?;
+    let counters = counters?;
     if let Some(path) = &args.counters {
         let mut text = String::new();
         for (name, value) in counters {
@@ -62,5 +64,5 @@ fn pcie(args: &PcieArgs) -> Result<()> {
         }
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
-    recording.finish()
+    Ok(())
 }

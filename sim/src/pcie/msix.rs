@@ -71,11 +71,21 @@ impl Msix {
         Ok(())
     }
 
-    /// Takes all eventfds away.
-    pub fn disconnect(&self) {
-        for vector in &mut self.state().vectors {
+    /// Takes the eventfds of `number` vectors from `start` on away, as far as they are there.
+    pub fn disconnect(&self, start: u32, number: u32) {
+        let vectors = &mut self.state().vectors;
+        for vector in vectors
+            .iter_mut()
+            .skip(start as usize)
+            .take(number as usize)
+        {
             vector.event = None;
         }
+    }
+
+    /// Takes all eventfds away.
+    pub fn disconnect_all(&self) {
+        self.disconnect(0, MSIX_VECTORS.into());
     }
 
     /// Lets messages leave the function, or not.

@@ -147,11 +147,12 @@ impl PcieServer {
     /// [`NicError`] when the gateware had failed.
     pub fn stop(mut self) -> Result<Vec<(&'static str, u64)>, NicError> {
         self.close();
+        // No transfer is under way when the memory goes.
+        let totals = self.function.stop()?;
         let left = self.dma.clear();
         if left > 0 {
             self.counts.maps_left.store(left as u64, Ordering::Relaxed);
         }
-        let totals = self.function.stop()?;
         let names = COUNTERS.iter().map(|counter| counter.name);
         Ok(names.zip(totals).chain(self.counts.values()).collect())
     }
@@ -303,7 +304,7 @@ impl Backend {
         self.reset_function();
         let left = self.dma.clear();
         self.counts.maps_left.store(left as u64, Ordering::Relaxed);
-        self.msix.disconnect();
+        self.msix.disconnect_all();
         tracing::info!("the client has gone; it left {left} mappings");
     }
 
@@ -480,8 +481,13 @@ impl ServerBackend for Backend {
             (VFIO_PCI_MSIX_IRQ_INDEX, CONNECT) if fds.len() == number as usize => {
                 self.msix.connect(start, fds)
             }
+            // QEMU's way of giving some vectors none.
+            (VFIO_PCI_MSIX_IRQ_INDEX, CONNECT) if fds.is_empty() => {
+                self.msix.disconnect(start, number);
+                Ok(())
+            }
             (VFIO_PCI_MSIX_IRQ_INDEX, DISCONNECT) if number == 0 => {
-                self.msix.disconnect();
+                self.msix.disconnect_all();
                 Ok(())
             }
             // Whoever turns off what is not there has what it wants.
