@@ -1,8 +1,9 @@
 # The two commands a newcomer needs are `make demo` and `make test`. Each installs what is missing and says so.
 
 CARGO ?= cargo
+BOOTS ?= 1
 
-.PHONY: demo test deps deps-test lint datasheet emit clean
+.PHONY: demo test test-vfio deps deps-test lint datasheet emit clean
 
 ## demo: open, use and close a TCP connection over the simulated gateware; writes demo.pcapng, demo.fst, demo.svg
 demo: deps
@@ -12,13 +13,17 @@ demo: deps
 test: deps-test
 	scripts/test
 
+## test-vfio: only the real VFIO path: QEMU, a stock kernel, vfio-pci, our sockets; BOOTS=20 boots so many times
+test-vfio: deps-test
+	scripts/test-vfio $(BOOTS)
+
 ## deps: what building, simulating and the demo's Linux peer need
 deps:
 	scripts/install verilator g++ zlib1g-dev iproute2
 
-## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network)
+## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network, what the guest is made with)
 deps-test:
-	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy
+	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy binutils debian-archive-keyring
 
 ## lint: only the checks that read the source
 lint: deps

@@ -1,10 +1,14 @@
 //! What the tests that cross rooms share.
 //!
 //! - [`OUR_MAC`]: the tests' own MAC address, where Linux is the peer;
+//! - [`guest`], [`initramfs`], [`qemu`]: a guest with a stock kernel, in which the NIC is a PCI Express card;
 //! - [`pattern`]: bytes that differ wherever a piece is lost, repeated or moved.
 #![forbid(unsafe_code)]
 
+pub mod guest;
+pub mod initramfs;
 pub mod pattern;
+pub mod qemu;
 
 /// MAC address of the NIC that talks to Linux.
 pub const OUR_MAC: u64 = 0x0200_0000_0001;

@@ -1,0 +1,111 @@
+//! Files over our sockets, through VFIO, to and from the host's kernel.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::chown;
+use std::path::Path;
+
+use anyhow::{ensure, Context, Result};
+use handclasp_tests::guest::{Line, FETCHED, FILE, GUEST_PORT, USER, WWW_DIR};
+use nix::sys::resource::{setrlimit, Resource};
+use nix::sys::signal::Signal;
+
+use crate::machine::{Machine, HOME};
+use crate::program::{Program, User, LIMIT};
+
+/// Enough for all that the driver maps.
+const ENOUGH_LOCKED_BYTES: u64 = 64 << 20;
+/// Too little for the smallest ring.
+const LITTLE_LOCKED_BYTES: u64 = 4 << 10;
+/// How often the NIC is opened anew.
+const REOPENINGS: usize = 5;
+
+/// Gets the file; it must be the one that the host has.
+pub fn get(machine: &Machine, user: User) -> Result<()> {
+    let got = Path::new(HOME).join(FILE);
+    // Not the one of a scenario before.
+    if let Err(error) = fs::remove_file(&got) {
+        ensure!(
+            error.kind() == io::ErrorKind::NotFound,
+            "removing {}: {error}",
+            got.display()
+        );
+    }
+    let said = Program::get(user, machine, FILE)?.finish(LIMIT)?.succeeded()?;
+    println!("    {}", said.trim_end());
+    let expected = fs::read(Path::new(WWW_DIR).join(FILE)).context("the file to compare with")?;
+    let got = fs::read(&got).with_context(|| got.display().to_string())?;
+    ensure!(
+        got == expected,
+        "{} bytes arrived, and they are not the file",
+        got.len()
+    );
+    Ok(())
+}
+
+/// `handclasp get` from the host's HTTP server.
+pub fn get_as_root(machine: &Machine) -> Result<()> {
+    get(machine, User::Root)
+}
+
+/// `handclasp serve`, and on the host curl.
+pub fn serve(machine: &Machine) -> Result<()> {
+    let (address, cidr) = (&machine.address, Machine::cidr());
+    let mut serve = Program::handclasp(
+        User::Root,
+        &format!("serve --device {address} --ip {cidr} --port {GUEST_PORT} --dir {WWW_DIR}"),
+    )?;
+    serve.wait_until("it serves", |said| said.contains("serving"))?;
+    println!("{}", Line::Ready);
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .context("reading the host's answer")?;
+    ensure!(answer.trim_end() == FETCHED, "the host says: {answer}");
+    serve.signal(Signal::SIGTERM)?;
+    serve.finish(LIMIT)?.succeeded()?;
+    Ok(())
+}
+
+/// Once bound with `--user`, the NIC is that user's: no root, no capabilities.
+pub fn ordinary_user(machine: &Machine) -> Result<()> {
+    Program::get(User::Ordinary, machine, FILE)?
+        .finish(LIMIT)?
+        .failed_saying(&[&format!("handclasp bind {} --user", machine.address)])?;
+    Program::handclasp(
+        User::Root,
+        &format!("bind {} --user {USER}", machine.address),
+    )?
+    .finish(LIMIT)?
+    .succeeded()?;
+    with_locked_memory(ENOUGH_LOCKED_BYTES, || get(machine, User::Ordinary))
+}
+
+/// An ordinary user may lock only so much memory; the error says how much is needed, and how to get it.
+pub fn little_locked_memory(machine: &Machine) -> Result<()> {
+    with_locked_memory(LITTLE_LOCKED_BYTES, || {
+        Program::get(User::Ordinary, machine, FILE)?
+            .finish(LIMIT)?
+            .failed_saying(&["locked memory", "ulimit -l"])
+    })
+}
+
+/// One after the other, in one boot: each finds a NIC as after a power-up.
+pub fn reopening(machine: &Machine) -> Result<()> {
+    for _ in 0..REOPENINGS {
+        get(machine, User::Root)?;
+    }
+    Ok(())
+}
+
+/// Runs `what` with another limit on locked memory, which programs started meanwhile inherit.
+fn with_locked_memory<T>(bytes: u64, what: impl FnOnce() -> Result<T>) -> Result<T> {
+    let limit = |bytes| {
+        setrlimit(Resource::RLIMIT_MEMLOCK, bytes, ENOUGH_LOCKED_BYTES)
+            .context("setting the limit on locked memory")
+    };
+    limit(bytes)?;
+    let outcome = what();
+    limit(ENOUGH_LOCKED_BYTES)?;
+    outcome
+}
