@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
 use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
@@ -31,7 +30,9 @@ pub fn get(machine: &Machine, user: User) -> Result<()> {
             got.display()
         );
     }
-    let said = Program::get(user, machine, FILE)?.finish(LIMIT)?.succeeded()?;
+    let said = Program::get(user, machine, FILE)?
+        .finish(LIMIT)?
+        .succeeded()?;
     println!("    {}", said.trim_end());
     let expected = fs::read(Path::new(WWW_DIR).join(FILE)).context("the file to compare with")?;
     let got = fs::read(&got).with_context(|| got.display().to_string())?;
