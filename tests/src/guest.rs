@@ -78,3 +78,25 @@ impl fmt::Display for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_understood_as_it_was_meant() {
+        for line in [
+            Line::Ready,
+            Line::Pass(14),
+            Line::Fail("bind: no group".into()),
+        ] {
+            // A serial console ends lines with a carriage return.
+            assert_eq!(Line::parse(&format!("{line}\r")), Some(line));
+        }
+        let long = Line::Fail("one\r\ntwo".into()).to_string();
+        assert_eq!(long, "GUEST VERDICT: FAIL one |  | two");
+        for other in ["", "ok   bind (0.01 s)", "GUEST VERDICT: PASS", FETCHED] {
+            assert_eq!(Line::parse(other), None);
+        }
+    }
+}

@@ -42,7 +42,10 @@ pub fn boot(folder: &Path) -> Result<(), String> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| at(folder, error))?;
     }
-    fs::create_dir_all(folder.join("www")).map_err(|error| at(folder, error))?;
+    fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+    // What need not be kept; and a socket's path may not be long.
+    let temporary = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
+    let temporary = temporary.path();
     let parts = Parts::find()?;
     ip(&format!("tuntap add dev {TAP} mode tap"))?;
     ip(&format!("addr add {KERNEL_IP}/24 dev {TAP}"))?;
@@ -50,16 +53,18 @@ pub fn boot(folder: &Path) -> Result<(), String> {
     ip("link set lo up")?;
 
     let contents = pattern(FILE_LEN_BYTES, 1);
-    write(&folder.join("www").join(FILE), &contents)?;
-    let long = folder.join("www").join(LONG_FILE);
+    let www = temporary.join("www");
+    fs::create_dir(&www).map_err(|error| at(&www, error))?;
+    write(&www.join(FILE), &contents)?;
+    let long = www.join(LONG_FILE);
     File::create(&long)
         .and_then(|file| file.set_len(LONG_FILE_LEN_BYTES))
         .map_err(|error| at(&long, error))?;
-    let initramfs = folder.join("initramfs");
+    let initramfs = temporary.join("initramfs");
     write(&initramfs, &archive(&parts, &contents)?)?;
 
-    let _http = http_server(&folder.join("www"))?;
-    let socket = folder.join("nic");
+    let _http = http_server(&www)?;
+    let socket = temporary.join("nic");
     let mut nic = nic_server(folder, &socket)?;
     let console_log = folder.join("console");
     let machine = parts

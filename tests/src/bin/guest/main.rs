@@ -6,6 +6,7 @@ mod binding;
 mod boot;
 mod machine;
 mod misfortunes;
+mod nic;
 mod program;
 mod scenario;
 mod transfers;

@@ -36,6 +36,8 @@ const SCENARIOS: &[Scenario] = scenarios! {
     transfers::serve
     transfers::ordinary_user
     transfers::little_locked_memory
+    misfortunes::unmapped_iova
+    misfortunes::bus_master_off
     misfortunes::reset_in_mid_transfer
     misfortunes::killed_in_mid_transfer
     transfers::reopening
