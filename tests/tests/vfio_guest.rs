@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use handclasp_tests::kernel::{what_is_missing, with_kernel};
+use handclasp_sim::wire::kernel::{what_is_missing, with_kernel};
 use libtest_mimic::{Arguments, Trial};
 use vfio_guest::boot;
 
@@ -43,10 +43,10 @@ fn main() -> ExitCode {
         Trial::test(format!("boot_{number}"), move || {
             let begin = Instant::now();
             with_kernel(|tap| {
-                // The server opens a device of its own, which stays while it does not run.
+                // The NIC's server opens the device itself.
                 drop(tap);
                 boot::boot(&folder)
-            })?;
+            })??;
             if let Ok(mut seconds) = seconds.lock() {
                 seconds.push(begin.elapsed().as_secs_f64());
             }

@@ -7,12 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use handclasp_sim::wire::kernel::{OUR_IP, TAP};
 use handclasp_tests::guest::{
     Line, FETCHED, FILE, GUEST_PORT, HANDCLASP, HOST_PORT, INIT, LONG_FILE, MODULES, MODULES_DIR,
     USER, USER_ID, WWW_DIR,
 };
 use handclasp_tests::initramfs::Initramfs;
-use handclasp_tests::kernel::{ip, KERNEL_IP, OUR_IP};
 use handclasp_tests::pattern::pattern;
 use handclasp_tests::qemu::{Ended, Machine, Parts};
 use nix::sys::signal::{kill, Signal};
@@ -35,8 +35,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// How many of the console's last lines are shown when something went wrong.
 const TAIL_LINES: usize = 60;
 
-const TAP: &str = "hc0";
-
 /// Boots the guest once; what it leaves is in `folder`.
 pub fn boot(folder: &Path) -> Result<(), String> {
     if folder.exists() {
@@ -47,10 +45,6 @@ pub fn boot(folder: &Path) -> Result<(), String> {
     let temporary = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
     let temporary = temporary.path();
     let parts = Parts::find()?;
-    ip(&format!("tuntap add dev {TAP} mode tap"))?;
-    ip(&format!("addr add {KERNEL_IP}/24 dev {TAP}"))?;
-    ip(&format!("link set {TAP} up"))?;
-    ip("link set lo up")?;
 
     let contents = pattern(FILE_LEN_BYTES, 1);
     let www = temporary.join("www");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure, Context, Result};
 use handclasp_layout::pci::{DEVICE_ID, VENDOR_ID};
-use handclasp_tests::kernel::OUR_IP;
+use handclasp_sim::wire::kernel::{OUR_IP, PREFIX_LEN};
 
 const DEVICES: &str = "/sys/bus/pci/devices";
 
@@ -77,7 +77,7 @@ impl Machine {
 
     /// Our address with the length of its prefix.
     pub fn cidr() -> String {
-        format!("{OUR_IP}/24")
+        format!("{OUR_IP}/{PREFIX_LEN}")
     }
 }
 

@@ -12,8 +12,9 @@ use handclasp_driver::vfio::{KernelFunction, VfioBus};
 use handclasp_driver::{Bus, BusError, DmaRegion};
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_layout::register::Register;
+use handclasp_sim::wire::kernel::{KERNEL_IP, OUR_IP, PREFIX_LEN};
 use handclasp_tests::guest::{GUEST_PORT, HOST_PORT, LONG_FILE};
-use handclasp_tests::kernel::{KERNEL_IP, OUR_IP, OUR_MAC};
+use handclasp_tests::OUR_MAC;
 
 use crate::machine::Machine;
 
@@ -36,7 +37,7 @@ pub fn open(machine: &Machine) -> Result<Arc<Vfio>> {
 
 /// Starts a host on a bus.
 pub fn host(bus: Arc<dyn Bus>) -> Result<Host> {
-    Host::start(bus, StackConfig::new(OUR_MAC, OUR_IP, 24)).context("starting the host")
+    Host::start(bus, StackConfig::new(OUR_MAC, OUR_IP, PREFIX_LEN)).context("starting the host")
 }
 
 /// The host's HTTP server.

@@ -8,7 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
-use handclasp_tests::guest::{HANDCLASP, USER_ID};
+use handclasp_sim::wire::kernel::KERNEL_IP;
+use handclasp_tests::guest::{HANDCLASP, HOST_PORT, USER_ID};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
@@ -63,8 +64,6 @@ impl Program {
 
     /// Starts `handclasp get` of a file of the host; it arrives in [`HOME`] under the same name.
     pub fn get(user: User, machine: &Machine, file: &str) -> Result<Self> {
-        use handclasp_tests::guest::HOST_PORT;
-        use handclasp_tests::kernel::KERNEL_IP;
         let (address, cidr) = (&machine.address, Machine::cidr());
         Self::handclasp(
             user,
