@@ -14,7 +14,7 @@ use handclasp_tests::guest::{
 };
 use handclasp_tests::initramfs::Initramfs;
 use handclasp_tests::pattern::pattern;
-use handclasp_tests::qemu::{Ended, Machine, Parts};
+use handclasp_tests::qemu::{Machine, Parts};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
@@ -118,11 +118,8 @@ fn attend(
     let mut log = File::create(console_log).map_err(|error| at(console_log, error))?;
     let begin = Instant::now();
     let mut verdict = None;
-    loop {
-        let line = match machine.line(Duration::from_millis(200)) {
-            Ok(line) => line,
-            Err(Ended) => break,
-        };
+    // Until QEMU has ended; now and then there is no line.
+    while let Ok(line) = machine.line(Duration::from_millis(200)) {
         if let Some(line) = line {
             println!("{:7.2}  {line}", begin.elapsed().as_secs_f64());
             writeln!(log, "{:7.2}  {line}", begin.elapsed().as_secs_f64())
