@@ -11,9 +11,12 @@ use std::time::Duration;
 /// Longest that QEMU waits for an answer of the NIC's server; missed once, the card is lost for good.
 const ANSWER_TIMEOUT_MS: u32 = 120_000;
 const MEMORY: &str = "512M";
-/// `panic=-1`: a kernel that panics ends QEMU, by `-no-reboot`. The rest saves time.
-const KERNEL_COMMAND_LINE: &str =
-    "console=ttyS0 quiet panic=-1 intel_iommu=on mitigations=off nokaslr cryptomgr.notests";
+/// - `panic=-1`: a kernel that panics ends QEMU, by `-no-reboot`.
+/// - `reboot=force`: the IOMMU stays on when the machine is switched off. Else the kernel's last deed is to let all devices
+///   reach all memory, and those mappings would be taken for left behind.
+/// - The last three save time.
+const KERNEL_COMMAND_LINE: &str = "console=ttyS0 quiet panic=-1 reboot=force intel_iommu=on \
+     mitigations=off nokaslr cryptomgr.notests";
 
 /// What `scripts/guest-parts` has fetched.
 #[derive(Debug)]

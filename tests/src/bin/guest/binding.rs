@@ -1,5 +1,7 @@
 //! From a NIC that no driver has to one that an application can open, by the command that a user has for it.
 
+use std::fs;
+
 use anyhow::{ensure, Result};
 use handclasp_tests::guest::FILE;
 
@@ -67,7 +69,7 @@ pub fn unbind(machine: &Machine) -> Result<()> {
     );
     let group = machine.group()?;
     ensure!(!group.exists(), "{} is still there", group.display());
-    let driver_override = std::fs::read_to_string(machine.sysfs("driver_override"))?;
+    let driver_override = fs::read_to_string(machine.sysfs("driver_override"))?;
     ensure!(
         driver_override.trim() == "(null)",
         "driver_override is still {driver_override:?}"

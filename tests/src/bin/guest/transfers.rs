@@ -14,8 +14,8 @@ use crate::program::{Program, User, LIMIT};
 
 /// Enough for all that the driver maps.
 const ENOUGH_LOCKED_BYTES: u64 = 64 << 20;
-/// Too little for the smallest ring.
-const LITTLE_LOCKED_BYTES: u64 = 4 << 10;
+/// Enough for a ring, too little for all of them.
+const LITTLE_LOCKED_BYTES: u64 = 64 << 10;
 /// How often the NIC is opened anew.
 const REOPENINGS: usize = 5;
 
@@ -87,7 +87,7 @@ pub fn little_locked_memory(machine: &Machine) -> Result<()> {
     with_locked_memory(LITTLE_LOCKED_BYTES, || {
         Program::get(User::Ordinary, machine, FILE)?
             .finish(LIMIT)?
-            .failed_saying(&["locked memory", "ulimit -l"])
+            .failed_saying(&["may lock 64 KiB", "ulimit -l"])
     })
 }
 
