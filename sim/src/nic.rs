@@ -12,7 +12,7 @@ use crate::mac::{MacRx, MacTx};
 use crate::observation::{Moment, Observation};
 use crate::wire::Wire;
 
-/// Cycles for which `rst` is high at the start, and after a [`SimNic::reset`].
+/// Cycles for which `rst` is high at the start, and after each reset.
 pub const RESET_CYCLES: u64 = 16;
 /// After this many cycles without activity the model is asked whether it is idle, and then every so many.
 const IDLE_CHECK_CYCLES: u32 = 64;

@@ -309,3 +309,134 @@ impl IoMemory for DmaTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use handclasp_driver::vfio::PageSize;
+
+    use super::*;
+
+    const BOTH: Rights = Rights {
+        read: true,
+        write: true,
+    };
+
+    /// 64 KiB of memory whose bytes are known, and its file.
+    fn memory() -> (DmaMemory, File) {
+        let pages = Arc::new(Pages::new(0x1_0000, PageSize::Ordinary).unwrap());
+        let file = File::from(pages.as_fd().try_clone_to_owned().unwrap());
+        let memory = DmaMemory::piece(&pages, 0, 0x1_0000).unwrap();
+        for at in (0..0x1_0000).step_by(2) {
+            memory.write(at, &(at as u16).to_be_bytes()).unwrap();
+        }
+        (memory, file)
+    }
+
+    fn table() -> DmaTable {
+        let table = DmaTable::new(Arc::default());
+        table.set_bus_master(true);
+        table
+    }
+
+    fn count_of(table: &DmaTable, name: &str) -> u64 {
+        let values = table.counts.values();
+        values.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    #[test]
+    fn a_range_over_adjacent_mappings_is_one_and_a_hole_is_none() {
+        let (memory, file) = memory();
+        let table = table();
+        let mut map = |offset, address, size| {
+            let file = file.try_clone().unwrap();
+            table.map(BOTH, offset, address, size, Some(file)).unwrap();
+        };
+        // Three pages side by side, in another order than in the file, and one apart.
+        map(0x5000, 0x10_0000, 0x1000);
+        map(0x2000, 0x10_1000, 0x1000);
+        map(0x8000, 0x10_2000, 0x1000);
+        map(0x0000, 0x10_4000, 0x1000);
+        let mut seen = [0; 4];
+        table.read(0x10_0ffe, &mut seen).unwrap();
+        assert_eq!(seen, [0x5f, 0xfe, 0x20, 0x00]);
+        let mut all = [0; 0x3000];
+        table.read(0x10_0000, &mut all).unwrap();
+        assert_eq!(all[0x2ffe..], [0x8f, 0xfe]);
+        table.write(0x10_1ffe, &[1, 2, 3, 4]).unwrap();
+        memory.read(0x2ffe, &mut seen).unwrap();
+        assert_eq!(seen, [1, 2, 0x30, 0x00], "no further than the mapping");
+        memory.read(0x8000, &mut seen).unwrap();
+        assert_eq!(seen, [3, 4, 0x80, 0x02]);
+        for (address, len) in [
+            (0x10_2ffe, 4),
+            (0x10_3ffe, 4),
+            (0x0f_fffe, 4),
+            (0x10_4fff, 2),
+            (u64::MAX, 2),
+            (0, 1),
+        ] {
+            let fault = Err(IoFault { address });
+            assert_eq!(table.read(address, &mut vec![0; len]), fault);
+            assert_eq!(table.write(address, &vec![0xee; len]), fault);
+        }
+        memory.read(0x8ffc, &mut seen).unwrap();
+        assert_eq!(
+            seen,
+            [0x8f, 0xfc, 0x8f, 0xfe],
+            "nothing of a refused write is written"
+        );
+        assert_eq!(count_of(&table, "pcie_dma_faults"), 12);
+        assert_eq!(table.state().files.len(), 1, "one file, mapped once");
+        table.unmap(0, 1 << 40).unwrap();
+        assert!(table.state().files.is_empty());
+        assert!(table.read(0x10_0000, &mut seen).is_err());
+    }
+
+    #[test]
+    fn only_what_a_mapping_allows_is_done_and_nothing_without_bus_mastering() {
+        let (_memory, file) = memory();
+        let table = table();
+        for (address, read, write) in [(0x1000, true, false), (0x2000, false, true)] {
+            let file = file.try_clone().unwrap();
+            let rights = Rights { read, write };
+            table.map(rights, 0, address, 0x1000, Some(file)).unwrap();
+            assert_eq!(table.read(address, &mut [0]).is_ok(), read);
+            assert_eq!(table.write(address, &[0]).is_ok(), write);
+        }
+        table.map(BOTH, 0, 0x3000, 0x1000, None).unwrap();
+        assert!(
+            table.read(0x3000, &mut [0]).is_err(),
+            "a ROM is not reached"
+        );
+        assert_eq!(count_of(&table, "pcie_dma_faults"), 3);
+        table.set_bus_master(false);
+        assert!(table.read(0x1000, &mut [0]).is_err());
+        assert!(table.write(0x2000, &[0]).is_err());
+        assert_eq!(count_of(&table, "pcie_dma_faults"), 3);
+        assert_eq!(count_of(&table, "pcie_dma_blocked"), 2);
+    }
+
+    #[test]
+    fn a_file_that_has_grown_is_seen_whole() {
+        let flags = nix::sys::memfd::MFdFlags::MFD_ALLOW_SEALING;
+        let file = File::from(nix::sys::memfd::memfd_create(c"grows", flags).unwrap());
+        let seal = nix::fcntl::FcntlArg::F_ADD_SEALS(nix::fcntl::SealFlag::F_SEAL_SHRINK);
+        nix::fcntl::fcntl(&file, seal).unwrap();
+        file.set_len(0x1000).unwrap();
+        let table = table();
+        let map = |offset, address| {
+            let file = file.try_clone().unwrap();
+            table.map(BOTH, offset, address, 0x1000, Some(file))
+        };
+        map(0, 0x1000).unwrap();
+        assert!(map(0x1000, 0x2000).is_err());
+        file.set_len(0x2000).unwrap();
+        map(0x1000, 0x2000).unwrap();
+        table.write(0x1fff, &[1, 2]).unwrap();
+        let mut seen = [0; 2];
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut seen, 0xfff).unwrap();
+        assert_eq!(seen, [1, 2]);
+    }
+}

@@ -1,6 +1,6 @@
 //! The gateware in a thread of its own: register accesses come as requests, DMA and messages leave by themselves.
 //!
-//! Requests are carried out in their order. Writes are posted: the sender goes on at once, unless [`POSTED_MAX`] of them
+//! Requests are carried out in their order. Writes are posted: the sender goes on at once, unless very many of them
 //! wait. A function with nothing to do sleeps, on its requests and on the wire.
 
 use std::os::fd::{AsFd, OwnedFd};

@@ -157,3 +157,64 @@ fn check_eventfd(event: &File) -> io::Result<()> {
     fcntl(event, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::eventfd::{EfdFlags, EventFd};
+
+    use super::*;
+
+    /// An eventfd, and the client's copy.
+    fn event() -> (EventFd, File) {
+        let event = EventFd::from_flags(EfdFlags::EFD_NONBLOCK).unwrap();
+        let copy = std::os::fd::AsFd::as_fd(&event).try_clone_to_owned();
+        (event, copy.unwrap().into())
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_sent_is_pending_and_sent_once_it_can_be() {
+        let msix = Msix::new(Arc::default());
+        let (event, copy) = event();
+        msix.message(0);
+        assert_eq!(msix.pending_bits(), 1);
+        msix.connect(0, vec![copy]).unwrap();
+        assert_eq!(msix.pending_bits(), 1, "bus mastering is off");
+        assert_eq!(event.read(), Err(Errno::EAGAIN));
+        msix.set_bus_master(true);
+        assert_eq!((event.read(), msix.pending_bits()), (Ok(1), 0));
+        msix.message(0);
+        assert_eq!(event.read(), Ok(1));
+        msix.disconnect_all();
+        msix.message(0);
+        assert_eq!((event.read(), msix.pending_bits()), (Err(Errno::EAGAIN), 1));
+        msix.reset();
+        assert_eq!(msix.pending_bits(), 0);
+        // Of a vector that is not there nothing is kept.
+        msix.message(1);
+        msix.message(u16::MAX);
+        assert_eq!(msix.pending_bits(), 0);
+    }
+
+    #[test]
+    fn a_reset_keeps_the_eventfds_as_vfio_does() {
+        let msix = Msix::new(Arc::default());
+        let (event, copy) = event();
+        msix.connect(0, vec![copy]).unwrap();
+        msix.reset();
+        msix.set_bus_master(true);
+        msix.message(0);
+        assert_eq!(event.read(), Ok(1));
+    }
+
+    #[test]
+    fn a_full_eventfd_makes_nobody_wait() {
+        let msix = Msix::new(Arc::default());
+        let event = EventFd::from_flags(EfdFlags::empty()).unwrap();
+        let copy = std::os::fd::AsFd::as_fd(&event).try_clone_to_owned();
+        msix.connect(0, vec![copy.unwrap().into()]).unwrap();
+        msix.set_bus_master(true);
+        event.write(u64::MAX - 1).unwrap();
+        msix.message(0);
+        assert_eq!(msix.pending_bits(), 0);
+    }
+}
