@@ -349,7 +349,7 @@ mod tests {
     fn a_range_over_adjacent_mappings_is_one_and_a_hole_is_none() {
         let (memory, file) = memory();
         let table = table();
-        let mut map = |offset, address, size| {
+        let map = |offset, address, size| {
             let file = file.try_clone().unwrap();
             table.map(BOTH, offset, address, size, Some(file)).unwrap();
         };
