@@ -1,0 +1,107 @@
+//! Counts the instructions that a handshake, an echo, a stream and a close cost the host: ours beside smoltcp.
+//!
+//! `cargo run --release -p handclasp-benches --bin instructions`; needs valgrind.
+#![forbid(unsafe_code)]
+
+use std::env;
+
+use anyhow::{anyhow, Result};
+use clap::{Parser, Subcommand};
+use comfy_table::Table;
+use handclasp_benches::instructions::{self, Count, WORKS};
+use handclasp_benches::stack::Library;
+use handclasp_benches::Work;
+
+/// Count the instructions of each stack's ends under callgrind
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    mode: Option<Mode>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    /// Only this stack: ours, smoltcp or null
+    #[arg(long)]
+    stack: Option<Library>,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Only do the work, without counting: what is run under callgrind
+    Workload {
+        /// ours, smoltcp or null
+        stack: Library,
+        /// handshake, echo, stream or close
+        work: String,
+        /// How often
+        count: usize,
+        /// Bytes of an echo or of a piece of the stream
+        size_bytes: Option<usize>,
+    },
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let Some(Mode::Workload {
+        stack,
+        work,
+        count,
+        size_bytes,
+    }) = args.mode
+    {
+        let work = Work::parse(&work, size_bytes).map_err(|reason| anyhow!(reason))?;
+        return Ok(instructions::workload(stack, work, count)?);
+    }
+    let program = env::current_exe()?;
+    let mut counts = Vec::new();
+    for library in Library::ALL {
+        if args.stack.is_some_and(|only| only != library) {
+            continue;
+        }
+        for work in WORKS {
+            eprintln!("{}: {work}", library.name());
+            counts.push(instructions::count(&program, library, work)?);
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&counts)?);
+    } else {
+        println!("{}", table(&counts));
+    }
+    Ok(())
+}
+
+/// One row a work and stack; the ratio is to ours, of both ends together.
+fn table(counts: &[Count]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header([
+        "instructions",
+        "stack",
+        "client",
+        "server",
+        "both",
+        "x ours",
+    ]);
+    for work in WORKS {
+        let of_work =
+            |count: &&Count| count.work == work.name() && count.size_bytes == work.size_bytes();
+        let ours = counts
+            .iter()
+            .filter(of_work)
+            .find(|count| count.stack == Library::Ours.name());
+        for count in counts.iter().filter(of_work) {
+            table.add_row([
+                work.to_string(),
+                count.stack.clone(),
+                format!("{:.0}", count.client),
+                format!("{:.0}", count.server),
+                format!("{:.0}", count.both()),
+                ours.map_or(String::new(), |ours| {
+                    format!("{:.2}", count.both() / ours.both())
+                }),
+            ]);
+        }
+    }
+    table
+}

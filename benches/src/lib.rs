@@ -1,0 +1,34 @@
+//! What a connection costs the host: ours, smoltcp and the Linux kernel doing the same work.
+//!
+//! A *work* ([`work`]) is a handshake, an echo, a piece of a stream, or a close. It is done by a *stack* ([`stack`]) with
+//! both its ends, client and server, in one thread, and a *meter* ([`meter`]) sees only the sections in which an end
+//! works: by the clock, or as instructions under callgrind. What carries frames between the ends is outside of all
+//! sections:
+//!
+//! ```text
+//!     client's section              not measured                server's section
+//!   +------------------+   +---------------------------+   +------------------+
+//!   | host, driver     |===| prepared NIC, cable, NIC  |===| driver, host     |   ours
+//!   | smoltcp          |---| frames change queues      |---| smoltcp          |   smoltcp
+//!   | nothing          |---| nothing                   |---| nothing          |   null: the harness itself
+//!   +------------------+   +---------------------------+   +------------------+
+//! ```
+//!
+//! So these are costs of the host, on the machine that ran them. They say nothing about the wire, PCI Express or the
+//! gateware: `handclasp bench cycles` counts that one.
+//!
+//! # What is compared, and what differs
+//! All ends: MTU 1500, buffers of 256 KiB a direction, Nagle's algorithm off, ARP resolved before, connections one after
+//! another. Ours sends and reads timestamps and SACK-permitted, runs congestion control and keeps connections in
+//! TIME-WAIT; smoltcp by default has none of these (its socket is used again at once).
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod instructions;
+pub mod meter;
+pub mod prepared;
+pub mod stack;
+pub mod work;
+
+pub use error::BenchError;
+pub use work::Work;
