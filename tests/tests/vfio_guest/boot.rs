@@ -274,6 +274,7 @@ fn nic_server(folder: &Path, socket: &Path) -> Result<Process, String> {
             .arg("--counters")
             .arg(folder.join("counters"))
             .env("HANDCLASP_LOG", "info")
+            .env("NO_COLOR", "1")
             .stdout(said)
             .stderr(errors),
     )?;

@@ -12,6 +12,10 @@ use super::boot::FILE_LEN_BYTES;
 /// Longest payload of a segment on an Ethernet wire: 1500 bytes less IPv4's and TCP's headers.
 const MSS_BYTES: u64 = 1460;
 
+/// Beats of 8 bytes that are answered with an error in the guest's scenario `unmapped_iova`, and nowhere else: the host's first
+/// command; the first frame, which is an ARP answer of 42 bytes; the first event, and the one that says it was refused.
+const UNMAPPED_BEATS: u64 = 64 / 8 + 42_u64.div_ceil(8) + 2 * 64 / 8;
+
 /// What is asked of each segment, in this order.
 const FIELDS: &[&str] = &[
     "tcp.stream",
@@ -50,6 +54,13 @@ fn counters(path: &Path) -> Result<(), String> {
     expect("rx_flow", &|n| n >= segments, "the segments of a file")?;
     expect("tx_segments", &|n| n >= segments, "the segments of a file")?;
     expect("rx_payloads", &|n| n >= segments, "the payloads of a file")?;
+    expect("pcie_dma_faults", &|n| n == UNMAPPED_BEATS, "what unmapped_iova does, no more")?;
+    // What waits in the guest is woken by the kernel's eventfds.
+    expect("pcie_msix", &|n| n >= 1, "interrupts")?;
+    expect("pcie_clients", &|n| n == 1, "QEMU alone")?;
+    expect("pcie_dma_blocked", &|n| n >= 1, "what bus_master_off does")?;
+    expect("pcie_refused_maps", &|n| n == 0, "0")?;
+    expect("pcie_completion_timeouts", &|n| n == 0, "0: every register answers in time")?;
     expect("pcie_maps_left", &|n| n == 0, "0: every mapping taken down")?;
     Ok(())
 }

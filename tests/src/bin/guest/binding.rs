@@ -6,6 +6,7 @@ use anyhow::{ensure, Result};
 use handclasp_tests::guest::FILE;
 
 use crate::machine::Machine;
+use crate::nic;
 use crate::program::{Program, User, LIMIT};
 
 /// A NIC without driver cannot be opened; the error says what to do.
@@ -55,6 +56,16 @@ pub fn devices(machine: &Machine) -> Result<()> {
     for word in [&*machine.address, "vfio-pci"] {
         ensure!(said.contains(word), "no {word} in: {said}");
     }
+    Ok(())
+}
+
+/// A NIC has one user at a time; the second is told so, and how to find the first.
+pub fn already_open(machine: &Machine) -> Result<()> {
+    let first = nic::open(machine)?;
+    Program::get(User::Root, machine, FILE)?
+        .finish(LIMIT)?
+        .failed_saying(&["another process", "fuser"])?;
+    drop(first);
     Ok(())
 }
 

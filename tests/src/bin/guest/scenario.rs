@@ -32,10 +32,12 @@ const SCENARIOS: &[Scenario] = scenarios! {
     binding::bound_to_another_driver
     binding::bind
     binding::devices
+    binding::already_open
     transfers::get_as_root
     transfers::serve
     transfers::ordinary_user
     transfers::little_locked_memory
+    transfers::huge_pages
     misfortunes::unmapped_iova
     misfortunes::bus_master_off
     misfortunes::reset_in_mid_transfer

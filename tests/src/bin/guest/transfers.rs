@@ -9,13 +9,16 @@ use handclasp_tests::guest::{Line, FETCHED, FILE, GUEST_PORT, USER, WWW_DIR};
 use nix::sys::resource::{setrlimit, Resource};
 use nix::sys::signal::Signal;
 
-use crate::machine::{Machine, HOME};
+use crate::machine::{write, Machine, HOME};
+use crate::nic;
 use crate::program::{Program, User, LIMIT};
 
 /// Enough for all that the driver maps.
 const ENOUGH_LOCKED_BYTES: u64 = 64 << 20;
 /// Enough for a ring, too little for all of them.
 const LITTLE_LOCKED_BYTES: u64 = 64 << 10;
+/// Huge pages to set aside, of 2 MiB.
+const HUGE_PAGES: usize = 16;
 /// How often the NIC is opened anew.
 const REOPENINGS: usize = 5;
 
@@ -89,6 +92,31 @@ pub fn little_locked_memory(machine: &Machine) -> Result<()> {
             .finish(LIMIT)?
             .failed_saying(&["may lock 64 KiB", "ulimit -l"])
     })
+}
+
+/// With huge pages set aside, the driver's memory is made of them; without, as in the other scenarios, of ordinary ones.
+pub fn huge_pages(machine: &Machine) -> Result<()> {
+    const SET_ASIDE: &str = "/proc/sys/vm/nr_hugepages";
+    write(Path::new(SET_ASIDE), &HUGE_PAGES.to_string())?;
+    let before = free_huge_pages()?;
+    ensure!(before == HUGE_PAGES, "only {before} huge pages are to be had");
+    let host = nic::host(nic::open(machine)?)?;
+    let during = free_huge_pages()?;
+    ensure!(during < before, "the host uses no huge page");
+    drop(host);
+    let after = free_huge_pages()?;
+    ensure!(after == before, "{} huge pages are lost", before - after);
+    get(machine, User::Root)?;
+    write(Path::new(SET_ASIDE), "0")
+}
+
+fn free_huge_pages() -> Result<usize> {
+    let text = fs::read_to_string("/proc/meminfo").context("/proc/meminfo")?;
+    let free = text
+        .lines()
+        .find_map(|line| line.strip_prefix("HugePages_Free:"));
+    free.and_then(|free| free.trim().parse().ok())
+        .context("/proc/meminfo has no HugePages_Free")
 }
 
 /// One after the other, in one boot: each finds a NIC as after a power-up.
