@@ -3,6 +3,8 @@
 //! The checks are here, and nothing of an event is believed before them; what the checks need to know of the rings is
 //! asked of the rings.
 
+use std::fmt;
+
 use handclasp_layout::queue::{
     CompletionEvent, DropReason, Opcode, RxEvent, SackEvent, Status, Verdict,
 };
@@ -181,6 +183,20 @@ pub struct Stopped {
     pub address: u64,
     /// The `now` input when it was refused.
     pub timestamp: u64,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access = match self.status {
+            Status::WriteError => "write",
+            _ => "read",
+        };
+        write!(
+            f,
+            "the bus refused to let it {access} at I/O address {:#x}",
+            self.address
+        )
+    }
 }
 
 impl Stopped {

@@ -19,7 +19,7 @@ pub enum StackError {
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// A DMA error stopped the NIC's queue.
-    #[error("the NIC's queue stopped: the bus refused {stopped:?}; open the device anew")]
+    #[error("the NIC's queue stopped: {stopped}; open the device anew")]
     Stopped {
         /// What the NIC said.
         stopped: Stopped,
