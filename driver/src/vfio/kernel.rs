@@ -256,14 +256,16 @@ impl Function for KernelFunction {
     }
 }
 
-/// What to do when the kernel does not lock memory for DMA: `needed_bytes` is all of it, with what is mapped already.
+/// What to do when the kernel does not lock memory for DMA: `needed_bytes` is all so far, with
+/// what is mapped already; who asks for it may ask for more.
 fn no_locked_memory(needed_bytes: u64, limit_bytes: u64) -> String {
     let kib = |bytes: u64| bytes.div_ceil(1024);
     if needed_bytes <= limit_bytes {
         return "the machine has no memory left".into();
     }
     format!(
-        "memory for DMA is locked, this needs {} KiB of it in all, and this process may lock {} KiB; raise the limit          (`ulimit -l {}` in root's shell, LimitMEMLOCK= in a systemd unit, or memlock in /etc/security/limits.conf)",
+        "memory for DMA is locked, this needs at least {} KiB of it in all, and this process may lock {} KiB; raise the limit \
+         (`ulimit -l {}` in root's shell, LimitMEMLOCK= in a systemd unit, or memlock in /etc/security/limits.conf)",
         kib(needed_bytes),
         kib(limit_bytes),
         kib(needed_bytes)
@@ -293,7 +295,8 @@ fn explain(error: VfioError, sysfs: &Sysfs, address: PciAddress, group_file: &Pa
             "the kernel's VFIO has no driver for the IOMMU; as root, run `modprobe vfio_iommu_type1`"
         }
         VfioError::ContainerSetIOMMU(error) if error.errno() == Errno::EPERM as i32 => {
-            "the IOMMU does not remap interrupts; turn that on in the firmware, or, if you trust the card, load              vfio_iommu_type1 with allow_unsafe_interrupts=1"
+            "the IOMMU does not remap interrupts; turn that on in the firmware, or, if you trust the card, load \
+             vfio_iommu_type1 with allow_unsafe_interrupts=1"
         }
         other => &other.to_string(),
     };

@@ -54,13 +54,21 @@ fn counters(path: &Path) -> Result<(), String> {
     expect("rx_flow", &|n| n >= segments, "the segments of a file")?;
     expect("tx_segments", &|n| n >= segments, "the segments of a file")?;
     expect("rx_payloads", &|n| n >= segments, "the payloads of a file")?;
-    expect("pcie_dma_faults", &|n| n == UNMAPPED_BEATS, "what unmapped_iova does, no more")?;
+    expect(
+        "pcie_dma_faults",
+        &|n| n == UNMAPPED_BEATS,
+        "what unmapped_iova does, no more",
+    )?;
     // What waits in the guest is woken by the kernel's eventfds.
     expect("pcie_msix", &|n| n >= 1, "interrupts")?;
     expect("pcie_clients", &|n| n == 1, "QEMU alone")?;
     expect("pcie_dma_blocked", &|n| n >= 1, "what bus_master_off does")?;
     expect("pcie_refused_maps", &|n| n == 0, "0")?;
-    expect("pcie_completion_timeouts", &|n| n == 0, "0: every register answers in time")?;
+    expect(
+        "pcie_completion_timeouts",
+        &|n| n == 0,
+        "0: every register answers in time",
+    )?;
     expect("pcie_maps_left", &|n| n == 0, "0: every mapping taken down")?;
     Ok(())
 }

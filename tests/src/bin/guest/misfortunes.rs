@@ -23,8 +23,14 @@ const UNMAPPED_HIGH: u32 = 0x7f;
 /// A ring where nothing is mapped: the IOMMU refuses the NIC's access, the queue stops, and the sockets are told.
 pub fn unmapped_iova(machine: &Machine) -> Result<()> {
     for (register, word) in [
-        (COMMAND_BASE_HIGH, "refused to let it read at I/O address 0x7f"),
-        (SLOT_BASE_HIGH, "refused to let it write at I/O address 0x7f"),
+        (
+            COMMAND_BASE_HIGH,
+            "refused to let it read at I/O address 0x7f",
+        ),
+        (
+            SLOT_BASE_HIGH,
+            "refused to let it write at I/O address 0x7f",
+        ),
         // Where the NIC would write what has gone wrong is what is not mapped.
         (EVENT_BASE_HIGH, "can no longer reach its rings"),
     ] {

@@ -99,7 +99,10 @@ pub fn huge_pages(machine: &Machine) -> Result<()> {
     const SET_ASIDE: &str = "/proc/sys/vm/nr_hugepages";
     write(Path::new(SET_ASIDE), &HUGE_PAGES.to_string())?;
     let before = free_huge_pages()?;
-    ensure!(before == HUGE_PAGES, "only {before} huge pages are to be had");
+    ensure!(
+        before == HUGE_PAGES,
+        "only {before} huge pages are to be had"
+    );
     let host = nic::host(nic::open(machine)?)?;
     let during = free_huge_pages()?;
     ensure!(during < before, "the host uses no huge page");
