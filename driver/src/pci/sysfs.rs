@@ -154,19 +154,20 @@ impl Sysfs {
     }
 
     /// Takes a function from vfio-pci and lets the kernel choose its driver again, which is returned. Waits until no
-    /// process has it open.
+    /// process has it open. A function without driver, as a [`Sysfs::bind`] that failed may leave it, is given back as well.
     ///
     /// # Errors
-    /// `NoSuchFunction`; `NotBound` when vfio-pci does not have it; `File`.
+    /// `NoSuchFunction`; `NotBound` when another driver has it; `File`.
     pub fn unbind(&self, address: PciAddress) -> Result<Option<String>, PciError> {
         let driver = self.nic(address)?.driver;
-        let path = self.path(address);
-        // First, so that it is cleared after a bind that failed half way, too.
-        self.write(path.join("driver_override"), "\n")?;
-        if !is_vfio(&driver) {
+        if driver.is_some() && !is_vfio(&driver) {
             return Err(PciError::NotBound { address, driver });
         }
-        self.write(path.join("driver/unbind"), &address.to_string())?;
+        let path = self.path(address);
+        self.write(path.join("driver_override"), "\n")?;
+        if driver.is_some() {
+            self.write(path.join("driver/unbind"), &address.to_string())?;
+        }
         self.write(self.pci.join("drivers_probe"), &address.to_string())?;
         Ok(self.driver(address))
     }
