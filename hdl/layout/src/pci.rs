@@ -30,7 +30,7 @@ macro_rules! numbers {
 
 numbers! {
     FUNCTION, "What this function is.";
-    VENDOR_ID: u16 = 0x1234, "Vendor ID. Not assigned by PCI-SIG to anybody: a board with an ID of its own keeps that.";
+    VENDOR_ID: u16 = 0x1234, "Vendor ID. PCI-SIG has assigned it to nobody; every board is built with it, for it is how the NIC is found.";
     DEVICE_ID: u16 = 0x4843, "Device ID, \"HC\".";
     CLASS_CODE: u32 = 0x02_0000, "Class code: Ethernet controller.";
     REVISION_ID: u8 = LAYOUT_VERSION as u8, "Revision ID: version of this layout, so that it can be read without touching the device.";
