@@ -103,7 +103,8 @@ impl Arenas {
         ))
     }
 
-    /// Takes all mappings down, and refuses new ones from now on. Memory that could not be unmapped is never freed: the function may still write there.
+    /// Takes all mappings down, and refuses new ones from now on. Memory that could not be unmapped is never freed: the
+    /// function may still write there.
     ///
     /// # Errors
     /// The first one; the rest is unmapped nevertheless.
