@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -93,7 +93,7 @@ pub fn socket_path() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("handclasp-{}-{number}.sock", std::process::id());
-    let path = Path::new("/tmp").join(name);
+    let path = std::env::temp_dir().join(name);
     let _ = std::fs::remove_file(&path);
     path
 }
