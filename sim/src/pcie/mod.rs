@@ -4,15 +4,16 @@
 //! ```text
 //!   client (QEMU, or pcie::client)
 //!     | unix socket: vfio-user messages, with descriptors of memory and eventfds
-//!   server ----- config_space            a thread: answers every message at once
-//!     |    \---- dma_table, msix  <----+
-//!     | requests                       | DMA, messages
-//!   function ---- nic (RTL, models) ---+ a thread: the gateware, cycle by cycle
+//!   server, backend ---- config_space     a thread: answers every message at once
+//!     |     \---------- dma_table, msix <-+
+//!     | requests                          | DMA, messages
+//!   function --- nic (RTL, models) -------+ a thread: the gateware, cycle by cycle
 //!                  |
 //!                 wire
 //! ```
 //!
 //! - [`server`]: begin here; one client after another, and nothing of one is left for the next;
+//! - `backend`: what the client's messages do;
 //! - [`config_space`]: IDs, BARs, capabilities, FLR;
 //! - [`function`]: the gateware in its thread;
 //! - [`dma_table`]: the memory that the client lends;
@@ -20,6 +21,7 @@
 //! - [`counts`]: what the function tells of itself;
 //! - [`client`]: the other end of the socket, for the driver's `VfioBus`.
 
+mod backend;
 pub mod client;
 pub mod config_space;
 pub mod counts;
