@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -118,6 +118,7 @@ fn attend(
     let mut log = File::create(console_log).map_err(|error| at(console_log, error))?;
     let begin = Instant::now();
     let mut verdict = None;
+    let mut curl = None;
     // Until QEMU has ended; now and then there is no line.
     while let Ok(line) = machine.line(Duration::from_millis(200)) {
         if let Some(line) = line {
@@ -126,17 +127,23 @@ fn attend(
                 .map_err(|error| at(console_log, error))?;
             match Line::parse(&line) {
                 None => {}
-                Some(Line::Ready) => {
-                    let answer = match fetch(folder) {
-                        Ok(()) => FETCHED.to_owned(),
-                        Err(why) => why.replace('\n', " | "),
-                    };
-                    machine
-                        .write_line(&answer)
-                        .map_err(|error| format!("the console: {error}"))?;
-                }
+                Some(Line::Ready) => curl = Some(start_curl(folder)?),
                 Some(last) => verdict = Some(last),
             }
+        }
+        let fetched = match &mut curl {
+            Some(curl) => curl.status()?,
+            None => None,
+        };
+        if let Some(status) = fetched {
+            curl = None;
+            let answer = match check_fetched(folder, status) {
+                Ok(()) => FETCHED.to_owned(),
+                Err(why) => why.replace('\n', " | "),
+            };
+            machine
+                .write_line(&answer)
+                .map_err(|error| format!("the console: {error}"))?;
         }
         // QEMU would wait for its answer, and we for QEMU.
         nic.must_run()?;
@@ -153,27 +160,27 @@ fn attend(
     }
 }
 
-/// Fetches the guest's file with curl; it must be the one that was put there.
-fn fetch(folder: &Path) -> Result<(), String> {
-    let got = folder.join("fetched");
+/// Begins to fetch the guest's file.
+fn start_curl(folder: &Path) -> Result<Process, String> {
+    let said_path = folder.join("curl");
+    let said = File::create(&said_path).map_err(|error| at(&said_path, error))?;
     let url = format!("http://{OUR_IP}:{GUEST_PORT}/{FILE}");
-    let output = Command::new("curl")
-        .args([
-            "--silent",
-            "--show-error",
-            "--fail",
-            "--max-time",
-            CURL_LIMIT_S,
-        ])
-        .arg("--output")
-        .arg(&got)
-        .arg(&url)
-        .output()
-        .map_err(|error| format!("curl: {error}; `make deps-test` installs it"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("curl {url}: {}: {said}", output.status));
+    Process::start(
+        "curl",
+        Command::new("curl")
+            .args(["--silent", "--show-error", "--fail"])
+            .args(["--max-time", CURL_LIMIT_S, &url, "--output"])
+            .arg(folder.join("fetched"))
+            .stderr(said),
+    )
+}
+
+/// Whether curl got the file that was put there.
+fn check_fetched(folder: &Path, status: ExitStatus) -> Result<(), String> {
+    if !status.success() {
+        return Err(format!("curl: {status}: {}", tail(&folder.join("curl"))));
     }
+    let got = folder.join("fetched");
     let bytes = fs::read(&got).map_err(|error| at(&got, error))?;
     if bytes == pattern(FILE_LEN_BYTES, 1) {
         Ok(())
@@ -193,17 +200,22 @@ pub struct Process {
 
 impl Process {
     fn start(name: &'static str, command: &mut Command) -> Result<Self, String> {
-        let child = command
-            .spawn()
-            .map_err(|error| format!("{name}: {error}"))?;
+        let child = command.spawn().map_err(|error| {
+            format!("{name}: {error}; `make deps-test` installs what is missing")
+        })?;
         Ok(Self { name, child })
     }
 
+    /// How it has ended, if it has.
+    fn status(&mut self) -> Result<Option<ExitStatus>, String> {
+        let status = self.child.try_wait();
+        status.map_err(|error| format!("{}: {error}", self.name))
+    }
+
     fn must_run(&mut self) -> Result<(), String> {
-        match self.child.try_wait() {
-            Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(format!("{} has ended: {status}", self.name)),
-            Err(error) => Err(format!("{}: {error}", self.name)),
+        match self.status()? {
+            None => Ok(()),
+            Some(status) => Err(format!("{} has ended: {status}", self.name)),
         }
     }
 
@@ -222,17 +234,20 @@ impl Process {
 
     /// Tells it to end, which it must, and well.
     fn stop(&mut self) -> Result<(), String> {
-        let failed = |error: String| format!("{}: {error}", self.name);
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM)
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| format!("{}: {error}", self.name))?;
         let begin = Instant::now();
         loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(()),
-                Ok(Some(status)) => return Err(failed(status.to_string())),
-                Ok(None) if begin.elapsed() < STOP_LIMIT => sleep(Duration::from_millis(20)),
-                Ok(None) => return Err(failed(format!("still runs {STOP_LIMIT:?} after SIGTERM"))),
-                Err(error) => return Err(failed(error.to_string())),
+            match self.status()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("{}: {status}", self.name)),
+                None if begin.elapsed() < STOP_LIMIT => sleep(Duration::from_millis(20)),
+                None => {
+                    return Err(format!(
+                        "{} still runs {STOP_LIMIT:?} after SIGTERM",
+                        self.name
+                    ))
+                }
             }
         }
     }
