@@ -19,6 +19,8 @@ pub const LONG_FILE: &str = "long";
 pub const HOST_PORT: u16 = 8000;
 /// Port of `handclasp serve` in the guest.
 pub const GUEST_PORT: u16 = 80;
+/// High half of I/O addresses that the driver never maps: it takes them from the low end.
+pub const UNMAPPED_HIGH: u32 = 0x7f;
 /// Name of the guest's ordinary user.
 pub const USER: &str = "tester";
 /// Number of the guest's ordinary user and of its group.

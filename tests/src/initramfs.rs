@@ -1,5 +1,5 @@
-//! The guest's root file system: an archive that the kernel unpacks into memory (Linux, Documentation/driver-api/early-userspace
-//! /buffer-format.rst: "newc" cpio).
+//! The guest's root file system: an archive that the kernel unpacks into memory (Linux,
+//! Documentation/driver-api/early-userspace/buffer-format.rst: "newc" cpio).
 
 use std::collections::BTreeSet;
 use std::fs;

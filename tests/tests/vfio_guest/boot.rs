@@ -288,7 +288,7 @@ fn nic_server(folder: &Path, socket: &Path) -> Result<Process, String> {
             .arg(folder.join("wire.pcapng"))
             .arg("--counters")
             .arg(folder.join("counters"))
-            .env("HANDCLASP_LOG", "info")
+            .env("HANDCLASP_LOG", "info,handclasp_sim::pcie=debug")
             .env("NO_COLOR", "1")
             .stdout(said)
             .stderr(errors),

@@ -1,20 +1,17 @@
 //! What the NIC itself and the wire say about a boot: a guest that only claims to have done it is found out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use handclasp_tests::guest::{GUEST_PORT, HOST_PORT};
+use handclasp_driver::dma::PAGE_BYTES;
+use handclasp_tests::guest::{GUEST_PORT, HOST_PORT, UNMAPPED_HIGH};
 
 use super::boot::FILE_LEN_BYTES;
 
 /// Longest payload of a segment on an Ethernet wire: 1500 bytes less IPv4's and TCP's headers.
 const MSS_BYTES: u64 = 1460;
-
-/// Beats of 8 bytes that are answered with an error in the guest's scenario `unmapped_iova`, and nowhere else: the host's first
-/// command; the first frame, which is an ARP answer of 42 bytes; the first event, and the one that says it was refused.
-const UNMAPPED_BEATS: u64 = 64 / 8 + 42_u64.div_ceil(8) + 2 * 64 / 8;
 
 /// What is asked of each segment, in this order.
 const FIELDS: &[&str] = &[
@@ -27,12 +24,13 @@ const FIELDS: &[&str] = &[
 
 /// Looks at all there is.
 pub fn check(folder: &Path) -> Result<(), String> {
-    counters(&folder.join("counters"))?;
+    let refused = counters(&folder.join("counters"))?;
+    faults(&folder.join("server"), refused)?;
     wire(&folder.join("wire.pcapng"))
 }
 
-/// The counters of gateware and PCI Express function, summed over all resets.
-fn counters(path: &Path) -> Result<(), String> {
+/// The counters of gateware and PCI Express function, summed over all resets; returns the number of refused accesses.
+fn counters(path: &Path) -> Result<u64, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let counters: BTreeMap<&str, u64> = text
         .lines()
@@ -54,11 +52,6 @@ fn counters(path: &Path) -> Result<(), String> {
     expect("rx_flow", &|n| n >= segments, "the segments of a file")?;
     expect("tx_segments", &|n| n >= segments, "the segments of a file")?;
     expect("rx_payloads", &|n| n >= segments, "the payloads of a file")?;
-    expect(
-        "pcie_dma_faults",
-        &|n| n == UNMAPPED_BEATS,
-        "what unmapped_iova does, no more",
-    )?;
     // What waits in the guest is woken by the kernel's eventfds.
     expect("pcie_msix", &|n| n >= 1, "interrupts")?;
     expect("pcie_clients", &|n| n == 1, "QEMU alone")?;
@@ -70,6 +63,35 @@ fn counters(path: &Path) -> Result<(), String> {
         "0: every register answers in time",
     )?;
     expect("pcie_maps_left", &|n| n == 0, "0: every mapping taken down")?;
+    value("pcie_dma_faults")
+}
+
+/// All that was refused is what the guest's scenario `unmapped_iova` provokes: the first page of each of the three rings that it
+/// puts where nothing is mapped. Anything else would be an access to memory that the NIC was not lent, or not any more.
+fn faults(path: &Path, expected: u64) -> Result<(), String> {
+    const WORDS: &str = "nothing is mapped for this access at I/O address 0x";
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut accesses = 0;
+    let mut pages = BTreeSet::new();
+    for line in text.lines() {
+        if let Some((_, digits)) = line.split_once(WORDS) {
+            let address = u64::from_str_radix(digits, 16)
+                .map_err(|error| format!("{}: {line:?}: {error}", path.display()))?;
+            accesses += 1;
+            pages.insert(address / PAGE_BYTES as u64 * PAGE_BYTES as u64);
+        }
+    }
+    if accesses != expected {
+        return Err(format!(
+            "the NIC's server tells of {accesses} refused accesses, and counts {expected}"
+        ));
+    }
+    let provoked = |page: &u64| page >> 32 == u64::from(UNMAPPED_HIGH);
+    if pages.len() != 3 || !pages.iter().all(provoked) {
+        return Err(format!(
+            "the NIC was refused access to the pages {pages:#x?}, not to three pages from {UNMAPPED_HIGH:#x}00000000 on"
+        ));
+    }
     Ok(())
 }
 

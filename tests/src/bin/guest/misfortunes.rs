@@ -9,16 +9,13 @@ use handclasp_driver::vfio::Function;
 use handclasp_host::TcpStream;
 use handclasp_layout::pci::{COMMAND_MEMORY_SPACE, CONFIG_COMMAND};
 use handclasp_layout::register::{COMMAND_BASE_HIGH, EVENT_BASE_HIGH, SLOT_BASE_HIGH};
-use handclasp_tests::guest::LONG_FILE;
+use handclasp_tests::guest::{LONG_FILE, UNMAPPED_HIGH};
 use nix::sys::signal::Signal;
 
 use crate::machine::{Machine, HOME};
 use crate::nic::{self, Bent, Waiting, NOTICE_LIMIT, UNDER_WAY_BYTES};
 use crate::program::{Program, User};
 use crate::transfers;
-
-/// High half of an I/O address that the driver never maps.
-const UNMAPPED_HIGH: u32 = 0x7f;
 
 /// A ring where nothing is mapped: the IOMMU refuses the NIC's access, the queue stops, and the sockets are told.
 pub fn unmapped_iova(machine: &Machine) -> Result<()> {

@@ -100,6 +100,8 @@ fn until_error(
                 Err(error) => break error.to_string(),
             }
         };
+        // The socket goes first: whoever gets the error may open the NIC anew.
+        drop(call);
         let _ = sender.send(end);
     });
     receiver
