@@ -178,11 +178,12 @@ impl DmaTable {
     }
 
     fn fault(&self, state: &State, address: u64) -> IoFault {
-        count(if state.bus_master {
-            &self.counts.dma_faults
+        if state.bus_master {
+            count(&self.counts.dma_faults);
+            tracing::debug!("nothing is mapped for this access at I/O address {address:#x}");
         } else {
-            &self.counts.dma_blocked
-        });
+            count(&self.counts.dma_blocked);
+        }
         IoFault { address }
     }
 }
