@@ -1,6 +1,6 @@
 //! Instructions of each end, counted by valgrind's callgrind.
 //!
-//! The binary `instructions` runs itself under callgrind, which collects only in the sections of one end
+//! A program ([`Program`]) is run under callgrind, which collects only in the sections of one end
 //! ([`Named`]). Two runs of different length are subtracted, so that whatever both have in common is not counted. The
 //! counts are those of the machine code that ran: the same on every machine that runs the same build.
 //!
@@ -12,9 +12,10 @@
 //! callgrind_annotate --inclusive=yes echo.out
 //! ```
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
+use comfy_table::Table;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::{End, Named};
@@ -62,19 +63,35 @@ impl Count {
 /// # Errors
 /// The stack failed.
 pub fn workload(library: Library, work: Work, count: usize) -> Result<(), BenchError> {
-    let (meter, done) = (|| Named, |_| ());
+    let measured = |_: Named| ();
     match library {
-        Library::Ours => work::repeat(&mut Ours::new()?, work, count, meter, done),
-        Library::Smoltcp => work::repeat(&mut Smoltcp::new(), work, count, meter, done),
-        Library::Null => work::repeat(&mut Null::new(), work, count, meter, done),
+        Library::Ours => work::measure(&mut Ours::new()?, work, count, measured),
+        Library::Smoltcp => work::measure(&mut Smoltcp::new(), work, count, measured),
+        Library::Null => work::measure(&mut Null::new(), work, count, measured),
     }
 }
 
-/// Counts the instructions of one work by one stack. `program` is the binary `instructions`.
+/// A program that calls [`workload`] when it gets these arguments, and behind them the names of the stack and of the work,
+/// the count and, if it has one, the size: the binary `instructions`, or one that does the same.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its first arguments.
+    pub arguments: Vec<String>,
+}
+
+/// Why instructions cannot be counted, if they cannot.
+pub fn what_is_missing() -> Option<BenchError> {
+    let output = Command::new("valgrind").arg("--version").output();
+    output.err().map(BenchError::NoValgrind)
+}
+
+/// Counts the instructions of one work by one stack.
 ///
 /// # Errors
 /// `NoValgrind` when it is not installed; `NoCount` when it failed.
-pub fn count(program: &Path, library: Library, work: Work) -> Result<Count, BenchError> {
+pub fn count(program: &Program, library: Library, work: Work) -> Result<Count, BenchError> {
     let end = |end| {
         let short = collect(program, library, work, SHORT, end)?;
         let long = collect(program, library, work, LONG, end)?;
@@ -91,7 +108,7 @@ pub fn count(program: &Path, library: Library, work: Work) -> Result<Count, Benc
 
 /// One run under callgrind: the instructions in one end's sections.
 fn collect(
-    program: &Path,
+    program: &Program,
     library: Library,
     work: Work,
     repetitions: usize,
@@ -101,8 +118,9 @@ fn collect(
     command
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(format!("--toggle-collect={}", Named::pattern(end)))
-        .arg(program)
-        .args(["workload", library.name(), work.name()])
+        .arg(&program.path)
+        .args(&program.arguments)
+        .args([library.name(), work.name()])
         .arg(repetitions.to_string());
     if let Some(size_bytes) = work.size_bytes() {
         command.arg(size_bytes.to_string());
@@ -116,4 +134,38 @@ fn collect(
     said.lines()
         .find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
         .ok_or_else(|| BenchError::NoCount(said.clone().into_owned()))
+}
+
+/// Counts as a table: one row a work and stack; the ratio is to ours, of both ends together.
+pub fn table(counts: &[Count]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header([
+        "instructions",
+        "stack",
+        "client",
+        "server",
+        "both",
+        "x ours",
+    ]);
+    for count in counts {
+        let ours = counts.iter().find(|other| {
+            other.stack == Library::Ours.name()
+                && (&other.work, other.size_bytes) == (&count.work, count.size_bytes)
+        });
+        table.add_row([
+            match count.size_bytes {
+                Some(size_bytes) => format!("{}, {size_bytes} bytes", count.work),
+                None => count.work.clone(),
+            },
+            count.stack.clone(),
+            format!("{:.0}", count.client),
+            format!("{:.0}", count.server),
+            format!("{:.0}", count.both()),
+            ours.map_or(String::new(), |ours| {
+                format!("{:.2}", count.both() / ours.both())
+            }),
+        ]);
+    }
+    table
 }

@@ -14,7 +14,10 @@
 //!   +------------------+   +---------------------------+   +------------------+
 //! ```
 //!
-//! So these are costs of the host, on the machine that ran them. They say nothing about the wire, PCI Express or the
+//! [`run`](mod@run) does it all and leaves a [`record`]. The Linux kernel does the same works in a thread of its own calls, and
+//! between two threads ([`latency`]).
+//!
+//! These are costs of the host, on the machine that ran them. They say nothing about the wire, PCI Express or the
 //! gateware: `handclasp bench cycles` counts that one.
 //!
 //! # What is compared, and what differs
@@ -23,12 +26,20 @@
 //! TIME-WAIT; smoltcp by default has none of these (its socket is used again at once).
 #![forbid(unsafe_code)]
 
+pub mod distribution;
 mod error;
 pub mod instructions;
+pub mod latency;
+pub mod machine;
 pub mod meter;
+pub mod pin;
 pub mod prepared;
+pub mod record;
+pub mod run;
 pub mod stack;
 pub mod work;
 
 pub use error::BenchError;
+pub use record::Run;
+pub use run::{run, Plan, Progress};
 pub use work::Work;

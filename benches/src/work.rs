@@ -72,56 +72,86 @@ impl std::fmt::Display for Work {
     }
 }
 
-/// Does a work `count` times after a warm-up, each time with the meter that `meter` then gives.
+/// Begins, does a work `count` times, and ends: [`begin`], [`repeat`], [`end`].
 ///
 /// # Errors
 /// The stack failed.
-pub fn repeat<S: Stack, M: Meter>(
+pub fn measure<S: Stack, M: Meter + Default>(
     stack: &mut S,
     work: Work,
     count: usize,
-    mut meter: impl FnMut() -> M,
-    mut done: impl FnMut(M),
+    measured: impl FnMut(M),
 ) -> Result<(), BenchError> {
-    let mut off = Unmetered;
+    begin(stack, work)?;
+    repeat(stack, work, count, measured)?;
+    end(stack, work)
+}
+
+/// Warms the stack up for a work, unmeasured; leaves a connection open if the work needs one.
+///
+/// # Errors
+/// The stack failed.
+pub fn begin<S: Stack>(stack: &mut S, work: Work) -> Result<(), BenchError> {
+    let off = &mut Unmetered;
     match work {
         Work::Handshake | Work::Close => {
             for _ in 0..WARM_UP_CONNECTIONS {
-                stack.open(&mut off)?;
-                stack.close(&mut off)?;
+                stack.open(off)?;
+                stack.close(off)?;
             }
         }
         Work::Echo(size_bytes) => {
-            stack.open(&mut off)?;
+            stack.open(off)?;
             for _ in 0..WARM_UP_TRANSFERS {
-                stack.echo(size_bytes, &mut off)?;
+                stack.echo(size_bytes, off)?;
             }
         }
         Work::Stream(size_bytes) => {
-            stack.open(&mut off)?;
+            stack.open(off)?;
             for _ in 0..WARM_UP_TRANSFERS {
-                stack.transfer(size_bytes, &mut off)?;
+                stack.transfer(size_bytes, off)?;
             }
         }
     }
+    Ok(())
+}
+
+/// Does a work `count` times, each time with a new meter, which `measured` then gets. After [`begin`].
+///
+/// # Errors
+/// The stack failed.
+pub fn repeat<S: Stack, M: Meter + Default>(
+    stack: &mut S,
+    work: Work,
+    count: usize,
+    mut measured: impl FnMut(M),
+) -> Result<(), BenchError> {
     for _ in 0..count {
-        let mut meter = meter();
+        let mut meter = M::default();
         match work {
             Work::Handshake => {
                 stack.open(&mut meter)?;
-                stack.close(&mut off)?;
+                stack.close(&mut Unmetered)?;
             }
             Work::Echo(size_bytes) => stack.echo(size_bytes, &mut meter)?,
             Work::Stream(size_bytes) => stack.transfer(size_bytes, &mut meter)?,
             Work::Close => {
-                stack.open(&mut off)?;
+                stack.open(&mut Unmetered)?;
                 stack.close(&mut meter)?;
             }
         }
-        done(meter);
-    }
-    if work.size_bytes().is_some() {
-        stack.close(&mut off)?;
+        measured(meter);
     }
     Ok(())
+}
+
+/// Closes the connection that [`begin`] left open.
+///
+/// # Errors
+/// The stack failed.
+pub fn end<S: Stack>(stack: &mut S, work: Work) -> Result<(), BenchError> {
+    match work {
+        Work::Handshake | Work::Close => Ok(()),
+        Work::Echo(_) | Work::Stream(_) => stack.close(&mut Unmetered),
+    }
 }

@@ -7,8 +7,7 @@ use std::env;
 
 use anyhow::{anyhow, Result};
 use clap::{Parser, Subcommand};
-use comfy_table::Table;
-use handclasp_benches::instructions::{self, Count, WORKS};
+use handclasp_benches::instructions::{self, Program, WORKS};
 use handclasp_benches::stack::Library;
 use handclasp_benches::Work;
 
@@ -52,13 +51,16 @@ fn main() -> Result<()> {
         let work = Work::parse(&work, size_bytes).map_err(|reason| anyhow!(reason))?;
         return Ok(instructions::workload(stack, work, count)?);
     }
-    let program = env::current_exe()?;
+    let program = Program {
+        path: env::current_exe()?,
+        arguments: vec!["workload".into()],
+    };
     let mut counts = Vec::new();
-    for library in Library::ALL {
-        if args.stack.is_some_and(|only| only != library) {
-            continue;
-        }
-        for work in WORKS {
+    for work in WORKS {
+        for library in Library::ALL {
+            if args.stack.is_some_and(|only| only != library) {
+                continue;
+            }
             eprintln!("{}: {work}", library.name());
             counts.push(instructions::count(&program, library, work)?);
         }
@@ -66,42 +68,7 @@ fn main() -> Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&counts)?);
     } else {
-        println!("{}", table(&counts));
+        println!("{}", instructions::table(&counts));
     }
     Ok(())
-}
-
-/// One row a work and stack; the ratio is to ours, of both ends together.
-fn table(counts: &[Count]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header([
-        "instructions",
-        "stack",
-        "client",
-        "server",
-        "both",
-        "x ours",
-    ]);
-    for work in WORKS {
-        let of_work =
-            |count: &&Count| count.work == work.name() && count.size_bytes == work.size_bytes();
-        let ours = counts
-            .iter()
-            .filter(of_work)
-            .find(|count| count.stack == Library::Ours.name());
-        for count in counts.iter().filter(of_work) {
-            table.add_row([
-                work.to_string(),
-                count.stack.clone(),
-                format!("{:.0}", count.client),
-                format!("{:.0}", count.server),
-                format!("{:.0}", count.both()),
-                ours.map_or(String::new(), |ours| {
-                    format!("{:.2}", count.both() / ours.both())
-                }),
-            ]);
-        }
-    }
-    table
 }

@@ -1,5 +1,6 @@
 //! Two ends of a stack in one process, and what they are asked to do.
 
+use super::traffic::Traffic;
 use super::Stack;
 use crate::meter::{End, Meter};
 use crate::BenchError;
@@ -94,6 +95,14 @@ impl<E: Ends> InMemory<E> {
         }
     }
 
+    fn check(&self, arrived_at: End) -> Result<(), BenchError> {
+        if E::MOVES_BYTES {
+            self.traffic.check(E::NAME, arrived_at)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Lets what is under way arrive, at one end after the other, and has `act` poll and go on there, until nothing is under
     /// way. The work is done when `act` last said so; when it is not, time passes.
     fn settle<M: Meter>(
@@ -133,6 +142,10 @@ impl<E: Ends> InMemory<E> {
 }
 
 impl<E: Ends> Stack for InMemory<E> {
+    fn name(&self) -> &'static str {
+        E::NAME
+    }
+
     fn open(&mut self, meter: &mut impl Meter) -> Result<(), BenchError> {
         self.now_ns += CONNECTION_INTERVAL_NS;
         let (ends, now_ns) = (&mut self.ends, self.now_ns);
@@ -179,7 +192,7 @@ impl<E: Ends> Stack for InMemory<E> {
             }
             Ok(received == size_bytes)
         })?;
-        self.traffic.check::<E>(End::Client)
+        self.check(End::Client)
     }
 
     fn transfer(&mut self, size_bytes: usize, meter: &mut impl Meter) -> Result<(), BenchError> {
@@ -202,7 +215,7 @@ impl<E: Ends> Stack for InMemory<E> {
             }
             Ok(received == size_bytes)
         })?;
-        self.traffic.check::<E>(End::Server)
+        self.check(End::Server)
     }
 
     fn close(&mut self, meter: &mut impl Meter) -> Result<(), BenchError> {
@@ -217,53 +230,5 @@ impl<E: Ends> Stack for InMemory<E> {
             }
             Ok(closed)
         })
-    }
-}
-
-/// What is sent, and what arrived.
-#[derive(Debug, Default)]
-struct Traffic {
-    /// Bytes that do not repeat; what is sent is a window of them.
-    source: Vec<u8>,
-    /// Where the window begins: moved each time, so that nothing left behind looks like what was sent.
-    begin: usize,
-    at_client: Vec<u8>,
-    at_server: Vec<u8>,
-}
-
-impl Traffic {
-    /// Windows that are not alike.
-    const WINDOWS: usize = 4096;
-
-    fn prepare(&mut self, size_bytes: usize) {
-        while self.source.len() < size_bytes + Self::WINDOWS {
-            // Marsaglia's xorshift32 would do; so does a counter, spread by the golden ratio.
-            let counter = self.source.len() as u32;
-            self.source
-                .push((counter.wrapping_mul(0x9e37_79b1) >> 24) as u8);
-        }
-        self.begin = (self.begin + 1) % Self::WINDOWS;
-        self.at_client.resize(size_bytes, 0);
-        self.at_server.resize(size_bytes, 0);
-    }
-
-    fn to_send(&self) -> &[u8] {
-        &self.source[self.begin..self.begin + self.at_server.len()]
-    }
-
-    fn check<E: Ends>(&self, end: End) -> Result<(), BenchError> {
-        let arrived = match end {
-            End::Client => &self.at_client,
-            End::Server => &self.at_server,
-        };
-        let differs = self.to_send().iter().zip(arrived).position(|(a, b)| a != b);
-        match differs {
-            Some(at) if E::MOVES_BYTES => Err(BenchError::WrongBytes {
-                stack: E::NAME,
-                size_bytes: arrived.len(),
-                at,
-            }),
-            _ => Ok(()),
-        }
     }
 }

@@ -1,12 +1,16 @@
 //! The stacks, behind one face.
 //!
 //! - [`in_memory`]: how two ends in one process do the works, for the stacks that are a library:
-//!   [`ours`], [`smoltcp`] and [`null`].
+//!   [`ours`], [`smoltcp`] and [`null`];
+//! - [`linux`]: the kernel's, by system calls; [`namespace`]: a network of its own for it.
 
 pub mod in_memory;
+pub mod linux;
+pub mod namespace;
 pub mod null;
 pub mod ours;
 pub mod smoltcp;
+mod traffic;
 
 use std::str::FromStr;
 
@@ -14,15 +18,19 @@ use crate::meter::Meter;
 use crate::BenchError;
 
 pub use in_memory::InMemory;
+pub use linux::{Linux, Path};
 pub use null::Null;
 pub use ours::Ours;
 pub use smoltcp::Smoltcp;
 
-/// Send and receive buffer of every end.
+/// Send and receive buffer of every end, but Linux's: it sizes its own as it sees fit.
 pub const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A client and a server of one TCP. All bytes that arrive are compared with those that were sent, outside of sections.
 pub trait Stack {
+    /// Its name in tables and files.
+    fn name(&self) -> &'static str;
+
     /// A connection is opened: the client connects, the server accepts, until both are ESTABLISHED.
     ///
     /// # Errors

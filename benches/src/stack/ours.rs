@@ -96,18 +96,26 @@ impl Ours {
     /// # Errors
     /// The system has no memory or no file descriptors left.
     pub fn new() -> Result<InMemory<Self>, BenchError> {
+        Ok(InMemory::new(Self::ends()?))
+    }
+
+    /// The two hosts alone.
+    ///
+    /// # Errors
+    /// As for [`Ours::new`].
+    pub fn ends() -> Result<Self, BenchError> {
         let (near, far) = Cable::pair(0);
         let clock = Clock::simulated(0);
         let client = Host::new(near, &clock, CLIENT)?;
         let mut server = Host::new(far, &clock, *SERVER.ip())?;
         let listener = server.stack.listen(SERVER.port(), 16)?;
         server.stack.push(0)?;
-        Ok(InMemory::new(Self {
+        Ok(Self {
             client,
             server,
             listener,
             clock,
-        }))
+        })
     }
 
     fn host(&mut self, end: End) -> &mut Host {

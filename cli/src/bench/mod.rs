@@ -1,9 +1,12 @@
-//! `handclasp bench`: what the gateware takes in cycles, and what the whole chain does in real time.
+//! `handclasp bench`: what the gateware takes in cycles, what the whole chain does in real time, and what a connection
+//! costs the host.
 
+mod cost;
 mod cycles;
 mod handshake;
 
 use anyhow::Result;
+use handclasp_benches::Work;
 
 /// Arguments of `handclasp bench`.
 #[derive(clap::Args)]
@@ -18,6 +21,13 @@ enum Bench {
     Cycles(cycles::Args),
     /// Connections a second against the Linux kernel over TAP, one after another, in real time
     Handshake(handshake::Args),
+    /// What a request and its answer cost the host: ours, smoltcp and Linux; and how long they take between Linux's threads
+    Rtt(cost::Args),
+    /// What a stream costs the host: ours, smoltcp and Linux
+    Stream(cost::Args),
+    /// Only do a work, without measuring it: what is run under callgrind
+    #[command(hide = true)]
+    Workload(cost::Workload),
 }
 
 /// Runs one benchmark.
@@ -25,5 +35,8 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.bench {
         Bench::Cycles(args) => cycles::run(args),
         Bench::Handshake(args) => handshake::run(args),
+        Bench::Rtt(args) => cost::run(args, Work::Echo),
+        Bench::Stream(args) => cost::run(args, Work::Stream),
+        Bench::Workload(args) => cost::do_workload(args),
     }
 }

@@ -1,0 +1,159 @@
+//! `handclasp bench rtt` and `bench stream`: what a connection costs the host, beside smoltcp and the Linux kernel doing
+//! the same. No gateware is in it, and no wire: see `handclasp-benches`.
+
+use std::env;
+
+use anyhow::{anyhow, Context, Result};
+use comfy_table::Table;
+use handclasp_benches::distribution::Distribution;
+use handclasp_benches::instructions::{self, Program};
+use handclasp_benches::stack::Library;
+use handclasp_benches::work::SIZES_BYTES;
+use handclasp_benches::{Plan, Run, Work};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Arguments of `handclasp bench rtt` and `bench stream`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Bytes of a message; may be given more than once
+    #[arg(long = "size", value_name = "BYTES", default_values_t = SIZES_BYTES, value_parser = size_bytes)]
+    sizes_bytes: Vec<usize>,
+    /// Measurements of each size by each stack
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    samples: u32,
+    /// Also count instructions, of 64 bytes (rtt) or 1460 and 16384 bytes (stream); needs valgrind
+    #[arg(long)]
+    instructions: bool,
+    /// Print the result as JSON, with quantiles for plots
+    #[arg(long)]
+    json: bool,
+}
+
+/// Largest message: what any stack's buffers take whole.
+const SIZE_MAX_BYTES: usize = 64 * 1024;
+
+fn size_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(size_bytes) if (1..=SIZE_MAX_BYTES).contains(&size_bytes) => Ok(size_bytes),
+        _ => Err(format!("a message has 1 to {SIZE_MAX_BYTES} bytes")),
+    }
+}
+
+/// Arguments of `handclasp bench workload`.
+#[derive(clap::Args)]
+pub struct Workload {
+    /// ours, smoltcp or null
+    stack: Library,
+    /// handshake, echo, stream or close
+    work: String,
+    /// How often
+    count: usize,
+    /// Bytes of an echo or of a piece of the stream
+    size_bytes: Option<usize>,
+}
+
+/// Measures `work` of each size and prints a table, or JSON.
+pub fn run(args: &Args, work: fn(usize) -> Work) -> Result<()> {
+    let plan = Plan {
+        works: args.sizes_bytes.iter().copied().map(work).collect(),
+        samples: args.samples as usize,
+        instructions: args.instructions.then(program).transpose()?,
+    };
+    let bar = if args.json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(0).with_style(ProgressStyle::with_template("{pos}/{len} {msg}")?)
+    };
+    let run = handclasp_benches::run(&plan, &mut |progress| {
+        bar.set_length(progress.steps as u64);
+        bar.set_position(progress.done as u64);
+        bar.set_message(progress.now.clone());
+    })?;
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&run)?);
+    } else {
+        print(&run);
+    }
+    Ok(())
+}
+
+/// This command, doing a workload.
+fn program() -> Result<Program> {
+    Ok(Program {
+        path: env::current_exe()
+            .context("finding the path of this command, to run it under callgrind")?,
+        arguments: vec!["bench".into(), "workload".into()],
+    })
+}
+
+/// Does a workload.
+pub fn do_workload(args: &Workload) -> Result<()> {
+    let work = Work::parse(&args.work, args.size_bytes).map_err(|reason| anyhow!(reason))?;
+    Ok(instructions::workload(args.stack, work, args.count)?)
+}
+
+fn print(run: &Run) {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header([
+        "host cost, both ends, ns",
+        "bytes",
+        "P50",
+        "P99",
+        "P99.9",
+        "mean",
+    ]);
+    let row = |table: &mut Table, name: String, size_bytes: Option<usize>, time: &Distribution| {
+        table.add_row([
+            name,
+            size_bytes.map_or(String::new(), |size| size.to_string()),
+            format!("{:.0}", time.p50_ns),
+            format!("{:.0}", time.p99_ns),
+            format!("{:.0}", time.p999_ns),
+            format!(
+                "{:.0} ± {:.0}",
+                time.mean_ns,
+                time.mean_ci95_ns[1] - time.mean_ns
+            ),
+        ]);
+    };
+    for cost in &run.costs {
+        row(&mut table, cost.stack.clone(), cost.size_bytes, &cost.both);
+    }
+    println!("{table}");
+    println!("null is the harness itself; mean with its 95 % confidence interval");
+    if !run.latencies.is_empty() {
+        let mut table = Table::new();
+        table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+        table.set_header([
+            "round trip between two threads, ns",
+            "bytes",
+            "P50",
+            "P99",
+            "P99.9",
+            "mean",
+        ]);
+        for latency in &run.latencies {
+            let name = format!("{}, {}", latency.stack, latency.waiting.name());
+            row(&mut table, name, latency.size_bytes, &latency.time);
+        }
+        println!("\n{table}");
+    }
+    if !run.instructions.is_empty() {
+        println!("\n{}", instructions::table(&run.instructions));
+    }
+    for left_out in &run.left_out {
+        println!("left out: {}: {}", left_out.what, left_out.reason);
+    }
+    let machine = &run.machine;
+    println!(
+        "{}, {} CPUs, Linux {}, load {}",
+        machine.cpu.as_deref().unwrap_or("unknown CPU"),
+        machine.cpus,
+        machine.kernel.as_deref().unwrap_or("unknown"),
+        machine
+            .load
+            .map_or("unknown".into(), |load| load.to_string()),
+    );
+}
