@@ -27,15 +27,6 @@ use crate::BenchError;
 const SHORT: usize = 100;
 const LONG: usize = 1100;
 
-/// Works whose instructions are counted unless others are asked for.
-pub const WORKS: [Work; 5] = [
-    Work::Handshake,
-    Work::Echo(64),
-    Work::Stream(1460),
-    Work::Stream(16384),
-    Work::Close,
-];
-
 /// Instructions of one work by one stack, on average.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Count {

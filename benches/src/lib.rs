@@ -23,7 +23,12 @@
 //! # What is compared, and what differs
 //! All ends: MTU 1500, buffers of 256 KiB a direction, Nagle's algorithm off, ARP resolved before, connections one after
 //! another. Ours sends and reads timestamps and SACK-permitted, runs congestion control and keeps connections in
-//! TIME-WAIT; smoltcp by default has none of these (its socket is used again at once).
+//! TIME-WAIT; smoltcp by default has none of these (its socket is used again at once, and listens again outside of the
+//! sections).
+//!
+//! The prepared NIC does its work on the same CPU as our host, and pushes the host's data out of its caches; frames that
+//! change queues do not. A card would write into the last-level cache. So times are a little hard on ours; instructions
+//! ([`instructions`]) do not know of caches at all.
 #![forbid(unsafe_code)]
 
 pub mod distribution;

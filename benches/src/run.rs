@@ -138,10 +138,8 @@ fn steps(plan: &Plan, stacks: &Stacks, left_out: &mut Vec<LeftOut>) -> Vec<Step>
             reason,
         }),
         None => {
-            for work in instructions::WORKS {
-                if plan.works.contains(&work) {
-                    steps.extend(Library::ALL.map(|library| Step::Instructions(library, work)));
-                }
+            for &work in &plan.works {
+                steps.extend(Library::ALL.map(|library| Step::Instructions(library, work)));
             }
         }
     }

@@ -7,9 +7,18 @@ use std::env;
 
 use anyhow::{anyhow, Result};
 use clap::{Parser, Subcommand};
-use handclasp_benches::instructions::{self, Program, WORKS};
+use handclasp_benches::instructions::{self, Program};
 use handclasp_benches::stack::Library;
 use handclasp_benches::Work;
+
+/// What is counted.
+const WORKS: [Work; 5] = [
+    Work::Handshake,
+    Work::Echo(64),
+    Work::Stream(1460),
+    Work::Stream(16384),
+    Work::Close,
+];
 
 /// Count the instructions of each stack's ends under callgrind
 #[derive(Parser)]

@@ -21,7 +21,7 @@ pub struct Args {
     /// Measurements of each size by each stack
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     samples: u32,
-    /// Also count instructions, of 64 bytes (rtt) or 1460 and 16384 bytes (stream); needs valgrind
+    /// Also count instructions; needs valgrind
     #[arg(long)]
     instructions: bool,
     /// Print the result as JSON, with quantiles for plots
