@@ -5,7 +5,7 @@
 //! the loopback device and veth have no queue to ask, so it would change nothing and is not set.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,7 @@ fn few_handshakes(linux: &mut Linux, count: usize) -> Result<Vec<Duration>, Benc
                 for _ in 0..WARM_UP + count {
                     let (mut server, _) = listener.accept()?;
                     set_up(&server)?;
-                    // The client closes first, and so does not meet a connection of its own that is still closing.
+                    // The client closes first: TIME-WAIT is at its end.
                     server.read_exact(&mut [0]).or_else(unless_ended)?;
                 }
                 Ok(())
@@ -81,7 +81,7 @@ fn few_handshakes(linux: &mut Linux, count: usize) -> Result<Vec<Duration>, Benc
                 let begin = Instant::now();
                 let client = TcpStream::connect(address).map_err(failed("connecting"))?;
                 let took = begin.elapsed();
-                drop(client);
+                close_both(client).map_err(failed("closing"))?;
                 if number >= WARM_UP {
                     times.push(took);
                 }
@@ -90,6 +90,13 @@ fn few_handshakes(linux: &mut Linux, count: usize) -> Result<Vec<Duration>, Benc
             Ok(times)
         })
     })
+}
+
+/// Closes, and waits until the server has closed: else connections would queue up there, until it refused some.
+fn close_both(mut client: TcpStream) -> io::Result<()> {
+    set_up(&client)?;
+    client.shutdown(Shutdown::Write)?;
+    client.read_exact(&mut [0]).or_else(unless_ended)
 }
 
 fn unless_ended(error: io::Error) -> io::Result<()> {

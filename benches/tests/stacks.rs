@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use handclasp_benches::distribution::Distribution;
+use handclasp_benches::latency::{self, Waiting};
 use handclasp_benches::meter::{End, Meter, Stopwatch, Unmetered};
 use handclasp_benches::stack::in_memory::Ends;
 use handclasp_benches::stack::{InMemory, Linux, Null, Ours, Path, Smoltcp, Stack};
@@ -159,4 +160,16 @@ fn a_changed_byte_is_noticed() {
         matches!(error, BenchError::WrongBytes { at: 63, .. }),
         "{error}"
     );
+}
+
+#[test]
+fn linux_answers_between_threads() {
+    let mut linux = Linux::new(Path::Loopback).unwrap();
+    assert_eq!(latency::handshakes(&mut linux, 20).unwrap().len(), 20);
+    for waiting in Waiting::BOTH {
+        for size_bytes in SIZES_BYTES {
+            let times = latency::echoes(&mut linux, waiting, size_bytes, 20).unwrap();
+            assert_eq!(times.len(), 20);
+        }
+    }
 }
