@@ -175,8 +175,9 @@ impl CommandRing {
         }
         let ask = self.unasked + 1 >= self.entries / 4;
         let index = self.written;
-        let place = (index % self.entries) as usize * ENTRY_BYTES;
-        self.region.write(place, &command.encode(ask))?;
+        let place = index & (self.entries - 1);
+        self.region
+            .write_entry(place as usize, &command.encode(ask))?;
         self.written = index.wrapping_add(1);
         self.unasked = if ask || command.wants_completion() {
             0

@@ -12,6 +12,9 @@ use crate::vfio::Pages;
 /// Alignment of DMA memory, and granularity of its mapping, in bytes.
 pub const PAGE_BYTES: usize = 4096;
 
+/// What is read or written at once wherever it can be.
+const WORD_BYTES: usize = 8;
+
 /// An access that does not lie within the memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{len_bytes} bytes at offset {offset} do not lie within {size_bytes} bytes of DMA memory")]
@@ -105,10 +108,19 @@ impl DmaMemory {
 
     /// Overwrites all of it with zeros.
     pub fn zero(&self) {
-        for at in (0..self.size_bytes).step_by(8) {
+        for at in (0..self.size_bytes).step_by(WORD_BYTES) {
             // SAFETY: in range and aligned, since base and size are whole pages.
-            unsafe { self.base.as_ptr().add(at).cast::<u64>().write_volatile(0) };
+            unsafe { self.word(at).write_volatile(0) };
         }
+    }
+
+    /// The word at `offset`, a multiple of [`WORD_BYTES`] as the base is: so it is aligned.
+    fn word(&self, offset: usize) -> *mut u64 {
+        self.base.as_ptr().wrapping_add(offset).cast()
+    }
+
+    fn byte(&self, offset: usize) -> *mut u8 {
+        self.base.as_ptr().wrapping_add(offset)
     }
 
     /// Copies bytes out.
@@ -117,22 +129,24 @@ impl DmaMemory {
     /// [`OutOfRange`]; then nothing is copied.
     pub fn read(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
         self.check(offset, out.len())?;
-        let mut at = offset;
-        let mut rest = out;
-        while !rest.is_empty() {
-            if at % 8 == 0 && rest.len() >= 8 {
-                // SAFETY: in range (checked), and aligned since the base is page aligned.
-                let word = unsafe { self.base.as_ptr().add(at).cast::<u64>().read_volatile() };
-                let (head, tail) = rest.split_at_mut(8);
-                head.copy_from_slice(&word.to_ne_bytes());
-                (at, rest) = (at + 8, tail);
-            } else {
-                // SAFETY: in range (checked).
-                let byte = unsafe { self.base.as_ptr().add(at).read_volatile() };
-                let (head, tail) = rest.split_at_mut(1);
-                head[0] = byte;
-                (at, rest) = (at + 1, tail);
-            }
+        let (head, rest) = out.split_at_mut(bytes_before_word(offset).min(out.len()));
+        let mut words = rest.chunks_exact_mut(WORD_BYTES);
+        let mut from = self.byte(offset);
+        for byte in head {
+            // SAFETY: in range (checked).
+            *byte = unsafe { from.read_volatile() };
+            from = from.wrapping_add(1);
+        }
+        for word in &mut words {
+            // SAFETY: in range (checked), and aligned behind the head.
+            let value = unsafe { from.cast::<u64>().read_volatile() };
+            word.copy_from_slice(&value.to_ne_bytes());
+            from = from.wrapping_add(WORD_BYTES);
+        }
+        for byte in words.into_remainder() {
+            // SAFETY: in range (checked).
+            *byte = unsafe { from.read_volatile() };
+            from = from.wrapping_add(1);
         }
         Ok(())
     }
@@ -143,31 +157,103 @@ impl DmaMemory {
     /// [`OutOfRange`]; then nothing is copied.
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), OutOfRange> {
         self.check(offset, data.len())?;
-        let mut at = offset;
-        let mut rest = data;
-        while !rest.is_empty() {
-            match rest.first_chunk::<8>() {
-                Some(word) if at % 8 == 0 => {
-                    let word = u64::from_ne_bytes(*word);
-                    // SAFETY: in range (checked), and aligned since the base is page aligned.
-                    unsafe {
-                        self.base
-                            .as_ptr()
-                            .add(at)
-                            .cast::<u64>()
-                            .write_volatile(word)
-                    };
-                    (at, rest) = (at + 8, &rest[8..]);
-                }
-                _ => {
-                    // SAFETY: in range (checked).
-                    unsafe { self.base.as_ptr().add(at).write_volatile(rest[0]) };
-                    (at, rest) = (at + 1, &rest[1..]);
-                }
-            }
+        let (head, rest) = data.split_at(bytes_before_word(offset).min(data.len()));
+        let words = rest.chunks_exact(WORD_BYTES);
+        let tail = words.remainder();
+        let mut to = self.byte(offset);
+        for byte in head {
+            // SAFETY: in range (checked).
+            unsafe { to.write_volatile(*byte) };
+            to = to.wrapping_add(1);
+        }
+        for word in words {
+            let value = native_word(word);
+            // SAFETY: in range (checked), and aligned behind the head.
+            unsafe { to.cast::<u64>().write_volatile(value) };
+            to = to.wrapping_add(WORD_BYTES);
+        }
+        for byte in tail {
+            // SAFETY: in range (checked).
+            unsafe { to.write_volatile(*byte) };
+            to = to.wrapping_add(1);
         }
         Ok(())
     }
+
+    /// Copies entry `index` of a ring of such entries out, which are whole words.
+    #[inline]
+    fn read_entry<const BYTES: usize>(&self, index: usize) -> Result<[u8; BYTES], OutOfRange> {
+        const { assert!(BYTES % WORD_BYTES == 0) };
+        let offset = index.saturating_mul(BYTES);
+        self.check(offset, BYTES)?;
+        let mut entry = [0; BYTES];
+        for (at, word) in entry.chunks_exact_mut(WORD_BYTES).enumerate() {
+            // SAFETY: in range (checked), and aligned, being a whole number of words from the base.
+            let value = unsafe { self.word(offset + at * WORD_BYTES).read_volatile() };
+            word.copy_from_slice(&value.to_ne_bytes());
+        }
+        Ok(entry)
+    }
+
+    /// Copies entry `index` of a ring of such entries in, in ascending order.
+    #[inline]
+    fn write_entry<const BYTES: usize>(
+        &self,
+        index: usize,
+        entry: &[u8; BYTES],
+    ) -> Result<(), OutOfRange> {
+        const { assert!(BYTES % WORD_BYTES == 0) };
+        let offset = index.saturating_mul(BYTES);
+        self.check(offset, BYTES)?;
+        for (at, word) in entry.chunks_exact(WORD_BYTES).enumerate() {
+            let value = native_word(word);
+            // SAFETY: in range (checked), and aligned, being a whole number of words from the base.
+            unsafe { self.word(offset + at * WORD_BYTES).write_volatile(value) };
+        }
+        Ok(())
+    }
+
+    /// Copies from other memory: word by word when both places allow it.
+    fn copy_from(
+        &self,
+        offset: usize,
+        source: &DmaMemory,
+        source_offset: usize,
+        len_bytes: usize,
+    ) -> Result<(), OutOfRange> {
+        self.check(offset, len_bytes)?;
+        source.check(source_offset, len_bytes)?;
+        let mut done = 0;
+        if offset % WORD_BYTES == 0 && source_offset % WORD_BYTES == 0 {
+            let (mut to, mut from) = (self.word(offset), source.word(source_offset));
+            for _ in 0..len_bytes / WORD_BYTES {
+                // SAFETY: both in range (checked) and aligned.
+                unsafe { to.write_volatile(from.read_volatile()) };
+                (to, from) = (to.wrapping_add(1), from.wrapping_add(1));
+            }
+            done = len_bytes - len_bytes % WORD_BYTES;
+        }
+        while done < len_bytes {
+            let mut chunk = [0; 256];
+            let take = chunk.len().min(len_bytes - done);
+            source.read(source_offset + done, &mut chunk[..take])?;
+            self.write(offset + done, &chunk[..take])?;
+            done += take;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes from `offset` up to the next word.
+fn bytes_before_word(offset: usize) -> usize {
+    offset.wrapping_neg() % WORD_BYTES
+}
+
+/// The word that these [`WORD_BYTES`] bytes are in memory.
+fn native_word(bytes: &[u8]) -> u64 {
+    bytes
+        .first_chunk()
+        .map_or(0, |word| u64::from_ne_bytes(*word))
 }
 
 impl Drop for DmaMemory {
@@ -266,17 +352,35 @@ impl DmaRegion {
         source_offset: usize,
         len_bytes: usize,
     ) -> Result<(), OutOfRange> {
-        self.mapping.memory.check(offset, len_bytes)?;
-        source.mapping.memory.check(source_offset, len_bytes)?;
-        let mut chunk = [0; 256];
-        let mut done = 0;
-        while done < len_bytes {
-            let take = chunk.len().min(len_bytes - done);
-            source.read(source_offset + done, &mut chunk[..take])?;
-            self.write(offset + done, &chunk[..take])?;
-            done += take;
-        }
-        Ok(())
+        let source = &source.mapping.memory;
+        self.mapping
+            .memory
+            .copy_from(offset, source, source_offset, len_bytes)
+    }
+
+    /// Copies entry `index` of a ring out: the memory as an array of entries of `BYTES`, which are whole words.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    #[inline]
+    pub(crate) fn read_entry<const BYTES: usize>(
+        &self,
+        index: usize,
+    ) -> Result<[u8; BYTES], OutOfRange> {
+        self.mapping.memory.read_entry(index)
+    }
+
+    /// Copies an entry in, as [`DmaRegion::read_entry`] copies it out.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]; then nothing is copied.
+    #[inline]
+    pub(crate) fn write_entry<const BYTES: usize>(
+        &self,
+        index: usize,
+        entry: &[u8; BYTES],
+    ) -> Result<(), OutOfRange> {
+        self.mapping.memory.write_entry(index, entry)
     }
 }
 
@@ -286,5 +390,58 @@ impl std::fmt::Debug for DmaRegion {
             .field("iova", &format_args!("{:#x}", self.iova()))
             .field("size_bytes", &self.size_bytes())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Around words that are whole and words that are not, nothing else is touched.
+    #[test]
+    fn bytes_of_any_place_and_length_are_copied() -> Result<(), Box<dyn std::error::Error>> {
+        let data: [u8; 40] = std::array::from_fn(|at| at as u8 + 1);
+        for offset in 0..16 {
+            for len in 0..data.len() {
+                let mut expected = [0; 64];
+                expected[offset..offset + len].copy_from_slice(&data[..len]);
+                let region = DmaRegion::heap(PAGE_BYTES).ok_or("no memory")?;
+                region.write(offset, &data[..len])?;
+                assert_eq!(region.read_entry::<64>(0)?, expected);
+                let mut out = [0xff; 40];
+                region.read(offset, &mut out[..len])?;
+                assert_eq!(out[..len], data[..len]);
+                assert_eq!(out[len..], [0xff; 40][len..]);
+
+                for to_offset in [0, 3, 8] {
+                    let to = DmaRegion::heap(PAGE_BYTES).ok_or("no memory")?;
+                    to.copy_from(to_offset, &region, offset, len)?;
+                    let mut expected = [0; 64];
+                    expected[to_offset..to_offset + len].copy_from_slice(&data[..len]);
+                    assert_eq!(to.read_entry::<64>(0)?, expected);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_beyond_the_end_is_touched() -> Result<(), Box<dyn std::error::Error>> {
+        let region = DmaRegion::heap(PAGE_BYTES).ok_or("no memory")?;
+        let entries = PAGE_BYTES / 64;
+        region.write_entry(entries - 1, &[7; 64])?;
+        assert_eq!(region.read_entry::<64>(entries - 1)?, [7; 64]);
+        for index in [entries, usize::MAX] {
+            assert!(region.read_entry::<64>(index).is_err());
+            assert!(region.write_entry(index, &[7; 64]).is_err());
+        }
+        let other = region.clone();
+        for (offset, len) in [(PAGE_BYTES, 1), (PAGE_BYTES - 7, 8), (usize::MAX, 8)] {
+            assert!(region.read(offset, &mut vec![0; len]).is_err());
+            assert!(region.write(offset, &vec![0; len]).is_err());
+            assert!(region.copy_from(offset, &other, 0, len).is_err());
+            assert!(region.copy_from(0, &other, offset, len).is_err());
+        }
+        Ok(())
     }
 }

@@ -60,77 +60,86 @@ impl Received {
         &self.sack[..count]
     }
 
-    /// Checks all that does not depend on the rings; the payload is still to be set.
-    pub(crate) fn check(
+    /// A frame whose event has been [`check`]ed.
+    pub(crate) fn new(
+        verdict: Verdict,
+        drop_reason: DropReason,
         event: RxEvent,
-        sack: Option<&SackEvent>,
-        connections: u16,
-        monitor: bool,
-    ) -> Result<Self, Lie> {
-        let verdict = Verdict::try_from(event.verdict).map_err(Lie::Verdict)?;
-        let drop_reason = DropReason::try_from(event.drop_reason).map_err(Lie::DropReason)?;
-        if (verdict == Verdict::Drop) != (drop_reason != DropReason::None) {
-            return Err(Lie::VerdictAndReason {
-                verdict: event.verdict,
-                drop_reason: event.drop_reason,
-            });
-        }
-        if verdict == Verdict::Drop && !monitor {
-            return Err(Lie::UnwantedDrop);
-        }
-        let headers_fit = match verdict {
-            Verdict::Flow | Verdict::Listen | Verdict::Miss => event.is_ipv4 && event.is_tcp,
-            Verdict::Raw => !event.is_tcp,
-            Verdict::Drop => event.is_ipv4 || !event.is_tcp,
-        };
-        if !headers_fit {
-            return Err(Lie::VerdictAndHeaders {
-                verdict: event.verdict,
-                is_ipv4: event.is_ipv4,
-                is_tcp: event.is_tcp,
-            });
-        }
-        if verdict == Verdict::Flow && event.connection >= connections {
-            return Err(Lie::Connection {
-                found: event.connection,
-                connections,
-            });
-        }
-        let (frame_len, payload_len) = (event.frame_len_bytes, event.payload_len_bytes);
-        let lengths_fit = match verdict {
-            // It may have been dropped for its lengths.
-            Verdict::Drop => true,
-            Verdict::Raw => usize::from(frame_len) <= SLOT_BYTES && payload_len == frame_len,
-            _ => usize::from(frame_len) <= SLOT_BYTES && payload_len <= frame_len,
-        };
-        if !lengths_fit {
-            return Err(Lie::Length {
-                frame_len_bytes: frame_len,
-                payload_len_bytes: payload_len,
-            });
-        }
-        if event.has_slot != (verdict != Verdict::Drop && payload_len > 0) {
-            return Err(Lie::SlotAndPayload {
-                payload_len_bytes: payload_len,
-                has_slot: event.has_slot,
-            });
-        }
-        if usize::from(event.sack_count) > SACK_BLOCKS_MAX
-            || (event.sack_count > 0) != sack.is_some()
-        {
-            return Err(Lie::SackCount {
-                sack_count: event.sack_count,
-                has_sack_event: sack.is_some(),
-            });
-        }
-        Ok(Self {
+        payload: Payload,
+        sack: Option<SackEvent>,
+    ) -> Self {
+        Self {
             verdict,
             drop_reason,
             event,
-            payload: Payload::NONE,
-            sack: sack.map(blocks).unwrap_or_default(),
-        })
+            payload,
+            sack: sack.as_ref().map(blocks).unwrap_or_default(),
+        }
     }
+}
+
+/// Checks all of a frame's event that does not depend on the rings.
+pub(crate) fn check(
+    event: &RxEvent,
+    sack: Option<&SackEvent>,
+    connections: u16,
+    monitor: bool,
+) -> Result<(Verdict, DropReason), Lie> {
+    let verdict = Verdict::try_from(event.verdict).map_err(Lie::Verdict)?;
+    let drop_reason = DropReason::try_from(event.drop_reason).map_err(Lie::DropReason)?;
+    if (verdict == Verdict::Drop) != (drop_reason != DropReason::None) {
+        return Err(Lie::VerdictAndReason {
+            verdict: event.verdict,
+            drop_reason: event.drop_reason,
+        });
+    }
+    if verdict == Verdict::Drop && !monitor {
+        return Err(Lie::UnwantedDrop);
+    }
+    let headers_fit = match verdict {
+        Verdict::Flow | Verdict::Listen | Verdict::Miss => event.is_ipv4 && event.is_tcp,
+        Verdict::Raw => !event.is_tcp,
+        Verdict::Drop => event.is_ipv4 || !event.is_tcp,
+    };
+    if !headers_fit {
+        return Err(Lie::VerdictAndHeaders {
+            verdict: event.verdict,
+            is_ipv4: event.is_ipv4,
+            is_tcp: event.is_tcp,
+        });
+    }
+    if verdict == Verdict::Flow && event.connection >= connections {
+        return Err(Lie::Connection {
+            found: event.connection,
+            connections,
+        });
+    }
+    let (frame_len, payload_len) = (event.frame_len_bytes, event.payload_len_bytes);
+    let lengths_fit = match verdict {
+        // It may have been dropped for its lengths.
+        Verdict::Drop => true,
+        Verdict::Raw => usize::from(frame_len) <= SLOT_BYTES && payload_len == frame_len,
+        _ => usize::from(frame_len) <= SLOT_BYTES && payload_len <= frame_len,
+    };
+    if !lengths_fit {
+        return Err(Lie::Length {
+            frame_len_bytes: frame_len,
+            payload_len_bytes: payload_len,
+        });
+    }
+    if event.has_slot != (verdict != Verdict::Drop && payload_len > 0) {
+        return Err(Lie::SlotAndPayload {
+            payload_len_bytes: payload_len,
+            has_slot: event.has_slot,
+        });
+    }
+    if usize::from(event.sack_count) > SACK_BLOCKS_MAX || (event.sack_count > 0) != sack.is_some() {
+        return Err(Lie::SackCount {
+            sack_count: event.sack_count,
+            has_sack_event: sack.is_some(),
+        });
+    }
+    Ok((verdict, drop_reason))
 }
 
 fn blocks(event: &SackEvent) -> [SackBlock; SACK_BLOCKS_MAX] {

@@ -13,7 +13,7 @@
 //!
 //! # Memory barriers
 //! - From the NIC: the last word, which holds the phase bit and which the NIC writes last, is read first; then an acquire
-//!   fence; then the rest of the entry. The NIC has written an event's payload before the event, so the same fence
+//!   fence; then the entry. The NIC has written an event's payload before the event, so the same fence
 //!   covers the slot.
 //! - To the NIC: the entry has been copied out before the doorbell is rung; [`Bus::write32`] orders the two (release).
 
@@ -57,21 +57,20 @@ impl EventRing {
     }
 
     /// Copies the next event out, if the NIC has written it; it stays the next one until [`Self::advance`].
+    #[inline]
     pub(crate) fn peek(&self) -> Result<Option<[u8; ENTRY_BYTES]>, OutOfRange> {
-        const LAST_WORD: usize = ENTRY_BYTES - 8;
-        let index_in_ring = self.consumed & ((1 << self.log2) - 1);
-        let place = index_in_ring as usize * ENTRY_BYTES;
+        const WORDS: usize = ENTRY_BYTES / 8;
+        let index = (self.consumed & ((1 << self.log2) - 1)) as usize;
         let mut entry = [0; ENTRY_BYTES];
-        self.region
-            .read(place + LAST_WORD, &mut entry[LAST_WORD..])?;
+        let last_word = self.region.read_entry::<8>(index * WORDS + WORDS - 1)?;
+        entry[ENTRY_BYTES - 8..].copy_from_slice(&last_word);
         let pass = self.consumed >> self.log2;
         let expected_phase = pass & 1 == 0;
         if RxEvent::decode(&entry).phase != expected_phase {
             return Ok(None);
         }
         fence(Ordering::Acquire);
-        self.region.read(place, &mut entry[..LAST_WORD])?;
-        Ok(Some(entry))
+        self.region.read_entry(index).map(Some)
     }
 
     /// The next event has been read.

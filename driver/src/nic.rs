@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use handclasp_layout::queue::{CompletionEvent, EventKind, RxEvent, SackEvent};
+use handclasp_layout::queue::{CompletionEvent, EventKind, RxEvent, SackEvent, ENTRY_BYTES};
 use handclasp_layout::register::{
     Capabilities, Control, CounterInfo, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
     COMMAND_BASE_LOW, COMMAND_LOG2, CONNECTIONS, CONTROL, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH,
@@ -16,7 +16,7 @@ use crate::command_ring::{Command, CommandRing};
 use crate::config::NicConfig;
 use crate::dma::DmaRegion;
 use crate::error::{DriverError, Lie};
-use crate::event::{Completion, Event, Received, Stopped};
+use crate::event::{self, Completion, Event, Received, Stopped};
 use crate::event_ring::EventRing;
 use crate::slot_ring::{Payload, SlotRing};
 
@@ -164,53 +164,65 @@ impl Nic {
     /// `Lied` when the device broke its datasheet; the event stays unread, so every later call fails as well.
     pub fn next_event(&mut self) -> Result<Option<Event>, DriverError> {
         self.slots.release();
-        // At most two turns: a SACK event, and the segment that it belongs to.
-        loop {
-            let Some(entry) = self.events.peek()? else {
-                return Ok(None);
-            };
-            let event = self.accept(&entry).map_err(|lie| DriverError::Lied {
-                index: self.events.next_index(),
-                lie,
-            })?;
-            self.events.advance();
-            if event.is_some() {
-                return Ok(event);
-            }
+        let index = self.events.next_index();
+        let lied = |lie| DriverError::Lied { index, lie };
+        let Some(entry) = self.events.peek()? else {
+            return Ok(None);
+        };
+        let rx = RxEvent::decode(&entry);
+        let kind = EventKind::try_from(rx.kind).map_err(|kind| lied(Lie::EventKind(kind)))?;
+        if kind != EventKind::Rx {
+            return self.accept_other(kind, &entry).map_err(lied)?.map_or_else(
+                // The segment that the SACK event belongs to: no second one can come before it.
+                || self.next_event(),
+                |event| Ok(Some(event)),
+            );
         }
+        let sack = self.sack.as_ref();
+        let (verdict, drop_reason) =
+            event::check(&rx, sack, self.connections, self.monitor).map_err(lied)?;
+        let mut payload = Payload::NONE;
+        if rx.has_slot {
+            self.slots.expect(rx.slot).map_err(lied)?;
+            payload = self.slots.hold(rx.payload_len_bytes);
+        }
+        let sack = self.sack.take();
+        self.events.advance();
+        Ok(Some(Event::Rx(Received::new(
+            verdict,
+            drop_reason,
+            rx,
+            payload,
+            sack,
+        ))))
     }
 
-    /// Checks an event and takes its consequences for the rings; `None` for a SACK event, which waits for its segment.
-    fn accept(&mut self, entry: &[u8; 64]) -> Result<Option<Event>, Lie> {
-        let rx = RxEvent::decode(entry);
-        let kind = EventKind::try_from(rx.kind).map_err(Lie::EventKind)?;
-        if self.sack.is_some() && kind != EventKind::Rx {
+    /// Checks an event that is not a frame's and takes its consequences for the rings; `None` for a SACK event, which waits
+    /// for its segment.
+    fn accept_other(
+        &mut self,
+        kind: EventKind,
+        entry: &[u8; ENTRY_BYTES],
+    ) -> Result<Option<Event>, Lie> {
+        if self.sack.is_some() {
             return Err(Lie::SackAlone);
         }
-        match kind {
-            EventKind::Sack => {
+        let event = match kind {
+            EventKind::Rx | EventKind::Sack => {
                 self.sack = Some(SackEvent::decode(entry));
-                Ok(None)
-            }
-            EventKind::Rx => {
-                let mut received =
-                    Received::check(rx, self.sack.as_ref(), self.connections, self.monitor)?;
-                if rx.has_slot {
-                    self.slots.expect(rx.slot)?;
-                    received.payload = self.slots.hold(rx.payload_len_bytes);
-                }
-                self.sack = None;
-                Ok(Some(Event::Rx(received)))
+                None
             }
             EventKind::Completion => {
                 let completion = Completion::check(&CompletionEvent::decode(entry))?;
                 self.commands.complete(completion.command_index)?;
-                Ok(Some(Event::Completion(completion)))
+                Some(Event::Completion(completion))
             }
-            EventKind::QueueStopped => Ok(Some(Event::Stopped(Stopped::check(
+            EventKind::QueueStopped => Some(Event::Stopped(Stopped::check(
                 &CompletionEvent::decode(entry),
-            )?))),
-        }
+            )?)),
+        };
+        self.events.advance();
+        Ok(event)
     }
 
     /// Copies bytes of the last event's payload out, from the payload's byte `offset` on.

@@ -83,9 +83,14 @@ impl SlotRing {
         self.region.iova()
     }
 
+    /// The slot with a free-running index: there is a power of two of them.
+    fn number(&self, index: u32) -> u32 {
+        index & (self.slots - 1)
+    }
+
     /// The number that the next event with a payload must carry.
     pub(crate) fn expect(&self, slot: u16) -> Result<(), Lie> {
-        let expected = (self.filled % self.slots) as u16;
+        let expected = self.number(self.filled) as u16;
         if slot == expected {
             Ok(())
         } else {
@@ -132,7 +137,7 @@ impl SlotRing {
         }
         match offset.checked_add(len_bytes) {
             Some(end) if end <= payload.len_bytes() => {
-                let slot = (payload.index % self.slots) as usize;
+                let slot = self.number(payload.index) as usize;
                 Ok((&self.region, slot * SLOT_BYTES + offset))
             }
             _ => Err(OutOfRange {

@@ -72,23 +72,24 @@ impl Table {
 /// Reads the field from a little-endian table.
 ///
 /// The caller hands the whole table: a field that lies beyond `bytes` reads as zero bits there.
+#[inline]
 pub const fn get_little_endian(bytes: &[u8], offset_bits: usize, width_bits: usize) -> u64 {
     let mut value = 0u64;
     let mut done = 0;
     while done < width_bits {
         let bit = offset_bits + done;
-        let in_byte = bit % 8;
-        let take = min(8 - in_byte, width_bits - done);
-        if bit / 8 < bytes.len() {
-            let part = (bytes[bit / 8] >> in_byte) as u64 & ((1u64 << take) - 1);
-            value |= part << done;
-        }
+        let in_word = bit % WORD_BITS;
+        let take = min(WORD_BITS - in_word, width_bits - done);
+        let part =
+            (load_word(bytes, bit / WORD_BITS) >> in_word) & (u64::MAX >> (WORD_BITS - take));
+        value |= part << done;
         done += take;
     }
     value
 }
 
 /// Writes the field into a little-endian table; bits of `value` beyond the width, and bytes beyond `bytes`, are dropped.
+#[inline]
 pub const fn set_little_endian(
     bytes: &mut [u8],
     offset_bits: usize,
@@ -98,18 +99,58 @@ pub const fn set_little_endian(
     let mut done = 0;
     while done < width_bits {
         let bit = offset_bits + done;
-        let in_byte = bit % 8;
-        let take = min(8 - in_byte, width_bits - done);
-        if bit / 8 < bytes.len() {
-            let mask = (((1u16 << take) - 1) << in_byte) as u8;
-            let part = ((value >> done) as u8) << in_byte;
-            bytes[bit / 8] = (bytes[bit / 8] & !mask) | (part & mask);
-        }
+        let in_word = bit % WORD_BITS;
+        let take = min(WORD_BITS - in_word, width_bits - done);
+        let mask = (u64::MAX >> (WORD_BITS - take)) << in_word;
+        let part = (value >> done) << in_word;
+        let word = load_word(bytes, bit / WORD_BITS);
+        store_word(bytes, bit / WORD_BITS, (word & !mask) | (part & mask));
         done += take;
     }
 }
 
+/// Little-endian tables are read and written by whole words, which is what they cross a bus in; so the compiler joins the
+/// fields of a word in a register.
+const WORD_BITS: usize = 64;
+const WORD_BYTES: usize = WORD_BITS / 8;
+
+/// Word `index`; bytes beyond `bytes` are zero.
+#[inline]
+const fn load_word(bytes: &[u8], index: usize) -> u64 {
+    let mut word = [0; WORD_BYTES];
+    let (_, from) = bytes.split_at(min(index * WORD_BYTES, bytes.len()));
+    match from.first_chunk() {
+        Some(whole) => word = *whole,
+        None => {
+            let mut at = 0;
+            while at < from.len() {
+                word[at] = from[at];
+                at += 1;
+            }
+        }
+    }
+    u64::from_le_bytes(word)
+}
+
+/// Writes word `index`, as far as `bytes` go.
+#[inline]
+const fn store_word(bytes: &mut [u8], index: usize, word: u64) {
+    let word = word.to_le_bytes();
+    let (_, to) = bytes.split_at_mut(min(index * WORD_BYTES, bytes.len()));
+    match to.first_chunk_mut() {
+        Some(whole) => *whole = word,
+        None => {
+            let mut at = 0;
+            while at < to.len() {
+                to[at] = word[at];
+                at += 1;
+            }
+        }
+    }
+}
+
 /// Reads the field from a network-order table; a field that lies beyond `bytes` reads as zero bits there.
+#[inline]
 pub const fn get_network(bytes: &[u8], offset_bits: usize, width_bits: usize) -> u64 {
     let mut value = 0u64;
     let mut done = 0;
@@ -128,6 +169,7 @@ pub const fn get_network(bytes: &[u8], offset_bits: usize, width_bits: usize) ->
 }
 
 /// Writes the field into a network-order table; bits of `value` beyond the width, and bytes beyond `bytes`, are dropped.
+#[inline]
 pub const fn set_network(bytes: &mut [u8], offset_bits: usize, width_bits: usize, value: u64) {
     let mut left = width_bits;
     while left > 0 {
@@ -167,10 +209,12 @@ macro_rules! field_value {
     ($($type:ty: $bits:expr, $from:expr;)*) => {$(
         impl FieldValue for $type {
             const BITS: usize = $bits;
+            #[inline]
             fn from_bits(bits: u64) -> Self {
                 let from: fn(u64) -> $type = $from;
                 from(bits)
             }
+            #[inline]
             fn to_bits(self) -> u64 {
                 u64::from(self)
             }
@@ -219,6 +263,7 @@ macro_rules! descriptor {
             .checked();
 
             /// Reads every field from the table's bytes.
+            #[inline]
             pub fn decode(bytes: &[u8; $size]) -> Self {
                 $(const { assert!(<$type as $crate::table::FieldValue>::BITS >= $width) };)*
                 Self {
@@ -229,6 +274,7 @@ macro_rules! descriptor {
             }
 
             /// Writes every field; bits beyond a field's width are dropped.
+            #[inline]
             pub fn encode(&self) -> [u8; $size] {
                 let mut bytes = [0; $size];
                 $($crate::table::$set(
@@ -281,6 +327,7 @@ macro_rules! codes {
         impl TryFrom<u8> for $name {
             /// The number that is no code.
             type Error = u8;
+            #[inline]
             fn try_from(value: u8) -> Result<Self, u8> {
                 match value {
                     $($value => Ok(Self::$code),)*
