@@ -1,52 +1,77 @@
 //! When each connection has to be looked at again.
 
-/// One deadline a connection id. Setting one costs a store; all are scanned only when the earliest is due.
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// In the place of a time: none.
+const NEVER: u64 = u64::MAX;
+
+/// One deadline a connection id.
+///
+/// Deadlines are put off with nearly every segment and hardly ever come, so that is what costs next to nothing: a
+/// connection is waited for in `order` at one time at most, and put there anew only when that time has come too early, or
+/// when its deadline moves before it.
 #[derive(Debug)]
 pub struct Deadlines {
-    /// By connection id; `u64::MAX` is none.
-    at_ns: Vec<u64>,
-    /// No deadline is before this. It may be too early, never too late: a deadline put off leaves it as it is.
-    earliest_ns: u64,
+    /// By connection id.
+    connections: Vec<Deadline>,
+    /// Times and connection ids, the earliest on top. Only what `Deadline::waited_ns` agrees with counts.
+    order: BinaryHeap<Reverse<(u64, u16)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    at_ns: u64,
+    /// Where the connection stands in `order`: not after `at_ns`.
+    waited_ns: u64,
 }
 
 impl Deadlines {
     /// No deadlines, for ids below `connections`.
     pub fn new(connections: usize) -> Self {
+        let none = Deadline {
+            at_ns: NEVER,
+            waited_ns: NEVER,
+        };
         Self {
-            at_ns: vec![u64::MAX; connections],
-            earliest_ns: u64::MAX,
+            connections: vec![none; connections],
+            order: BinaryHeap::with_capacity(connections),
         }
     }
 
     /// Sets or clears the deadline of a connection.
     pub fn set(&mut self, connection: u16, at_ns: Option<u64>) {
-        let at_ns = at_ns.unwrap_or(u64::MAX);
-        if let Some(place) = self.at_ns.get_mut(usize::from(connection)) {
-            *place = at_ns;
-            self.earliest_ns = self.earliest_ns.min(at_ns);
+        let at_ns = at_ns.unwrap_or(NEVER);
+        if let Some(deadline) = self.connections.get_mut(usize::from(connection)) {
+            deadline.at_ns = at_ns;
+            if at_ns < deadline.waited_ns {
+                deadline.waited_ns = at_ns;
+                self.order.push(Reverse((at_ns, connection)));
+            }
         }
     }
 
-    /// A time before which nothing is due.
+    /// A time before which nothing is due. It may be too early, never too late.
     pub fn earliest_ns(&self) -> Option<u64> {
-        (self.earliest_ns != u64::MAX).then_some(self.earliest_ns)
+        self.order.peek().map(|Reverse((at_ns, _))| *at_ns)
     }
 
     /// A connection whose deadline has passed; its deadline is cleared. Call until `None`.
     pub fn next_due(&mut self, now_ns: u64) -> Option<u16> {
-        if now_ns < self.earliest_ns {
-            return None;
-        }
-        match self.at_ns.iter().position(|at| *at <= now_ns) {
-            Some(connection) => {
-                self.at_ns[connection] = u64::MAX;
-                u16::try_from(connection).ok()
+        while self.earliest_ns()? <= now_ns {
+            let Reverse((waited_ns, connection)) = self.order.pop()?;
+            let deadline = self.connections.get_mut(usize::from(connection))?;
+            if deadline.waited_ns != waited_ns {
+                continue;
             }
-            None => {
-                self.earliest_ns = self.at_ns.iter().copied().min().unwrap_or(u64::MAX);
-                None
+            let at_ns = std::mem::replace(&mut deadline.at_ns, NEVER);
+            deadline.waited_ns = NEVER;
+            if at_ns <= now_ns {
+                return Some(connection);
             }
+            self.set(connection, Some(at_ns));
         }
+        None
     }
 }
 
