@@ -27,7 +27,13 @@ impl Connection {
         segment: &Segment,
         payload: &dyn PayloadSource,
     ) -> ControlFlow<()> {
-        let segment = &self.without_old_syn(now_ns, segment)?;
+        let without_syn;
+        let segment = if self.state == State::SynReceived && segment.syn() {
+            without_syn = self.without_old_syn(now_ns, segment)?;
+            &without_syn
+        } else {
+            segment
+        };
         self.check_timestamps(now_ns, segment)?;
         self.check_sequence_number(now_ns, segment)?;
         self.check_rst(now_ns, segment)?;
@@ -55,7 +61,7 @@ impl Connection {
     /// simultaneous open it comes with the ACK we wait for. Then the SYN lies outside the window and is trimmed off
     /// (RFC 9293 3.10.7.4, first: "trimming off any portions that lie outside the window (including SYN and FIN)").
     fn without_old_syn(&mut self, now_ns: u64, segment: &Segment) -> ControlFlow<(), Segment> {
-        if self.state != State::SynReceived || !segment.syn() || segment.seq != self.rcv.irs {
+        if segment.seq != self.rcv.irs {
             return Continue(*segment);
         }
         if !segment.has_ack() && !segment.rst() {

@@ -1,7 +1,7 @@
 //! The next segment to send: what is lost first, then what is new, then a bare ACK.
 
 use super::connection::Connection;
-use super::segment::{Options, Outgoing, SackBlock, SackBlocks, Segment, SendSlice};
+use super::segment::{Options, Outgoing, SackBlock, SackBlocks, Segment};
 use super::seq::SeqNumber;
 use super::state::State;
 use handclasp_layout::header::tcp_flags::{ACK, FIN, PSH, SYN};
@@ -16,18 +16,18 @@ impl Connection {
         if let Some(segment) = self.reply.take() {
             return Some(bare(segment));
         }
-        match self.state {
-            State::Closed => None,
-            State::SynSent | State::SynReceived => {
-                self.next_syn(now_ns).or_else(|| self.next_ack(now_ns))
-            }
-            _ => self
+        let segment = match self.state {
+            State::Closed => return None,
+            State::SynSent | State::SynReceived => self.next_syn(now_ns),
+            _ if self.recovery.is_active() => self
                 .next_retransmission(now_ns)
                 .or_else(|| self.next_new(now_ns))
-                .or_else(|| self.next_doubtful(now_ns))
-                .or_else(|| self.next_probe(now_ns))
-                .or_else(|| self.next_ack(now_ns)),
-        }
+                .or_else(|| self.next_doubtful(now_ns)),
+            _ => self.next_new(now_ns),
+        };
+        segment
+            .or_else(|| self.next_probe(now_ns))
+            .or_else(|| self.next_ack(now_ns))
     }
 
     /// SYN, or SYN+ACK (RFC 9293 3.10.1, 3.10.7.2).
@@ -57,9 +57,6 @@ impl Connection {
 
     /// What is lost.
     fn next_retransmission(&mut self, now_ns: u64) -> Option<Outgoing> {
-        if !self.recovery.is_active() {
-            return None;
-        }
         let (una, nxt, cwnd) = (self.snd.una, self.snd.nxt, self.congestion.cwnd());
         let piece = self.recovery.next_lost(una, nxt, cwnd, self.smss())?;
         let outgoing = self.resend(now_ns, piece)?;
@@ -69,9 +66,6 @@ impl Connection {
 
     /// What may be lost, when there is nothing better to send.
     fn next_doubtful(&mut self, now_ns: u64) -> Option<Outgoing> {
-        if !self.recovery.is_active() {
-            return None;
-        }
         let (una, nxt, cwnd) = (self.snd.una, self.snd.nxt, self.congestion.cwnd());
         let smss = self.smss();
         if let Some(piece) = self.recovery.next_doubtful(una, nxt, cwnd, smss) {
@@ -90,13 +84,14 @@ impl Connection {
         if !piece.left.lt(right) {
             return None;
         }
-        let (segment, payload_offset) = self.text(now_ns, piece.left, right)?;
+        let options = self.options(now_ns);
+        let outgoing = self.text(options, piece.left, right)?;
         self.rtt.retransmitted();
         self.retransmissions += 1;
         if piece.left == self.snd.una {
             self.timers.restart(now_ns, self.rtt.rto_ns());
         }
-        Some(with_payload(segment, payload_offset))
+        Some(outgoing)
     }
 
     /// New data, and the FIN behind it.
@@ -108,7 +103,8 @@ impl Connection {
             return None;
         }
         let usable = (self.snd.una + self.snd.wnd).since(seq);
-        let mss = self.payload_limit(&self.options(now_ns));
+        let options = self.options(now_ns);
+        let mss = self.payload_limit(&options);
         if !self.is_worth_a_segment(unsent, usable, mss, fin) {
             if self.snd.nxt == self.snd.una {
                 self.timers
@@ -124,10 +120,11 @@ impl Connection {
         if pipe.saturating_add(wanted) > self.congestion.cwnd() && wanted > 0 {
             return None;
         }
-        let (segment, payload_offset) = self.text(now_ns, seq, seq + usable)?;
-        let end = segment.end();
+        let outgoing = self.text(options, seq, seq + usable)?;
+        let end = outgoing.segment.end();
         self.timers.text_sent(now_ns, self.rtt.rto_ns());
-        self.congestion.sent(pipe.saturating_add(segment.len()));
+        self.congestion
+            .sent(pipe.saturating_add(outgoing.segment.len()));
         if seq.ge(self.snd.max) {
             self.rtt.sent(end, now_ns);
         }
@@ -135,7 +132,7 @@ impl Connection {
         self.snd.max = self.snd.max.max(end);
         self.timers.overridden();
         self.timers.start(now_ns, self.rtt.rto_ns());
-        Some(with_payload(segment, payload_offset))
+        Some(outgoing)
     }
 
     /// Silly window avoidance of the sender (RFC 9293 3.8.6.2.1, MUST-38) and Nagle's algorithm (3.7.4, SHLD-7).
@@ -162,10 +159,10 @@ impl Connection {
             return None;
         }
         let una = self.snd.una;
-        let (segment, payload_offset) = self.text(now_ns, una, una + 1)?;
+        let outgoing = self.text(self.options(now_ns), una, una + 1)?;
         self.snd.max = self.snd.max.max(una + 1);
         self.rtt.retransmitted();
-        Some(with_payload(segment, payload_offset))
+        Some(outgoing)
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, when one is due.
@@ -177,12 +174,11 @@ impl Connection {
         Some(bare(self.segment(self.snd.nxt, ACK, options)))
     }
 
-    /// A segment with the text (and FIN) of `seq..end`, as much as fits into one; and where its payload lies.
-    fn text(&mut self, now_ns: u64, seq: SeqNumber, end: SeqNumber) -> Option<(Segment, usize)> {
-        let options = self.options(now_ns);
+    /// A segment with the text (and FIN) of `seq..end`, as much as fits into one.
+    fn text(&mut self, options: Options, seq: SeqNumber, end: SeqNumber) -> Option<Outgoing> {
         let len = end.since(seq).min(self.payload_limit(&options));
         let slice = self.send_buffer.slice(seq, len);
-        let (offset, len) = slice.map_or((0, 0), |slice| (slice.offset, slice.len_bytes));
+        let len = slice.map_or(0, |slice| slice.len_bytes);
         let text_end = seq + len as u32;
         let all = text_end == self.send_buffer.end();
         let fin = self.fin_queued && all && text_end.lt(end);
@@ -200,7 +196,10 @@ impl Connection {
         let mut segment = self.segment(seq, flags, options);
         // At most the MSS.
         segment.payload_len_bytes = len as u16;
-        Some((segment, offset))
+        Some(Outgoing {
+            segment,
+            payload: slice,
+        })
     }
 
     /// A segment without text; its ACK acknowledges all that has arrived.
@@ -295,13 +294,5 @@ fn bare(segment: Segment) -> Outgoing {
     Outgoing {
         segment,
         payload: None,
-    }
-}
-
-fn with_payload(segment: Segment, offset: usize) -> Outgoing {
-    let len_bytes = usize::from(segment.payload_len_bytes);
-    Outgoing {
-        segment,
-        payload: (len_bytes > 0).then_some(SendSlice { offset, len_bytes }),
     }
 }

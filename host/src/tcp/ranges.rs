@@ -14,11 +14,9 @@ impl Ranges {
     /// Most ranges in a set. A window of 2 MiB at the usual MSS with every third segment lost has about this many.
     pub(super) const MAX: usize = 512;
 
-    /// An empty set; the only allocation it ever makes.
+    /// An empty set.
     pub(super) fn new() -> Self {
-        Self {
-            ranges: Vec::with_capacity(Self::MAX),
-        }
+        Self { ranges: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -69,6 +67,8 @@ impl Ranges {
             if self.ranges.len() == Self::MAX {
                 return false;
             }
+            // With the first range, once for all: most connections lose nothing and need no memory here.
+            self.ranges.reserve_exact(Self::MAX - self.ranges.len());
             self.ranges.insert(first, SackBlock { left, right });
             return true;
         }

@@ -2,7 +2,7 @@
 
 use super::ranges::Ranges;
 use super::segment::{PayloadSource, SackBlock, SackBlocks};
-use super::send_buffer::RING_MAX_BYTES;
+use super::send_buffer::{wrap, RING_MAX_BYTES};
 use super::seq::SeqNumber;
 use handclasp_driver::dma::DmaRegion;
 
@@ -83,11 +83,12 @@ impl ReceiveBuffer {
         if from_nxt + len > self.capacity - self.len {
             return Placed::Refused;
         }
-        let at = (self.head + self.len + from_nxt) % self.capacity;
+        let at = wrap(self.head + self.len + from_nxt, self.capacity);
         let first = len.min(self.capacity - at);
-        let copied = payload
-            .copy_to(skip, &self.region, at, first)
-            .and_then(|()| payload.copy_to(skip + first, &self.region, 0, len - first));
+        let mut copied = payload.copy_to(skip, &self.region, at, first);
+        if first < len && copied.is_ok() {
+            copied = payload.copy_to(skip + first, &self.region, 0, len - first);
+        }
         if copied.is_err() {
             return Placed::Refused;
         }
@@ -119,17 +120,21 @@ impl ReceiveBuffer {
     pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.len);
         let (first, second) = out[..count].split_at_mut(count.min(self.capacity - self.head));
-        if self.region.read(self.head, first).is_err() || self.region.read(0, second).is_err() {
+        let mut copied = self.region.read(self.head, first);
+        if !second.is_empty() && copied.is_ok() {
+            copied = self.region.read(0, second);
+        }
+        if copied.is_err() {
             return 0;
         }
-        self.head = (self.head + count) % self.capacity;
+        self.head = wrap(self.head + count, self.capacity);
         self.len -= count;
         count
     }
 
     /// Throws the octets away that could be read.
     pub(super) fn skip_unread(&mut self) {
-        self.head = (self.head + self.len) % self.capacity;
+        self.head = wrap(self.head + self.len, self.capacity);
         self.len = 0;
     }
 

@@ -7,6 +7,15 @@ use handclasp_driver::dma::DmaRegion;
 /// Largest window (RFC 7323 2.3), and so the most of a region that a ring uses, in bytes.
 pub(super) const RING_MAX_BYTES: usize = 1 << 30;
 
+/// The place `at` in a ring, which lies less than two rounds from its start: without a division.
+pub(super) fn wrap(at: usize, capacity: usize) -> usize {
+    if at < capacity {
+        at
+    } else {
+        at - capacity
+    }
+}
+
 /// Ring over memory that the NIC reads payload from. The octet with sequence number [`SendBuffer::base`] is the
 /// oldest one; it lies at `head`.
 #[derive(Debug)]
@@ -56,9 +65,13 @@ impl SendBuffer {
     /// Puts as much of `data` behind the last octet as there is room for; says how much.
     pub(super) fn push(&mut self, data: &[u8]) -> usize {
         let data = &data[..data.len().min(self.room())];
-        let at = (self.head + self.len) % self.capacity;
+        let at = wrap(self.head + self.len, self.capacity);
         let (first, second) = data.split_at(data.len().min(self.capacity - at));
-        if self.region.write(at, first).is_err() || self.region.write(0, second).is_err() {
+        let mut copied = self.region.write(at, first);
+        if !second.is_empty() && copied.is_ok() {
+            copied = self.region.write(0, second);
+        }
+        if copied.is_err() {
             return 0;
         }
         self.len += data.len();
@@ -68,7 +81,7 @@ impl SendBuffer {
     /// Gives back the octets before `seq`.
     pub(super) fn acknowledge(&mut self, seq: SeqNumber) {
         let gone = (seq.since(self.base) as usize).min(self.len);
-        self.head = (self.head + gone) % self.capacity;
+        self.head = wrap(self.head + gone, self.capacity);
         self.len -= gone;
         self.base = self.base + gone as u32;
         if self.len == 0 {
@@ -85,7 +98,7 @@ impl SendBuffer {
     /// At most `len_bytes` octets from `seq`, as far as they lie in one piece: a segment ends where the ring wraps.
     pub(super) fn slice(&self, seq: SeqNumber, len_bytes: u32) -> Option<SendSlice> {
         let skip = seq.since(self.base) as usize;
-        let offset = (self.head + skip) % self.capacity;
+        let offset = wrap(self.head + skip, self.capacity);
         let len_bytes = (len_bytes as usize)
             .min(self.len.saturating_sub(skip))
             .min(self.capacity - offset);

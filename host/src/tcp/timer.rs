@@ -120,14 +120,11 @@ impl Connection {
     /// When [`Connection::timeout`] is to be called, in ns; `None` while no timer runs. What is to be sent at once is
     /// no deadline: ask [`Connection::next_segment`] after each call.
     pub fn deadline(&self) -> Option<u64> {
-        [
-            self.timers.retransmit_at_ns,
-            self.timers.end_at_ns,
-            self.ack.deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let or_never = |at_ns: Option<u64>| at_ns.unwrap_or(u64::MAX);
+        let earliest_ns = or_never(self.timers.retransmit_at_ns)
+            .min(or_never(self.timers.end_at_ns))
+            .min(or_never(self.ack.deadline()));
+        (earliest_ns != u64::MAX).then_some(earliest_ns)
     }
 
     /// Time has passed: it is `now_ns`. Calling it early does no harm.
