@@ -16,8 +16,7 @@
 //! What arrives unasked never changes an address that is known: it makes us ask (the answer then counts), so that a
 //! stray or forged announcement does not by itself redirect a connection.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use handclasp_layout::header::{ArpPacket, ETHERTYPE_IPV4, MAC_BROADCAST};
 
 /// `operation` of a request.
@@ -211,6 +210,11 @@ impl Neighbours {
             Some(State::Checking { .. }) => return,
         }
         self.mark_changed(ip);
+    }
+
+    /// Whether [`Neighbours::next_request`] or [`Neighbours::next_change`] may have something.
+    pub fn has_news(&self, now_ns: u64) -> bool {
+        now_ns >= self.next_deadline_ns || !self.changed.is_empty()
     }
 
     /// The next request that is due; call until `None`.

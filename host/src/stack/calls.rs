@@ -184,7 +184,9 @@ impl Stack {
     /// # Errors
     /// `NotConnected`.
     pub fn set_ttl(&mut self, id: SocketId, ttl: u8) -> io::Result<()> {
-        self.socket_mut(id)?.ttl = ttl;
+        let slot = self.socket_mut(id)?;
+        slot.ttl = ttl;
+        slot.headers_due = true;
         self.mark_dirty(id.connection);
         Ok(())
     }
@@ -202,7 +204,9 @@ impl Stack {
     /// # Errors
     /// `NotConnected`.
     pub fn set_tos(&mut self, id: SocketId, tos: u8) -> io::Result<()> {
-        self.socket_mut(id)?.tos = tos;
+        let slot = self.socket_mut(id)?;
+        slot.tos = tos;
+        slot.headers_due = true;
         self.mark_dirty(id.connection);
         Ok(())
     }

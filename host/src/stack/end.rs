@@ -18,11 +18,10 @@ impl Stack {
         let (tuple, before) = (slot.tuple, slot.state);
         slot.state = slot.connection.state();
         let after = slot.state;
-        self.deadlines.set(id, slot.connection.deadline());
         self.tell_changed(now_ns, tuple, Some(before), Some(after));
         self.handshake_may_be_over(id);
 
-        let Some(slot) = self.slot(id) else {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return Ok(true);
         };
         let is_over = match slot.state {
@@ -31,8 +30,12 @@ impl Stack {
             State::TimeWait => slot.owner == Owner::Nobody,
             _ => false,
         };
+        if !is_over {
+            self.deadlines.set(id, slot.connection.deadline());
+            return Ok(true);
+        }
+        self.deadlines.set(id, None);
         match slot.flow {
-            _ if !is_over => {}
             Flow::Unknown => {
                 self.by_tuple.remove(&tuple);
                 self.flow_is_gone(id);
@@ -134,7 +137,7 @@ impl Stack {
         };
         slot.connection.segment_arrives(now_ns, segment, &payload);
         let after = slot.connection.state();
-        self.tell(Observation::Arrived {
+        self.tell(|| Observation::Arrived {
             at_ns: now_ns,
             device_time: received.event.timestamp,
             tuple: *tuple,

@@ -31,9 +31,10 @@ mod time_wait;
 mod transmit;
 mod tuple;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use handclasp_driver::{Bus, Command, Nic, NicConfig};
 use handclasp_layout::register::{CounterInfo, SLOT_BYTES};
 use rand::rngs::StdRng;
@@ -85,7 +86,8 @@ pub struct Stack {
     slots: Vec<Option<Box<Slot>>>,
     /// Connection ids that are not in use.
     free: Vec<u16>,
-    /// The connections of `slots`, for segments that the NIC could not tell the connection of.
+    /// The connections of `slots`, for segments that the NIC could not tell the connection of. Its hash, like that of all
+    /// tables here, is a short one, keyed at random: a peer that chooses ports does not know which ones collide.
     by_tuple: HashMap<Tuple, u16>,
     time_waits: TimeWaits,
     listeners: HashMap<u16, Listener>,
@@ -291,9 +293,9 @@ impl Stack {
         self.generation
     }
 
-    fn tell(&mut self, observation: Observation) {
+    fn tell(&mut self, observation: impl FnOnce() -> Observation) {
         if let Some(observer) = &mut self.observer {
-            observer(&observation);
+            observer(&observation());
         }
     }
 
@@ -305,7 +307,7 @@ impl Stack {
         after: Option<State>,
     ) {
         if before != after {
-            self.tell(Observation::Changed {
+            self.tell(|| Observation::Changed {
                 at_ns,
                 tuple,
                 before,

@@ -89,13 +89,8 @@ impl Stack {
         };
         let tuple = tuple(local_port);
         let (id, buffers) = self.take_connection()?;
-        let iss = self.iss(now_ns, &tuple);
-        let connection = Connection::connect(
-            self.connection_config(tuple.remote_ip),
-            now_ns,
-            iss,
-            buffers.clone().into(),
-        );
+        let (iss, config) = self.begin(now_ns, &tuple);
+        let connection = Connection::connect(config, now_ns, iss, buffers.clone().into());
         Ok(self.install(
             now_ns,
             id,
@@ -166,18 +161,12 @@ impl Stack {
             self.statistics.syn_dropped_no_room += 1;
             return Ok(());
         };
-        let mut iss = self.iss(now_ns, tuple);
+        let (mut iss, config) = self.begin(now_ns, tuple);
         if let Some(least) = least_iss {
             iss = iss.max(least);
         }
-        let connection = Connection::accept(
-            self.connection_config(tuple.remote_ip),
-            now_ns,
-            iss,
-            buffers.clone().into(),
-            segment,
-        );
-        self.tell(Observation::Arrived {
+        let connection = Connection::accept(config, now_ns, iss, buffers.clone().into(), segment);
+        self.tell(|| Observation::Arrived {
             at_ns: now_ns,
             device_time: event.timestamp,
             tuple: *tuple,
@@ -244,6 +233,7 @@ impl Stack {
             generation,
             owner,
             flow: Flow::Unknown,
+            headers_due: true,
             ttl: TTL_DEFAULT,
             tos: 0,
             next_hop,
@@ -282,21 +272,19 @@ impl Stack {
         })
     }
 
-    fn iss(&self, now_ns: u64, tuple: &Tuple) -> SeqNumber {
-        self.isn.isn(
+    /// Initial sequence number and parameters of a new connection. Its timestamps begin anywhere, so that they tell nobody
+    /// how long we have been up; but always there, so that a connection in TIME-WAIT can be told from the next one
+    /// (RFC 7323 7.1; RFC 6191).
+    fn begin(&self, now_ns: u64, tuple: &Tuple) -> (SeqNumber, tcp::Config) {
+        let (iss, timestamp_offset) = self.isn.begin(
             now_ns,
             (tuple.local_ip, tuple.local_port),
             (tuple.remote_ip, tuple.remote_port),
-        )
-    }
-
-    /// Timestamps begin elsewhere for each peer, so that they tell nobody how long we have been up; but always there, so
-    /// that a connection in TIME-WAIT can be told from the next one (RFC 7323 7.1; RFC 6191).
-    fn connection_config(&self, remote_ip: u32) -> tcp::Config {
-        let local_ip = self.config.ip.to_bits();
-        tcp::Config {
-            timestamp_offset: self.isn.isn(0, (local_ip, 0), (remote_ip, 0)).0,
+        );
+        let config = tcp::Config {
+            timestamp_offset,
             ..self.config.tcp
-        }
+        };
+        (iss, config)
     }
 }

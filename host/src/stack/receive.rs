@@ -23,11 +23,14 @@ impl Stack {
     /// Takes events; says how many.
     pub(super) fn take_events(&mut self, now_ns: u64) -> Result<usize, StackError> {
         for count in 0..EVENTS_PER_POLL {
-            match self.nic.next_event()? {
+            let event = self.nic.next_event()?;
+            match &event {
                 None => return Ok(count),
-                Some(Event::Rx(received)) => self.frame_arrives(now_ns, &received)?,
-                Some(Event::Completion(completion)) => self.command_done(now_ns, &completion),
-                Some(Event::Stopped(stopped)) => return Err(StackError::Stopped { stopped }),
+                Some(Event::Rx(received)) => self.frame_arrives(now_ns, received)?,
+                Some(Event::Completion(completion)) => self.command_done(now_ns, completion),
+                Some(Event::Stopped(stopped)) => {
+                    return Err(StackError::Stopped { stopped: *stopped })
+                }
             }
         }
         Ok(EVENTS_PER_POLL)
@@ -48,19 +51,16 @@ impl Stack {
         }
     }
 
-    /// The connection of a segment. The NIC's answer is checked against ours: its Listen and Miss may be older than a
-    /// FlowInsert that waits in the queue, or its table may be full.
-    fn find_connection(&self, received: &Received, tuple: &Tuple) -> Option<u16> {
-        let id = received.event.connection;
-        let is_its = |slot: &Slot| slot.is_live() && slot.tuple == *tuple;
-        if received.verdict == Verdict::Flow && self.slot(id).is_some_and(is_its) {
-            return Some(id);
-        }
-        self.by_tuple.get(tuple).copied()
-    }
-
     fn segment_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
         let event = &received.event;
+        let tuple = Tuple::of_arrival(event);
+        let segment = arrival::segment(received);
+        // The NIC's answer is checked against ours: the connection may have gone since.
+        let is_its = |slot: &Slot| slot.is_live() && slot.tuple == tuple;
+        if received.verdict == Verdict::Flow && self.slot(event.connection).is_some_and(is_its) {
+            self.connection_takes(now_ns, event.connection, received, &segment);
+            return Ok(());
+        }
         // RFC 9293 MUST-57, MUST-63: nothing from or to an address that is not one host's, and nothing from ourselves.
         if event.dst_ip != self.config.ip.to_bits()
             || event.src_ip == event.dst_ip
@@ -69,9 +69,8 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        let tuple = Tuple::of_arrival(event);
-        let segment = arrival::segment(received);
-        match self.find_connection(received, &tuple) {
+        // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full.
+        match self.by_tuple.get(&tuple).copied() {
             Some(id) => {
                 self.connection_takes(now_ns, id, received, &segment);
                 Ok(())
@@ -97,15 +96,15 @@ impl Stack {
         };
         slot.connection.segment_arrives(now_ns, segment, &payload);
         slot.state = slot.connection.state();
-        let arrived = Observation::Arrived {
+        let (tuple, after) = (slot.tuple, slot.state);
+        self.tell(|| Observation::Arrived {
             at_ns: now_ns,
             device_time: received.event.timestamp,
-            tuple: slot.tuple,
+            tuple,
             segment: *segment,
             before: Some(before),
-            after: Some(slot.state),
-        };
-        self.tell(arrived);
+            after: Some(after),
+        });
         self.mark_dirty(id);
     }
 
@@ -117,7 +116,7 @@ impl Stack {
         event: &RxEvent,
         segment: &Segment,
     ) -> Result<(), StackError> {
-        self.tell(Observation::Arrived {
+        self.tell(|| Observation::Arrived {
             at_ns: now_ns,
             device_time: event.timestamp,
             tuple: *tuple,
@@ -214,7 +213,7 @@ impl Stack {
     /// A command, and all before it, was carried out or refused.
     fn command_done(&mut self, now_ns: u64, completion: &Completion) {
         self.raw_frames.completed(completion.command_index);
-        self.tell(Observation::Left {
+        self.tell(|| Observation::Left {
             at_ns: now_ns,
             device_time: completion.timestamp,
             command_index: completion.command_index,

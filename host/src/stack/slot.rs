@@ -59,6 +59,8 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) owner: Owner,
     pub(super) flow: Flow,
+    /// The NIC may have to be told its headers: it does not have them, or what they are made of has changed.
+    pub(super) headers_due: bool,
     /// Time to live of its packets, as the socket wants it.
     pub(super) ttl: u8,
     /// DSCP and ECN of its packets, as the socket wants it.

@@ -1,7 +1,9 @@
 //! Connections in TIME-WAIT that no socket looks at. They wait a minute for segments that hardly ever come, so they do
 //! so outside the NIC: a connection id and buffers are for those that carry data.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
 
 use super::slot::Slot;
 use super::Tuple;

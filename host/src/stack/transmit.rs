@@ -59,7 +59,8 @@ impl Stack {
                 break;
             }
             let before = slot.state;
-            let Some(outgoing) = slot.connection.next_segment(now_ns) else {
+            let outgoing = slot.connection.next_segment(now_ns);
+            let Some(outgoing) = &outgoing else {
                 break;
             };
             slot.state = slot.connection.state();
@@ -79,8 +80,9 @@ impl Stack {
 
     /// Tells the NIC the connection's headers: as soon as the neighbour's address is known, and again when one changes.
     fn introduce(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
-        let Some(slot) = self.slot(id) else {
-            return Ok(Outcome::Done);
+        let slot = match self.slot(id) {
+            Some(slot) if slot.headers_due => slot,
+            _ => return Ok(Outcome::Done),
         };
         let (flow, next_hop) = (slot.flow, slot.next_hop);
         let mac = match (flow, self.neighbours.cached(next_hop)) {
@@ -103,6 +105,7 @@ impl Stack {
             tos: slot.tos,
         };
         if flow == Flow::Known(headers) {
+            self.introduced(id, headers);
             return Ok(Outcome::Done);
         }
         if self.nic.command_room() == 0 {
@@ -117,10 +120,16 @@ impl Stack {
             ..slot.tuple.flow_command(id)
         });
         self.submit(&insert)?;
+        self.introduced(id, headers);
+        Ok(Outcome::Done)
+    }
+
+    /// The NIC has these headers of the connection.
+    fn introduced(&mut self, id: u16, headers: Headers) {
         if let Some(slot) = self.slot_mut(id) {
             slot.flow = Flow::Known(headers);
+            slot.headers_due = false;
         }
-        Ok(Outcome::Done)
     }
 
     /// Sends a segment that belongs to no connection of the NIC: a RST to a stranger, an ACK from TIME-WAIT. False when it
@@ -168,7 +177,7 @@ impl Stack {
         // Who watches wants to know when the frame left; nobody else needs the event.
         command.want_completion = self.observer.is_some();
         let command_index = self.submit(&Command::Segment(command))?;
-        self.tell(Observation::Sent {
+        self.tell(|| Observation::Sent {
             at_ns: now_ns,
             command_index,
             tuple: *tuple,
@@ -187,12 +196,16 @@ impl Stack {
 
     /// Sends the ARP requests that are due, and has connections look at neighbours that changed.
     pub(super) fn run_neighbours(&mut self, now_ns: u64) -> Result<(), StackError> {
+        if !self.neighbours.has_news(now_ns) {
+            return Ok(());
+        }
         while let Some(request) = self.neighbours.next_request(now_ns) {
             self.send_arp(request.dst_mac, &request.packet)?;
         }
         while let Some(ip) = self.neighbours.next_change() {
             for id in 0..self.slots.len() as u16 {
-                if self.slot(id).is_some_and(|slot| slot.next_hop == ip) {
+                if let Some(slot) = self.slot_mut(id).filter(|slot| slot.next_hop == ip) {
+                    slot.headers_due = true;
                     self.mark_dirty(id);
                 }
             }

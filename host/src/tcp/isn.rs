@@ -1,8 +1,7 @@
-//! Initial sequence numbers.
+//! Initial sequence numbers, and where timestamp clocks begin.
 
 use super::seq::SeqNumber;
 use siphasher::sip::SipHasher24;
-use std::hash::Hasher;
 
 /// The clock of RFC 9293 MUST-8 ticks every 4 microseconds.
 const TICK_NS: u64 = 4_000;
@@ -20,26 +19,20 @@ impl IsnGenerator {
         Self { secret }
     }
 
-    /// The initial sequence number of a connection opened at `now_ns`; addresses and ports are numbers.
-    pub fn isn(&self, now_ns: u64, local: (u32, u16), remote: (u32, u16)) -> SeqNumber {
+    /// What a connection opened at `now_ns` begins with: its initial sequence number, and its timestamp clock, which for the
+    /// same ends goes on where that of their last connection ended (RFC 7323 7.1, RFC 6191). Addresses and ports are
+    /// numbers.
+    pub fn begin(&self, now_ns: u64, local: (u32, u16), remote: (u32, u16)) -> (SeqNumber, u32) {
+        let mut ends = [0; 12];
+        ends[..4].copy_from_slice(&local.0.to_ne_bytes());
+        ends[4..6].copy_from_slice(&local.1.to_ne_bytes());
+        ends[6..10].copy_from_slice(&remote.0.to_ne_bytes());
+        ends[10..].copy_from_slice(&remote.1.to_ne_bytes());
+        let hash = SipHasher24::new_with_key(&self.secret).hash(&ends);
         // Both terms are taken modulo 2^32 on purpose: M wraps after some 4.8 hours.
         let clock = (now_ns / TICK_NS) as u32;
-        SeqNumber(clock.wrapping_add(self.hash(local, remote) as u32))
-    }
-
-    /// What the timestamp clock of such a connection begins with: the same for each connection between the same
-    /// ends, so that it goes on where the last one's ended (RFC 7323 7.1, RFC 6191).
-    pub fn timestamp_offset(&self, local: (u32, u16), remote: (u32, u16)) -> u32 {
-        (self.hash(local, remote) >> 32) as u32
-    }
-
-    fn hash(&self, local: (u32, u16), remote: (u32, u16)) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write_u32(local.0);
-        hasher.write_u16(local.1);
-        hasher.write_u32(remote.0);
-        hasher.write_u16(remote.1);
-        hasher.finish()
+        let isn = SeqNumber(clock.wrapping_add(hash as u32));
+        (isn, (hash >> 32) as u32)
     }
 }
 

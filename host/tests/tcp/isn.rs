@@ -9,35 +9,40 @@ const REMOTE: (u32, u16) = (0xc633_6401, 40_000);
 fn the_clock_ticks_every_four_microseconds() {
     // MUST-8
     let isn = IsnGenerator::new([7; 16]);
-    let first = isn.isn(1_000_000_000, LOCAL, REMOTE).0;
+    let first = isn.begin(1_000_000_000, LOCAL, REMOTE).0 .0;
     assert_eq!(
-        isn.isn(1_000_000_000 + 4_000, LOCAL, REMOTE)
+        isn.begin(1_000_000_000 + 4_000, LOCAL, REMOTE)
             .0
+             .0
             .wrapping_sub(first),
         1
     );
     assert_eq!(
-        isn.isn(2_000_000_000, LOCAL, REMOTE).0.wrapping_sub(first),
+        isn.begin(2_000_000_000, LOCAL, REMOTE)
+            .0
+             .0
+            .wrapping_sub(first),
         250_000
     );
     // and wraps without a panic, years later
-    isn.isn(u64::MAX, LOCAL, REMOTE);
+    isn.begin(u64::MAX, LOCAL, REMOTE);
 }
 
 #[test]
 fn each_of_the_four_and_the_secret_matters() {
     // MUST-9: F(localip, localport, remoteip, remoteport, secretkey)
     let isn = IsnGenerator::new([7; 16]);
-    let same = isn.isn(0, LOCAL, REMOTE);
-    assert_eq!(same, isn.isn(0, LOCAL, REMOTE));
-    assert_ne!(same, isn.isn(0, (LOCAL.0 + 1, LOCAL.1), REMOTE));
-    assert_ne!(same, isn.isn(0, (LOCAL.0, LOCAL.1 + 1), REMOTE));
-    assert_ne!(same, isn.isn(0, LOCAL, (REMOTE.0 + 1, REMOTE.1)));
-    assert_ne!(same, isn.isn(0, LOCAL, (REMOTE.0, REMOTE.1 + 1)));
-    assert_ne!(same, IsnGenerator::new([8; 16]).isn(0, LOCAL, REMOTE));
-    assert_ne!(
-        isn.timestamp_offset(LOCAL, REMOTE),
-        isn.timestamp_offset(REMOTE, LOCAL)
+    let same = isn.begin(0, LOCAL, REMOTE).0;
+    assert_eq!(same, isn.begin(0, LOCAL, REMOTE).0);
+    assert_ne!(same, isn.begin(0, (LOCAL.0 + 1, LOCAL.1), REMOTE).0);
+    assert_ne!(same, isn.begin(0, (LOCAL.0, LOCAL.1 + 1), REMOTE).0);
+    assert_ne!(same, isn.begin(0, LOCAL, (REMOTE.0 + 1, REMOTE.1)).0);
+    assert_ne!(same, isn.begin(0, LOCAL, (REMOTE.0, REMOTE.1 + 1)).0);
+    assert_ne!(same, IsnGenerator::new([8; 16]).begin(0, LOCAL, REMOTE).0);
+    assert_ne!(isn.begin(0, LOCAL, REMOTE).1, isn.begin(0, REMOTE, LOCAL).1);
+    assert_eq!(
+        isn.begin(0, LOCAL, REMOTE).1,
+        isn.begin(1_000_000_000, LOCAL, REMOTE).1
     );
 }
 
@@ -54,7 +59,7 @@ fn the_hash_is_siphash_2_4() {
     bytes.extend(REMOTE.1.to_ne_bytes());
     hasher.write(&bytes);
     assert_eq!(
-        IsnGenerator::new([7; 16]).isn(0, LOCAL, REMOTE).0,
+        IsnGenerator::new([7; 16]).begin(0, LOCAL, REMOTE).0 .0,
         hasher.finish() as u32
     );
 }
