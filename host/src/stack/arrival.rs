@@ -8,14 +8,12 @@ use crate::tcp::{PayloadSource, SackBlock, Segment, SeqNumber};
 /// The segment that the gateware decoded.
 pub(super) fn segment(received: &Received) -> Segment {
     let mut segment = Segment::from_event(&received.event, None);
-    segment.options.sack = received
-        .sack_blocks()
-        .iter()
-        .map(|block| SackBlock {
+    for block in received.sack_blocks() {
+        segment.options.sack.push(SackBlock {
             left: SeqNumber(block.left),
             right: SeqNumber(block.right),
-        })
-        .collect();
+        });
+    }
     segment
 }
 

@@ -23,14 +23,13 @@ impl Stack {
     /// Takes events; says how many.
     pub(super) fn take_events(&mut self, now_ns: u64) -> Result<usize, StackError> {
         for count in 0..EVENTS_PER_POLL {
-            let event = self.nic.next_event()?;
-            match &event {
-                None => return Ok(count),
-                Some(Event::Rx(received)) => self.frame_arrives(now_ns, received)?,
-                Some(Event::Completion(completion)) => self.command_done(now_ns, completion),
-                Some(Event::Stopped(stopped)) => {
-                    return Err(StackError::Stopped { stopped: *stopped })
-                }
+            // By reference, where it lies: an event is the largest thing that is handed over here.
+            match self.nic.next_event() {
+                Ok(None) => return Ok(count),
+                Ok(Some(Event::Rx(ref received))) => self.frame_arrives(now_ns, received)?,
+                Ok(Some(Event::Completion(done))) => self.command_done(now_ns, &done),
+                Ok(Some(Event::Stopped(stopped))) => return Err(StackError::Stopped { stopped }),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(EVENTS_PER_POLL)

@@ -23,11 +23,13 @@ impl Connection {
                 .next_retransmission(now_ns)
                 .or_else(|| self.next_new(now_ns))
                 .or_else(|| self.next_doubtful(now_ns)),
-            _ => self.next_new(now_ns),
+            _ if self.has_new() => self.next_new(now_ns),
+            _ => None,
         };
-        segment
-            .or_else(|| self.next_probe(now_ns))
-            .or_else(|| self.next_ack(now_ns))
+        if segment.is_some() {
+            return segment;
+        }
+        self.next_probe(now_ns).or_else(|| self.next_ack(now_ns))
     }
 
     /// SYN, or SYN+ACK (RFC 9293 3.10.1, 3.10.7.2).
@@ -94,14 +96,23 @@ impl Connection {
         Some(outgoing)
     }
 
+    /// There is data, or a FIN, that was never sent.
+    fn has_new(&self) -> bool {
+        self.send_buffer.available(self.snd.nxt) > 0 || self.has_new_fin()
+    }
+
+    fn has_new_fin(&self) -> bool {
+        self.fin_queued && self.snd.nxt.le(self.send_buffer.end())
+    }
+
     /// New data, and the FIN behind it.
     fn next_new(&mut self, now_ns: u64) -> Option<Outgoing> {
-        let seq = self.snd.nxt;
-        let unsent = self.send_buffer.available(seq);
-        let fin = self.fin_queued && seq.le(self.send_buffer.end());
-        if unsent == 0 && !fin {
+        if !self.has_new() {
             return None;
         }
+        let seq = self.snd.nxt;
+        let unsent = self.send_buffer.available(seq);
+        let fin = self.has_new_fin();
         let usable = (self.snd.una + self.snd.wnd).since(seq);
         let options = self.options(now_ns);
         let mss = self.payload_limit(&options);
