@@ -188,6 +188,7 @@ impl CommandRing {
     }
 
     /// Passes all written commands on to the NIC.
+    #[inline]
     pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
         if self.rung != self.written {
             bus.write32(COMMAND_PRODUCER.offset, self.written)?;

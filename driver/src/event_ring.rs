@@ -79,6 +79,7 @@ impl EventRing {
     }
 
     /// Gives all read events back to the NIC.
+    #[inline]
     pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
         if self.returned != self.consumed {
             bus.write32(EVENT_CONSUMER.offset, self.consumed)?;

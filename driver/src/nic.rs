@@ -133,6 +133,7 @@ impl Nic {
     ///
     /// # Errors
     /// `RingFull`: the command was not taken; nothing is lost.
+    #[inline]
     pub fn submit(&mut self, command: &Command) -> Result<u32, DriverError> {
         self.commands.push(command)
     }
@@ -148,6 +149,7 @@ impl Nic {
     ///
     /// # Errors
     /// `Bus`.
+    #[inline]
     pub fn flush(&mut self) -> Result<(), DriverError> {
         let bus = &*self.device.bus;
         // Slots first: a frame that arrives between two doorbells finds its slot.
@@ -243,6 +245,7 @@ impl Nic {
     ///
     /// # Errors
     /// As for [`Nic::read_payload`]; `OutOfRange` also beyond the end of `to`.
+    #[inline]
     pub fn copy_payload(
         &self,
         payload: &Payload,

@@ -117,6 +117,7 @@ impl SlotRing {
     }
 
     /// Passes the posted slots on to the NIC.
+    #[inline]
     pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
         if self.rung != self.posted {
             bus.write32(SLOT_PRODUCER.offset, self.posted)?;
@@ -126,6 +127,7 @@ impl SlotRing {
     }
 
     /// Place of the payload's byte `offset` in the slots' memory, when all `len_bytes` from there are held.
+    #[inline]
     pub(crate) fn locate(
         &self,
         payload: &Payload,

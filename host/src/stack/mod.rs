@@ -299,6 +299,7 @@ impl Stack {
         }
     }
 
+    #[inline]
     fn tell_changed(
         &mut self,
         at_ns: u64,
