@@ -1,5 +1,7 @@
 //! Why something could not be measured.
 
+use std::path::PathBuf;
+
 use handclasp_driver::BusError;
 use handclasp_host::StackError;
 
@@ -53,4 +55,28 @@ pub enum BenchError {
     /// The instruction counter ran and gave no count.
     #[error("callgrind counted nothing: {0}")]
     NoCount(String),
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file is no study of ours.
+    #[error("{path} is no result of `handclasp bench all`: {reason}")]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A plot could not be drawn.
+    #[error("drawing {plot}: {reason}")]
+    Plot {
+        /// The plot.
+        plot: String,
+        /// What went wrong.
+        reason: String,
+    },
 }

@@ -31,20 +31,26 @@
 //! ([`instructions`]) do not know of caches at all.
 #![forbid(unsafe_code)]
 
+pub mod compare;
 pub mod distribution;
 mod error;
+pub mod gateware;
 pub mod instructions;
 pub mod latency;
 pub mod machine;
 pub mod meter;
+pub mod model;
 pub mod pin;
 pub mod prepared;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod stack;
+pub mod study;
 pub mod work;
 
 pub use error::BenchError;
 pub use record::Run;
 pub use run::{run, Plan, Progress};
+pub use study::Study;
 pub use work::Work;

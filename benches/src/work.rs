@@ -10,9 +10,9 @@ pub const SIZES_BYTES: [usize; 5] = [1, 64, 256, 1460, 16384];
 
 /// Connections before the first one that counts: as many as a stack remembers of those that are over, so that it forgets
 /// one with each new one.
-const WARM_UP_CONNECTIONS: usize = 700;
+pub(crate) const WARM_UP_CONNECTIONS: usize = 700;
 /// Echoes or pieces before the first that counts: the congestion window has grown.
-const WARM_UP_TRANSFERS: usize = 200;
+pub(crate) const WARM_UP_TRANSFERS: usize = 200;
 
 /// One piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,7 +79,7 @@ pub fn run(args: &Args, work: fn(usize) -> Work) -> Result<()> {
 }
 
 /// This command, doing a workload.
-fn program() -> Result<Program> {
+pub(super) fn program() -> Result<Program> {
     Ok(Program {
         path: env::current_exe()
             .context("finding the path of this command, to run it under callgrind")?,

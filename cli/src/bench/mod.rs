@@ -1,9 +1,12 @@
 //! `handclasp bench`: what the gateware takes in cycles, what the whole chain does in real time, and what a connection
 //! costs the host.
 
+mod all;
+mod compare;
 mod cost;
 mod cycles;
 mod handshake;
+mod readme;
 
 use anyhow::Result;
 use handclasp_benches::Work;
@@ -25,6 +28,13 @@ enum Bench {
     Rtt(cost::Args),
     /// What a stream costs the host: ours, smoltcp and Linux
     Stream(cost::Args),
+    /// All of it, with a latency model from application to application, as a report of HTML
+    All(all::Args),
+    /// Compare two reports' runs: what became slower, beyond the noise
+    Compare(compare::Args),
+    /// Write the README's section on latency from a stored run
+    #[command(hide = true)]
+    Readme(readme::Args),
     /// Only do a work, without measuring it: what is run under callgrind
     #[command(hide = true)]
     Workload(cost::Workload),
@@ -37,6 +47,9 @@ pub fn run(args: &Args) -> Result<()> {
         Bench::Handshake(args) => handshake::run(args),
         Bench::Rtt(args) => cost::run(args, Work::Echo),
         Bench::Stream(args) => cost::run(args, Work::Stream),
+        Bench::All(args) => all::run(args),
+        Bench::Compare(args) => compare::run(args),
+        Bench::Readme(args) => readme::run(args),
         Bench::Workload(args) => cost::do_workload(args),
     }
 }

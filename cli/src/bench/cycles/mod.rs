@@ -2,11 +2,15 @@
 //!
 //! Memory answers at once here: what is counted is the gateware, not a bus.
 
+pub mod hops;
+
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::width::Width;
 use anyhow::{bail, ensure, Context, Result};
 use comfy_table::Table;
+use handclasp_benches::gateware::Figures;
 use handclasp_driver::{Command, Event, Nic, NicConfig};
 use handclasp_layout::header::{tcp_flags, TTL_DEFAULT};
 use handclasp_layout::queue::{FlowCommand, Opcode, SegmentCommand, Status, Verdict, ENTRY_BYTES};
@@ -15,9 +19,6 @@ use handclasp_sim::dut;
 use handclasp_sim::observation::{Observation, Span};
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::world::{World, WorldConfig};
-use serde::Serialize;
-
-use crate::width::Width;
 
 /// A pure ACK of 60 bytes, made by scapy 2.5.0: Ether(dst="02:00:c0:00:02:02", src="02:00:c0:00:02:01") /
 /// IP(src="192.0.2.1", dst="192.0.2.2", id=1, flags="DF") / TCP(sport=4660, dport=80, seq=0x01020304, ack=0x05060708,
@@ -65,27 +66,6 @@ pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// The figures of one width. All in clock cycles of the simulated gateware.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figures {
-    /// Width of the data paths.
-    pub width_bits: usize,
-    /// Length of a cycle: the board's clock as it is assumed, 156.25 or 250 MHz.
-    pub assumed_period_ns: f64,
-    /// First beat of a minimum TCP frame in, to the last beat of its event on AXI.
-    pub rx_event_cycles: u64,
-    /// Last beat of a command's fetch, to the first beat of its control segment out.
-    pub tx_first_beat_cycles: u64,
-    /// Cycles a minimum frame, received as fast as the line brings them.
-    pub rx_cycles_per_frame: f64,
-    /// What the line needs for a minimum frame with preamble, FCS and gap.
-    pub line_cycles_per_frame: f64,
-    /// Of the frames received as fast as the line brings them, those that were dropped.
-    pub rx_dropped_frames: usize,
-    /// Cycles a control segment, sent as fast as the gateware takes commands.
-    pub tx_cycles_per_frame: f64,
 }
 
 /// Measures both widths and prints a table, or JSON.

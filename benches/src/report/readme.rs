@@ -1,0 +1,71 @@
+//! The section on latency of the README, made from a stored study.
+
+use super::table::time;
+use super::tables;
+use crate::model::Kind;
+use crate::study::Study;
+
+/// The section lies between these lines.
+pub const BEGIN: &str = "<!-- latency: made by `handclasp bench readme`, do not edit -->";
+/// The line behind it.
+pub const END: &str = "<!-- end of latency -->";
+
+/// The section, without the lines around it.
+pub fn section(study: &Study) -> String {
+    let machine = &study.run.machine;
+    let mut out = format!(
+        "*Measured* on {}, {}{} CPUs, Linux {}, load {} ({}): what a connection costs the host, both ends together, without \
+         gateware, bus and wire.\n\n",
+        machine.cpu.as_deref().unwrap_or("an unknown processor"),
+        if machine.is_virtual { "a virtual machine with " } else { "" },
+        machine.cpus,
+        machine.kernel.as_deref().unwrap_or("unknown"),
+        machine
+            .load
+            .map_or("unknown".into(), |load| format!("{load:.1}")),
+        machine.date.get(..10).unwrap_or(&machine.date),
+    );
+    out += &tables::summary(study).markdown();
+    out += "\n*Modelled*, since nobody here has the card: from application to application over the NIC. The host's part is \
+            measured, the gateware's simulated at an assumed clock, PCI Express and the wire are modelled from published \
+            figures.\n\n";
+    let mut table = super::table::Table::new(
+        1,
+        &[
+            "over the NIC, modelled",
+            "typical",
+            "low to high",
+            "measured part",
+            "simulated part",
+            "modelled part",
+        ],
+    );
+    for journey in study.journeys() {
+        let total = journey.total();
+        let mut cells = vec![
+            format!("{}, {:.0} Gbit/s", journey.what, journey.line_gbit_per_s),
+            time(total.typical_ns),
+            format!("{} to {}", time(total.low_ns), time(total.high_ns)),
+        ];
+        cells.extend(Kind::ALL.map(|kind| time(journey.of(kind).typical_ns)));
+        table.row(cells);
+    }
+    out += &table.markdown();
+    for left_out in &study.run.left_out {
+        out += &format!("\nLeft out: {}, {}.", left_out.what, left_out.reason);
+    }
+    if !study.run.left_out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// The README with the section made anew; `None` if it lacks the lines around it.
+pub fn renew(readme: &str, study: &Study) -> Option<String> {
+    let (before, rest) = readme.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!(
+        "{before}{BEGIN}\n\n{}\n{END}{after}",
+        section(study)
+    ))
+}
