@@ -192,6 +192,8 @@ pub fn journeys(run: &Run, hops: &[Hops], parameters: &Parameters) -> Vec<Journe
                 time: part.time.times(2.0),
                 ..part
             }));
+            // A segment without payload does not wait for one.
+            parts.retain(|part| part.time.high_ns > 0.0);
             parts.push(Part {
                 name: "server: host, driver".into(),
                 kind: Kind::Measured,

@@ -15,7 +15,7 @@ h1 { font-size: 1.6em; margin-bottom: .2em; } h2 { font-size: 1.2em; margin: 2em
 p { max-width: 52em; }
 table { border-collapse: collapse; margin: .8em 0; font-size: .87em; }
 th, td { border-bottom: 1px solid #bbb; padding: .22em .7em .22em 0; text-align: left; vertical-align: top; }
-th { border-bottom: 2px solid #000; } .number { text-align: right; white-space: nowrap; }
+th { border-bottom: 2px solid #000; } .number { text-align: right; padding-left: .6em; white-space: nowrap; }
 tr { break-inside: avoid; } thead { display: table-header-group; }
 figure { margin: 1.4em 0; break-inside: avoid; } figure svg { width: 100%; height: auto; max-width: 760px; }
 figcaption { font-size: .87em; max-width: 54em; }

@@ -92,7 +92,20 @@ pub fn time(ns: f64) -> String {
         v if v < 9_995.0 => format!("{:.2} µs", ns / 1e3),
         v if v < 99_950.0 => format!("{:.1} µs", ns / 1e3),
         v if v < 999_500.0 => format!("{:.0} µs", ns / 1e3),
-        _ => format!("{:.2} ms", ns / 1e6),
+        v if v < 9_995_000.0 => format!("{:.2} ms", ns / 1e6),
+        v if v < 99_950_000.0 => format!("{:.1} ms", ns / 1e6),
+        v if v < 999_500_000.0 => format!("{:.0} ms", ns / 1e6),
+        _ => format!("{:.2} s", ns / 1e9),
+    }
+}
+
+/// A time without digits behind the point: for axes, whose times are round.
+pub fn round_time(ns: f64) -> String {
+    match ns {
+        v if v < 1e3 => format!("{ns:.0} ns"),
+        v if v < 1e6 => format!("{:.0} µs", ns / 1e3),
+        v if v < 1e9 => format!("{:.0} ms", ns / 1e6),
+        _ => format!("{:.0} s", ns / 1e9),
     }
 }
 

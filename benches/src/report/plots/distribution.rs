@@ -2,9 +2,9 @@
 
 use plotters::prelude::*;
 
-use super::{kind_colour, plot, Plot, GRID, HEIGHT, TEXT, WIDTH};
+use super::{kind_colour, logarithmic, plot, Plot, GRID, HEIGHT, TEXT, WIDTH};
 use crate::model::{Journey, Kind, Range};
-use crate::report::table::time;
+use crate::report::table::round_time;
 use crate::BenchError;
 
 /// A measured distribution.
@@ -14,6 +14,10 @@ pub(super) struct Curve<'a> {
     pub(super) width: u32,
     pub(super) quantiles_ns: &'a [f64],
 }
+
+/// The last quantile that is drawn, in steps of 1/200: what an interrupt now and then makes slow would make the rest
+/// unreadable.
+const RIGHT_EDGE: usize = 196;
 
 /// Cumulative distributions, with what is modelled as bands; none without anything to show.
 pub(super) fn draw(
@@ -28,7 +32,7 @@ pub(super) fn draw(
         .chain(bands.iter().map(|journey| journey.total().low_ns));
     let highs = curves
         .iter()
-        .filter_map(|curve| curve.quantiles_ns.iter().rev().nth(1).copied())
+        .filter_map(|curve| curve.quantiles_ns.get(RIGHT_EDGE).copied())
         .chain(bands.iter().map(|journey| journey.total().high_ns));
     let low = lows.fold(f64::INFINITY, f64::min).max(1.0);
     let high = highs.fold(0.0, f64::max);
@@ -41,7 +45,7 @@ pub(super) fn draw(
             .margin_right(24)
             .x_label_area_size(42)
             .y_label_area_size(56)
-            .build_cartesian_2d((low * 0.85..high * 1.15).log_scale(), 0.0..1.0)?;
+            .build_cartesian_2d(logarithmic(low * 0.85, high * 1.15), 0.0..1.0)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -49,7 +53,7 @@ pub(super) fn draw(
             .x_labels(8)
             .y_labels(6)
             .x_desc("time, logarithmic")
-            .x_label_formatter(&|ns| time(*ns))
+            .x_label_formatter(&|ns| round_time(*ns))
             .y_label_formatter(&|share| format!("{:.0} %", share * 100.0))
             .label_style(TEXT)
             .draw()?;
@@ -68,15 +72,23 @@ pub(super) fn draw(
                 Rectangle::new([(low_ns, bottom), (high_ns, top)], fill.mix(0.6).filled()),
                 Rectangle::new([(low_ns, bottom), (high_ns, top)], RGBColor(130, 130, 130)),
             ])?;
-            chart.draw_series(LineSeries::new(
-                [(typical_ns, bottom), (typical_ns, top)],
-                BLACK.stroke_width(2),
-            ))?;
-            chart.draw_series([Text::new(
-                format!("ours, {:.0} Gbit/s", journey.line_gbit_per_s),
-                (low_ns, top),
-                TEXT.into_font(),
-            )])?;
+            let place = match (bands.len(), index) {
+                (1, _) => "",
+                (_, 0) => ", upper",
+                _ => ", lower",
+            };
+            chart
+                .draw_series(LineSeries::new(
+                    [(typical_ns, bottom), (typical_ns, top)],
+                    BLACK.stroke_width(2),
+                ))?
+                .label(format!(
+                    "ours, {:.0} Gbit/s, modelled{place}",
+                    journey.line_gbit_per_s
+                ))
+                .legend(move |(x, y)| {
+                    Rectangle::new([(x, y - 5), (x + 22, y + 5)], fill.mix(0.6).filled())
+                });
         }
         for curve in curves {
             let last = curve.quantiles_ns.len().saturating_sub(1).max(1) as f64;
@@ -84,8 +96,7 @@ pub(super) fn draw(
                 .quantiles_ns
                 .iter()
                 .enumerate()
-                // The greatest is left out: one interrupt would make the plot unreadable.
-                .take(last as usize)
+                .take(RIGHT_EDGE + 1)
                 .map(|(index, &ns)| (ns.max(low), index as f64 / last));
             let style = curve.colour.stroke_width(curve.width);
             chart
@@ -93,7 +104,7 @@ pub(super) fn draw(
                 .label(&curve.name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
         }
-        if !curves.is_empty() {
+        if !(curves.is_empty() && bands.is_empty()) {
             chart
                 .configure_series_labels()
                 .position(SeriesLabelPosition::LowerRight)

@@ -1,5 +1,6 @@
 //! Cost per byte against size.
 
+use plotters::coord::combinators::BindKeyPoints;
 use plotters::prelude::*;
 
 use super::{colour, plot, Plot, GRID, HEIGHT, TEXT, WIDTH};
@@ -47,7 +48,9 @@ pub(super) fn draw(
             .x_label_area_size(42)
             .y_label_area_size(72)
             .build_cartesian_2d(
-                (0.8..25_000.0).log_scale(),
+                (0.8..25_000.0)
+                    .log_scale()
+                    .with_key_points(SIZES_BYTES.map(|size| size as f64).to_vec()),
                 (low * 0.7..high * 1.4).log_scale(),
             )?;
         chart
