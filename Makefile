@@ -3,7 +3,7 @@
 CARGO ?= cargo
 BOOTS ?= 1
 
-.PHONY: demo test test-vfio deps deps-test lint datasheet emit clean
+.PHONY: demo test test-vfio bench deps deps-test lint datasheet emit clean
 
 ## demo: open, use and close a TCP connection over the simulated gateware; writes demo.pcapng, demo.fst, demo.svg
 demo: deps
@@ -17,13 +17,18 @@ test: deps-test
 test-vfio: deps-test
 	scripts/test-vfio $(BOOTS)
 
+## bench: what a connection costs beside smoltcp and Linux, where the time goes from end to end; a report in build/bench
+bench: deps
+	$(CARGO) bench --locked -p handclasp-benches
+	$(CARGO) run --release --locked -p handclasp -- bench all
+
 ## deps: what building, simulating and the demo's Linux peer need
 deps:
 	scripts/install verilator g++ zlib1g-dev iproute2
 
-## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network, what the guest is made with)
+## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network and at a report, what the guest is made with)
 deps-test:
-	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy binutils debian-archive-keyring
+	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy binutils debian-archive-keyring chromium
 
 ## lint: only the checks that read the source
 lint: deps

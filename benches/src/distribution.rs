@@ -36,7 +36,7 @@ impl Distribution {
     pub fn of(times: impl IntoIterator<Item = Duration>) -> Option<Self> {
         let mut ns: Vec<f64> = times
             .into_iter()
-            .map(|time| time.as_secs_f64() * 1e9)
+            .map(|time| time.as_nanos() as f64)
             .collect();
         ns.sort_unstable_by(f64::total_cmp);
         let last = ns.len().checked_sub(1)?;

@@ -18,7 +18,7 @@ use crate::width::Width;
 #[derive(clap::Args)]
 pub struct Args {
     /// Where run.json, report.md and report.html go
-    #[arg(long, value_name = "DIR", default_value = "bench")]
+    #[arg(long, value_name = "DIR", default_value = "build/bench")]
     out: PathBuf,
     /// Measurements of each work and size by each stack
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
