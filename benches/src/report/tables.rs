@@ -34,7 +34,7 @@ pub fn summary(study: &Study) -> Table {
     );
     let mut row = |name: String, values: [Option<f64>; 3], show: fn(f64) -> String| {
         let ratio = |value: Option<f64>| match (value, values[0]) {
-            (Some(value), Some(ours)) => format!("{:.1}", value / ours),
+            (Some(value), Some(ours)) => format!("{:.2}", value / ours),
             _ => NOTHING.into(),
         };
         let mut cells = vec![name];
