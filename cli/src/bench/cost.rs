@@ -7,6 +7,7 @@ use anyhow::{anyhow, Context, Result};
 use comfy_table::Table;
 use handclasp_benches::distribution::Distribution;
 use handclasp_benches::instructions::{self, Program};
+use handclasp_benches::record::Latency;
 use handclasp_benches::stack::Library;
 use handclasp_benches::work::SIZES_BYTES;
 use handclasp_benches::{Plan, Run, Work};
@@ -17,16 +18,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub struct Args {
     /// Bytes of a message; may be given more than once
     #[arg(long = "size", value_name = "BYTES", default_values_t = SIZES_BYTES, value_parser = size_bytes)]
-    sizes_bytes: Vec<usize>,
+    pub sizes_bytes: Vec<usize>,
     /// Measurements of each size by each stack
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    samples: u32,
+    pub samples: u32,
     /// Also count instructions; needs valgrind
     #[arg(long)]
-    instructions: bool,
+    pub instructions: bool,
     /// Print the result as JSON, with quantiles for plots
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Largest message: what any stack's buffers take whole.
@@ -93,52 +94,49 @@ pub fn do_workload(args: &Workload) -> Result<()> {
     Ok(instructions::workload(args.stack, work, args.count)?)
 }
 
-fn print(run: &Run) {
+/// A table with these times, which are those of `what`.
+fn table(what: &str) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header([
-        "host cost, both ends, ns",
-        "bytes",
-        "P50",
-        "P99",
-        "P99.9",
-        "mean",
+    table.set_header([what, "bytes", "P50", "P99", "P99.9", "mean"]);
+    table
+}
+
+fn row(table: &mut Table, name: String, size_bytes: Option<usize>, time: &Distribution) {
+    table.add_row([
+        name,
+        size_bytes.map_or(String::new(), |size| size.to_string()),
+        format!("{:.0}", time.p50_ns),
+        format!("{:.0}", time.p99_ns),
+        format!("{:.0}", time.p999_ns),
+        format!(
+            "{:.0} ± {:.0}",
+            time.mean_ns,
+            time.mean_ci95_ns[1] - time.mean_ns
+        ),
     ]);
-    let row = |table: &mut Table, name: String, size_bytes: Option<usize>, time: &Distribution| {
-        table.add_row([
-            name,
-            size_bytes.map_or(String::new(), |size| size.to_string()),
-            format!("{:.0}", time.p50_ns),
-            format!("{:.0}", time.p99_ns),
-            format!("{:.0}", time.p999_ns),
-            format!(
-                "{:.0} ± {:.0}",
-                time.mean_ns,
-                time.mean_ci95_ns[1] - time.mean_ns
-            ),
-        ]);
-    };
+}
+
+/// How long clients wait.
+pub fn latency_table(what: &str, latencies: &[Latency]) -> Table {
+    let mut table = table(what);
+    for latency in latencies {
+        let name = format!("{}, {}", latency.stack, latency.waiting.name());
+        row(&mut table, name, latency.size_bytes, &latency.time);
+    }
+    table
+}
+
+fn print(run: &Run) {
+    let mut table = table("host cost, both ends, ns");
     for cost in &run.costs {
         row(&mut table, cost.stack.clone(), cost.size_bytes, &cost.both);
     }
     println!("{table}");
     println!("null is the harness itself; mean with its 95 % confidence interval");
     if !run.latencies.is_empty() {
-        let mut table = Table::new();
-        table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-        table.set_header([
-            "round trip between two threads, ns",
-            "bytes",
-            "P50",
-            "P99",
-            "P99.9",
-            "mean",
-        ]);
-        for latency in &run.latencies {
-            let name = format!("{}, {}", latency.stack, latency.waiting.name());
-            row(&mut table, name, latency.size_bytes, &latency.time);
-        }
-        println!("\n{table}");
+        let what = "round trip between two threads, ns";
+        println!("\n{}", latency_table(what, &run.latencies));
     }
     if !run.instructions.is_empty() {
         println!("\n{}", instructions::table(&run.instructions));

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use comfy_table::Table;
-use handclasp_driver::pci::PciAddress;
 use handclasp_host::TcpStream;
 use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::station::{Args as StationArgs, Cidr, Station};
+use super::card::Card;
+use crate::station::{Args as StationArgs, Station};
 use crate::width::Width;
 
 /// Connections before the measured ones: ARP is resolved, and buffers are mapped.
@@ -28,28 +28,13 @@ pub struct Args {
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
     /// Width of the simulated gateware's data paths in bits
-    #[arg(long, default_value = "64")]
+    #[arg(long, default_value = "64", conflicts_with = "device")]
     width: Width,
     #[command(flatten)]
     card: Option<Card>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// What to measure instead of simulated gateware.
-#[derive(clap::Args)]
-#[group(requires_all = ["device", "ip", "peer"], conflicts_with = "width")]
-struct Card {
-    /// Measure the card at this PCI address, like 03:00.0
-    #[arg(long, value_name = "ADDR", required = false)]
-    device: PciAddress,
-    /// Its address and the length of the network's prefix, like 192.0.2.2/24
-    #[arg(long, required = false)]
-    ip: Cidr,
-    /// A server that accepts connections, like 192.0.2.1:80
-    #[arg(long, value_name = "IP:PORT", required = false)]
-    peer: SocketAddr,
 }
 
 /// What was measured, in real time.
@@ -81,12 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
             bench: "handshake",
             nic: format!("NIC {}", card.device),
             peer: card.peer.to_string(),
-            times: measure(
-                &StationArgs::with_card(card.device, card.ip),
-                card.peer,
-                seconds,
-                json,
-            )?,
+            times: measure(&card.station(), card.peer, seconds, json)?,
         },
         None => Report {
             bench: "handshake",

@@ -2,11 +2,13 @@
 //! costs the host.
 
 mod all;
+mod card;
 mod compare;
 mod cost;
 mod cycles;
 mod handshake;
 mod readme;
+mod rtt;
 
 use anyhow::Result;
 use handclasp_benches::Work;
@@ -25,7 +27,7 @@ enum Bench {
     /// Connections a second against the Linux kernel over TAP, one after another, in real time
     Handshake(handshake::Args),
     /// What a request and its answer cost the host: ours, smoltcp and Linux; and how long they take between Linux's threads
-    Rtt(cost::Args),
+    Rtt(rtt::Args),
     /// What a stream costs the host: ours, smoltcp and Linux
     Stream(cost::Args),
     /// All of it, with a latency model from application to application, as a report of HTML
@@ -45,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.bench {
         Bench::Cycles(args) => cycles::run(args),
         Bench::Handshake(args) => handshake::run(args),
-        Bench::Rtt(args) => cost::run(args, Work::Echo),
+        Bench::Rtt(args) => rtt::run(args),
         Bench::Stream(args) => cost::run(args, Work::Stream),
         Bench::All(args) => all::run(args),
         Bench::Compare(args) => compare::run(args),
