@@ -19,6 +19,7 @@ test-vfio: deps-test
 
 ## bench: what a connection costs beside smoltcp and Linux, where the time goes from end to end; a report in build/bench
 bench: deps
+	scripts/install valgrind || echo "without valgrind: instruction counts are left out"
 	$(CARGO) bench --locked -p handclasp-benches
 	$(CARGO) run --release --locked -p handclasp -- bench all
 
@@ -28,7 +29,7 @@ deps:
 
 ## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network and at a report, what the guest is made with)
 deps-test:
-	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy binutils debian-archive-keyring chromium
+	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy binutils debian-archive-keyring chromium valgrind
 
 ## lint: only the checks that read the source
 lint: deps
