@@ -6,6 +6,7 @@
 
 use crate::distribution::Distribution;
 use crate::report::table::{time, Table};
+use crate::report::tables::words;
 use crate::stack::Library;
 use crate::study::Study;
 
@@ -161,11 +162,4 @@ fn interval(before: &Distribution, after: &Distribution) -> [f64; 2] {
         after.p50_ci95_ns[0] / before.p50_ci95_ns[1],
         after.p50_ci95_ns[1] / before.p50_ci95_ns[0],
     ]
-}
-
-fn words(work: &str, size_bytes: Option<usize>) -> String {
-    match size_bytes {
-        Some(size_bytes) => format!("{work}, {size_bytes} bytes"),
-        None => work.to_owned(),
-    }
 }

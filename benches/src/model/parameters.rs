@@ -93,7 +93,7 @@ impl Default for Parameters {
                 Range::new(85.0, 220.0, 486.0),
                 "AMD PG210 v5.1, Latency (10GE MAC + PCS, both directions: 54.4 ns at 32 bits, 188.82 ns at 64 bits) and \
                  PG056, Delay Through the GTYE3 Transceiver (32 bits: 190 + 129.5 UI, 31 ns); high: Intel 817676, Round-Trip \
-                 Latency of the GTS Ethernet Hard IP (10GE, no FEC: 486.4 ns)",
+                 Latency of the GTS Ethernet Hard IP (10GE, no FEC, asynchronous adapters: 486.4 ns in their simulation)",
             ),
             mac_phy_100g: Parameter::new(
                 "MAC and PHY of both ends, 100 Gbit/s",

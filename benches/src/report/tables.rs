@@ -11,7 +11,7 @@ use crate::Work;
 const NOTHING: &str = "-";
 
 /// A work in words.
-fn words(work: &str, size_bytes: Option<usize>) -> String {
+pub(crate) fn words(work: &str, size_bytes: Option<usize>) -> String {
     match size_bytes {
         Some(size_bytes) => format!("{work}, {size_bytes} bytes"),
         None => work.to_owned(),
