@@ -28,7 +28,7 @@ pub fn section(study: &Study) -> String {
     out += &tables::summary(study).markdown();
     out += "\n*Modelled*, since nobody here has the card: from application to application over the NIC. The host's part is \
             measured, the gateware's simulated at an assumed clock, PCI Express and the wire are modelled from published \
-            figures.\n\n";
+            figures and stated assumptions.\n\n";
     let mut table = super::table::Table::new(
         1,
         &[
