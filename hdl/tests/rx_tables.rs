@@ -24,7 +24,7 @@ fn the_listener_table_does_what_a_set_does() {
         .chain((0..40).map(|_| rng.random()))
         .collect();
     let mut set = HashSet::new();
-    for _ in 0..1500 {
+    for _ in 0..3000 {
         let port = ports[rng.random_range(0..ports.len())];
         if rng.random_bool(0.5) {
             let remove = rng.random_bool(0.4);
@@ -87,7 +87,7 @@ fn the_option_walker_reads_what_the_rfc_says() {
     let mut walker = Model::start::<OptionWalker>("option_walker", 5);
     walker.reset();
     let mut bad_lists = 0;
-    for _ in 0..3000 {
+    for _ in 0..6000 {
         let len = 4 * rng.random_range(0..=10);
         let mut list: Vec<u8> = vec![];
         while list.len() < len {

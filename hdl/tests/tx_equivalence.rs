@@ -119,7 +119,7 @@ fn assembler<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Eq
 fn tx_paths() {
     let set = tx_path::<64, 8, 9, 10>(Equivalence::new("hdl_tx_path"), "tx_path_w64");
     let set = tx_path::<512, 64, 6, 7>(set, "tx_path_w512");
-    let report = set.run(21, 900).unwrap();
+    let report = set.run(21, 1500).unwrap();
     let constant: Vec<_> = report.constant_outputs.iter().map(String::as_str).collect();
     assert_eq!(
         constant,
@@ -236,7 +236,7 @@ fn tx_blocks() {
     let set = payload_buffer::<512, 64, 6, 7>(set, "tx_payload_buffer_w512");
     let set = assembler::<64, 8>(set, "tx_assembler_w64");
     let set = assembler::<512, 64>(set, "tx_assembler_w512");
-    let report = set.run(22, 900).unwrap();
+    let report = set.run(22, 1500).unwrap();
     let constant: Vec<_> = report.constant_outputs.iter().map(String::as_str).collect();
     assert_eq!(
         constant,
