@@ -8,7 +8,7 @@ use std::time::Duration;
 use handclasp_driver::{Bus, BusError, DmaRegion};
 use handclasp_layout::register::BAR_BYTES;
 
-use crate::simulation::WorldError;
+use crate::simulation::{WorldError, NOT_WAITING};
 use crate::world::{Host, Shared};
 
 /// Cycles that one [`Bus::relax`] advances the world by.
@@ -59,6 +59,8 @@ impl SimBus {
             self.shared.changed.notify_all();
             simulation.check().map_err(gone)?;
             if is_woken() || simulation.cycle >= until_cycle {
+                // Whoever waits next is seen to wait only when it has said until when.
+                simulation.wait_until[self.nic] = NOT_WAITING;
                 return Ok(());
             }
             if !patient || self.shared.others_wait(&simulation, self.nic) {

@@ -20,6 +20,9 @@ pub struct WorldError {
 /// Called for each observation, with the number of the NIC. It must not call the world.
 pub type Observer = Box<dyn FnMut(usize, &Observation) + Send>;
 
+/// Until when a host waits that does not: never later than now.
+pub(crate) const NOT_WAITING: u64 = 0;
+
 /// The NICs, and the cycle they are in.
 pub(crate) struct Simulation {
     pub(crate) nics: Vec<SimNic>,
@@ -28,14 +31,14 @@ pub(crate) struct Simulation {
     width: Width,
     pub(crate) observer: Option<Observer>,
     failed: Option<WorldError>,
-    /// For each NIC, the cycle until which its host waits.
+    /// For each NIC, the cycle until which its host waits, or [`NOT_WAITING`].
     pub(crate) wait_until: Vec<u64>,
 }
 
 impl Simulation {
     pub(crate) fn new(nics: Vec<SimNic>, clock: Clock, width: Width) -> Self {
         Self {
-            wait_until: vec![u64::MAX; nics.len()],
+            wait_until: vec![NOT_WAITING; nics.len()],
             nics,
             cycle: 0,
             clock,
