@@ -177,6 +177,10 @@ impl Shared {
         };
         if leads {
             state.leader = Leader::Nobody;
+        }
+        // Whoever leaves with nobody leading hands over, one that only followed as well: it may have been woken to lead,
+        // and have found itself done instead.
+        if state.leader == Leader::Nobody {
             if state.followers > 0 {
                 // One of them leads from now on.
                 self.news.notify_all();
