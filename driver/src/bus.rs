@@ -1,6 +1,8 @@
 //! The narrow waist between driver and device: one driver runs on VFIO and on the simulator, and nothing above
 //! [`Bus`] knows which one it is on.
 
+use handclasp_layout::register::BAR_BYTES;
+
 use crate::dma::DmaRegion;
 
 /// Why the bus refused.
@@ -35,6 +37,23 @@ pub enum BusError {
     #[error("the device is gone: {0}")]
     Gone(String),
 }
+
+/// Checks that `offset` is a register's, and returns it: offsets within BAR0 have 16 bits.
+///
+/// # Errors
+/// [`BusError::BadOffset`].
+pub fn register_offset(offset: u32) -> Result<u16, BusError> {
+    u16::try_from(offset)
+        .ok()
+        .filter(|short| short % 4 == 0)
+        .ok_or(BusError::BadOffset {
+            offset,
+            bar_bytes: BAR_BYTES,
+        })
+}
+
+// Every offset of 16 bits lies in BAR0, and no other.
+const _: () = assert!(BAR_BYTES == 1 << u16::BITS);
 
 /// Register access, DMA memory and interrupts of one NIC.
 ///

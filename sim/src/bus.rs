@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use handclasp_driver::bus::register_offset;
 use handclasp_driver::{Bus, BusError, DmaRegion};
-use handclasp_layout::register::BAR_BYTES;
 
 use crate::simulation::{WorldError, NOT_WAITING};
 use crate::world::{Host, Shared};
@@ -34,17 +34,11 @@ impl SimBus {
     }
 
     fn access(&self, offset: u32, write: Option<u32>) -> Result<u32, BusError> {
-        let short = u16::try_from(offset).ok().filter(|offset| offset % 4 == 0);
-        let Some(short) = short else {
-            return Err(BusError::BadOffset {
-                offset,
-                bar_bytes: BAR_BYTES,
-            });
-        };
+        let offset = register_offset(offset)?;
         // Taking the lock orders what the host wrote to DMA memory before what the model reads there.
         self.shared
             .lock()
-            .access(self.nic, short, write)
+            .access(self.nic, offset, write)
             .map_err(gone)
     }
 

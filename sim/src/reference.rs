@@ -18,8 +18,8 @@ mod device;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use handclasp_driver::bus::register_offset;
 use handclasp_driver::{Bus, BusError, DmaRegion};
-use handclasp_layout::register::BAR_BYTES;
 use nix::errno::Errno;
 use nix::poll::{ppoll, PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -113,12 +113,12 @@ impl ReferenceNic {
 
 impl Bus for ReferenceNic {
     fn read32(&self, offset: u32) -> Result<u32, BusError> {
-        check_offset(offset)?;
+        register_offset(offset)?;
         Ok(self.device().read32(offset))
     }
 
     fn write32(&self, offset: u32, value: u32) -> Result<(), BusError> {
-        check_offset(offset)?;
+        register_offset(offset)?;
         // Taking and giving the lock orders the DMA memory written before.
         self.device().write32(offset, value);
         Ok(())
@@ -158,16 +158,5 @@ impl Bus for ReferenceNic {
     fn wake(&self) {
         // Fails only when the counter is full, and then the sleeper wakes anyway.
         let _ = self.wake.write(1);
-    }
-}
-
-fn check_offset(offset: u32) -> Result<(), BusError> {
-    if offset % 4 == 0 && (offset as usize) < BAR_BYTES {
-        Ok(())
-    } else {
-        Err(BusError::BadOffset {
-            offset,
-            bar_bytes: BAR_BYTES,
-        })
     }
 }

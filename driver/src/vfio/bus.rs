@@ -19,7 +19,7 @@ use nix::sys::time::TimeSpec;
 
 use super::arenas::Arenas;
 use super::{Function, OpenError};
-use crate::bus::{Bus, BusError};
+use crate::bus::{register_offset, Bus, BusError};
 use crate::dma::DmaRegion;
 use crate::error::DriverError;
 
@@ -142,17 +142,6 @@ impl<F: Function> VfioBus<F> {
         check_magic(function)
     }
 
-    fn check_offset(offset: u32) -> Result<(), BusError> {
-        if offset % 4 == 0 && (offset as usize) < BAR_BYTES {
-            Ok(())
-        } else {
-            Err(BusError::BadOffset {
-                offset,
-                bar_bytes: BAR_BYTES,
-            })
-        }
-    }
-
     /// Takes bus mastering, interrupts and memory from the function, and resets it. Whoever uses the bus still finds a
     /// NIC that was reset. Dropping the bus does the same, but cannot say what failed.
     ///
@@ -185,7 +174,7 @@ impl<F: Function> Drop for VfioBus<F> {
 
 impl<F: Function> Bus for VfioBus<F> {
     fn read32(&self, offset: u32) -> Result<u32, BusError> {
-        Self::check_offset(offset)?;
+        register_offset(offset)?;
         let value = self.function.read32(offset)?;
         if value == u32::MAX && config_read16(&self.function, CONFIG_COMMAND)? == ALL_ONES {
             return Err(BusError::Gone(format!(
@@ -197,7 +186,7 @@ impl<F: Function> Bus for VfioBus<F> {
     }
 
     fn write32(&self, offset: u32, value: u32) -> Result<(), BusError> {
-        Self::check_offset(offset)?;
+        register_offset(offset)?;
         // Descriptors and payloads, written to memory before, must be there when the device sees this write. On x86 stores
         // become visible in program order, one to an uncached BAR included: only the compiler must be held back, which
         // is what a release fence does there. Elsewhere only a full barrier orders a store to memory before one to a

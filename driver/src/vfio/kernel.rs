@@ -22,7 +22,7 @@ use vmm_sys_util::eventfd::EventFd;
 
 use super::bus::check_bar;
 use super::{Function, OpenError, Pages};
-use crate::bus::BusError;
+use crate::bus::{register_offset, BusError};
 use crate::pci::{PciAddress, PciError, Sysfs};
 
 /// A function bound to vfio-pci, alone in its process: its IOMMU group, in a container (an I/O address space) of its own.
@@ -105,14 +105,8 @@ impl KernelFunction {
 
     /// Place of a register in the mapped BAR.
     fn register(&self, offset: u32) -> Result<*mut u32, BusError> {
-        let place = offset as usize;
-        if place % 4 != 0 || place + 4 > self.bar.len() {
-            return Err(BusError::BadOffset {
-                offset,
-                bar_bytes: self.bar.len(),
-            });
-        }
-        // SAFETY: within the mapping (checked).
+        let place = usize::from(register_offset(offset)?);
+        // SAFETY: within BAR0 (checked), all of which is mapped.
         Ok(unsafe { self.bar.as_mut_ptr().add(place) }.cast())
     }
 
