@@ -65,12 +65,7 @@ pub(crate) struct SimNic {
     reset_cycles: u64,
     inputs: Inputs,
     outputs: Outputs,
-    registers: AxilMaster,
-    memory: AxiMemory,
-    mac_rx: MacRx,
-    mac_tx: MacTx,
-    msix_stall: Stall,
-    msix_stable: Stable<u16>,
+    ports: Ports,
     wire: Box<dyn Wire>,
     /// Frames that come before those of the wire, and whether the MAC marks them bad.
     injected: VecDeque<(Vec<u8>, bool)>,
@@ -82,6 +77,37 @@ pub(crate) struct SimNic {
     evaluation: Evaluation,
 }
 
+/// What the NIC's ports are connected to, with what is under way there.
+struct Ports {
+    registers: AxilMaster,
+    memory: AxiMemory,
+    mac_rx: MacRx,
+    mac_tx: MacTx,
+    msix_stall: Stall,
+    msix_stable: Stable<u16>,
+}
+
+impl Ports {
+    /// Nothing is under way.
+    fn new(config: &NicConfig, io: &Arc<dyn IoMemory>) -> Self {
+        let &NicConfig {
+            width,
+            seed,
+            memory,
+            stall,
+            ..
+        } = config;
+        Self {
+            registers: AxilMaster::new(stall, seed),
+            memory: AxiMemory::new(Arc::clone(io), width, memory, stall, seed),
+            mac_rx: MacRx::new(width, stall, seed),
+            mac_tx: MacTx::new(width, stall, seed),
+            msix_stall: Stall::new(stall, seed, 11),
+            msix_stable: Stable::new("msix"),
+        }
+    }
+}
+
 impl SimNic {
     pub(crate) fn new(
         config: &NicConfig,
@@ -89,22 +115,14 @@ impl SimNic {
         msix: MsixSink,
         wire: Box<dyn Wire>,
     ) -> Result<Self, ModelError> {
-        let &NicConfig {
-            width, seed, stall, ..
-        } = config;
         Ok(Self {
             config: *config,
-            io: Arc::clone(&io),
-            dut: Dut::new(width, config.reset_seed)?,
+            ports: Ports::new(config, &io),
+            io,
+            dut: Dut::new(config.width, config.reset_seed)?,
             reset_cycles: RESET_CYCLES,
             inputs: Inputs::default(),
             outputs: Outputs::default(),
-            registers: AxilMaster::new(stall, seed),
-            memory: AxiMemory::new(io, width, config.memory, stall, seed),
-            mac_rx: MacRx::new(width, stall, seed),
-            mac_tx: MacTx::new(width, stall, seed),
-            msix_stall: Stall::new(stall, seed, 11),
-            msix_stable: Stable::new("msix"),
             wire,
             injected: VecDeque::new(),
             msix,
@@ -118,21 +136,9 @@ impl SimNic {
     /// Resets the NIC, whatever it is doing: transfers, frames and accesses under way are forgotten on both sides of its
     /// ports. The wire stays, with the frames that have not begun to arrive. Takes [`RESET_CYCLES`] cycles.
     pub(crate) fn reset(&mut self) {
-        let NicConfig {
-            width,
-            seed,
-            memory,
-            stall,
-            ..
-        } = self.config;
         self.reset_cycles = RESET_CYCLES;
         self.inputs = Inputs::default();
-        self.registers = AxilMaster::new(stall, seed);
-        self.memory = AxiMemory::new(Arc::clone(&self.io), width, memory, stall, seed);
-        self.mac_rx = MacRx::new(width, stall, seed);
-        self.mac_tx = MacTx::new(width, stall, seed);
-        self.msix_stall = Stall::new(stall, seed, 11);
-        self.msix_stable = Stable::new("msix");
+        self.ports = Ports::new(&self.config, &self.io);
         self.asleep = false;
         self.idle_cycles = 0;
     }
@@ -160,7 +166,7 @@ impl SimNic {
     }
 
     pub(crate) fn start_access(&mut self, offset: u16, write: Option<u32>) {
-        self.registers.start(offset, write);
+        self.ports.registers.start(offset, write);
         self.asleep = false;
         self.idle_cycles = 0;
     }
@@ -180,16 +186,19 @@ impl SimNic {
 
     /// The first cycle in which the line can carry another frame to this NIC.
     pub(crate) fn line_free_cycle(&self) -> u64 {
-        self.mac_rx.free_cycle()
+        self.ports.mac_rx.free_cycle()
     }
 
     /// Begins to receive what has arrived.
     pub(crate) fn poll_wire(&mut self, at: Moment) {
-        if self.mac_rx.is_busy() || at.cycle < self.mac_rx.free_cycle() || self.is_in_reset() {
+        if self.ports.mac_rx.is_busy()
+            || at.cycle < self.ports.mac_rx.free_cycle()
+            || self.is_in_reset()
+        {
             return;
         }
         let loaded = if let Some((frame, bad)) = self.injected.pop_front() {
-            self.mac_rx.load(bad, |buffer| {
+            self.ports.mac_rx.load(bad, |buffer| {
                 *buffer = frame;
                 true
             })
@@ -203,7 +212,8 @@ impl SimNic {
                 return;
             }
             let wire = &mut self.wire;
-            self.mac_rx
+            self.ports
+                .mac_rx
                 .load(false, |buffer| wire.receive(buffer, at.now_ns))
         };
         if loaded {
@@ -222,11 +232,11 @@ impl SimNic {
         inputs.now = at.now_ns;
         inputs.rst = self.reset_cycles > 0;
         inputs.link_up = true;
-        inputs.msix_ready = self.msix_stall.is_ready();
-        self.registers.drive(inputs);
-        self.memory.drive(inputs, at.cycle);
-        self.mac_rx.drive(inputs);
-        self.mac_tx.drive(inputs, at.cycle);
+        inputs.msix_ready = self.ports.msix_stall.is_ready();
+        self.ports.registers.drive(inputs);
+        self.ports.memory.drive(inputs, at.cycle);
+        self.ports.mac_rx.drive(inputs);
+        self.ports.mac_tx.drive(inputs, at.cycle);
 
         let time_ps = at.cycle * self.dut.width().period_ps();
         self.dut.cycle(inputs, &mut self.outputs, time_ps)?;
@@ -240,20 +250,23 @@ impl SimNic {
             }
             return Ok(None);
         }
-        self.memory.observe(inputs, outputs, at, report)?;
-        self.mac_rx.observe(inputs, outputs, at, report)?;
+        self.ports.memory.observe(inputs, outputs, at, report)?;
+        self.ports.mac_rx.observe(inputs, outputs, at, report)?;
         let wire = &mut self.wire;
-        self.mac_tx.observe(inputs, outputs, at, report, |frame| {
-            wire.send(frame, at.now_ns)
-        })?;
-        let value = self.registers.observe(inputs, outputs, at, report)?;
+        self.ports
+            .mac_tx
+            .observe(inputs, outputs, at, report, |frame| {
+                wire.send(frame, at.now_ns)
+            })?;
+        let value = self.ports.registers.observe(inputs, outputs, at, report)?;
 
         let vector = outputs.msix_vector;
         let interrupt = outputs.msix_valid;
-        self.msix_stable
+        self.ports
+            .msix_stable
             .observe(interrupt.then_some(vector), inputs.msix_ready)?;
         let taken = interrupt && inputs.msix_ready;
-        self.msix_stall.observe(interrupt, taken);
+        self.ports.msix_stall.observe(interrupt, taken);
         if taken {
             report(&Observation::Interrupt { vector, at });
             self.interrupts += 1;
@@ -266,12 +279,12 @@ impl SimNic {
     /// Counts the cycles in which nothing moves; after enough of them, asks the model.
     fn look_for_sleep(&mut self, at: Moment) -> Result<(), ModelError> {
         let active = self.outputs.busy
-            || self.registers.is_busy()
-            || self.memory.is_busy()
-            || self.mac_rx.is_busy()
+            || self.ports.registers.is_busy()
+            || self.ports.memory.is_busy()
+            || self.ports.mac_rx.is_busy()
             // The gap after a frame holds tready low: an input that is going to change.
-            || self.mac_tx.is_busy(at.cycle + 1)
-            || self.mac_tx.is_busy(at.cycle)
+            || self.ports.mac_tx.is_busy(at.cycle + 1)
+            || self.ports.mac_tx.is_busy(at.cycle)
             || self.outputs.msix_valid;
         if active {
             self.idle_cycles = 0;
