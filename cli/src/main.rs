@@ -3,6 +3,7 @@
 
 mod bench;
 mod bind;
+mod counters;
 mod demo;
 mod devices;
 mod emit;

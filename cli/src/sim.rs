@@ -1,6 +1,5 @@
 //! `handclasp sim pcie`: the simulated NIC as a PCI Express function on a socket, for QEMU or for our own driver.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
@@ -9,7 +8,7 @@ use clap::Subcommand;
 use handclasp_sim::clock::Clock;
 use handclasp_sim::pcie::PcieServer;
 
-use crate::wire;
+use crate::{counters, wire};
 
 /// Arguments of `handclasp sim`.
 #[derive(clap::Args)]
@@ -54,15 +53,11 @@ fn pcie(args: &PcieArgs) -> Result<()> {
     let server = PcieServer::start(&args.socket, width, Clock::wall(), wire)?;
     println!("serving a Handclasp NIC on {}", args.socket.display());
     stopped.recv().context("waiting for the end")?;
-    let counters = server.stop().context("the simulated NIC stopped");
+    let values = server.stop().context("the simulated NIC stopped");
     recording.finish()?;
-    let counters = counters?;
+    let values = values?;
     if let Some(path) = &args.counters {
-        let mut text = String::new();
-        for (name, value) in counters {
-            let _ = writeln!(text, "{name} {value}");
-        }
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+        counters::write(path, values)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A station: a NIC with a host on it, in real time. What `serve`, `get` and the benches talk from. The NIC is simulated, on
 //! a wire to the outside, or a card.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,6 +15,7 @@ use handclasp_host::{Host, StackConfig};
 use handclasp_sim::wire::kernel;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
 
+use crate::counters;
 use crate::width::Width;
 use crate::wire::{self, Recording, WireName};
 
@@ -209,11 +210,11 @@ impl fmt::Display for Station {
 }
 
 fn write_counters(host: &Host, path: &Path) -> Result<()> {
-    let mut text = String::new();
-    for (counter, value) in host.nic_counters().context("reading the NIC's counters")? {
-        let _ = writeln!(text, "{} {value}", counter.name);
-    }
-    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    let values = host.nic_counters().context("reading the NIC's counters")?;
+    let named = values
+        .into_iter()
+        .map(|(counter, value)| (counter.name, value));
+    counters::write(path, named)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use comfy_table::Table;
+use handclasp_benches::distribution::Distribution;
 use handclasp_host::TcpStream;
 use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
 use indicatif::ProgressBar;
@@ -156,19 +157,15 @@ fn measure(station: &StationArgs, server: SocketAddr, seconds: f64, quiet: bool)
     progress.finish_and_clear();
     station.finish()?;
 
-    durations.sort_unstable();
-    let at = |share: f64| -> f64 {
-        let index = ((durations.len() as f64 - 1.0) * share).round() as usize;
-        durations
-            .get(index)
-            .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
-    };
+    let connections = durations.len();
+    let took = Distribution::of(durations);
+    let us = |ns: fn(&Distribution) -> f64| took.as_ref().map_or(f64::NAN, |took| ns(took) / 1e3);
     Ok(Times {
-        connections: durations.len(),
+        connections,
         seconds: elapsed,
-        handshakes_per_s: durations.len() as f64 / elapsed,
-        connect_p50_us: at(0.5),
-        connect_p99_us: at(0.99),
-        connect_max_us: at(1.0),
+        handshakes_per_s: connections as f64 / elapsed,
+        connect_p50_us: us(|took| took.p50_ns),
+        connect_p99_us: us(|took| took.p99_ns),
+        connect_max_us: us(|took| took.quantiles_ns.last().copied().unwrap_or(f64::NAN)),
     })
 }
