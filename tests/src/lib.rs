@@ -1,10 +1,12 @@
 //! What the tests that cross rooms share.
 //!
 //! - [`OUR_MAC`]: the tests' own MAC address, where Linux is the peer;
+//! - [`mod@exchange`]: bytes both ways at once;
 //! - [`guest`], [`initramfs`], [`qemu`]: a guest with a stock kernel, in which the NIC is a PCI Express card;
 //! - [`pattern`]: bytes that differ wherever a piece is lost, repeated or moved.
 #![forbid(unsafe_code)]
 
+pub mod exchange;
 pub mod guest;
 pub mod initramfs;
 pub mod pattern;

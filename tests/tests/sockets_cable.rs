@@ -10,6 +10,7 @@ use handclasp_sim::clock::Clock;
 use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::wire::Wire;
+use handclasp_tests::exchange::intact_both_ways;
 use handclasp_tests::pattern::pattern;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -60,23 +61,7 @@ fn data_goes_both_ways_and_ends_with_the_stream() {
 fn a_megabyte_each_way_at_once_is_intact() {
     let (server, client) = hosts();
     let (far, near) = connection(&server, &client);
-    let (up, down) = (pattern(1 << 20, 1), pattern(1 << 20, 2));
-    let both = |stream: TcpStream, to_send: Vec<u8>| {
-        let mut reader = stream.try_clone().unwrap();
-        let writer = std::thread::spawn(move || {
-            (&stream).write_all(&to_send).unwrap();
-            stream.shutdown(Shutdown::Write).unwrap();
-        });
-        let mut received = Vec::new();
-        reader.read_to_end(&mut received).unwrap();
-        writer.join().unwrap();
-        received
-    };
-    std::thread::scope(|scope| {
-        let at_server = scope.spawn(|| both(far, down.clone()));
-        assert!(both(near, up.clone()) == down, "to the client");
-        assert!(at_server.join().unwrap() == up, "to the server");
-    });
+    intact_both_ways(near, far, 1 << 20);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use handclasp_sim::wire::faulty::{Faults, Faulty};
 use handclasp_sim::wire::kernel::{ip, what_is_missing, with_kernel, KERNEL_IP, OUR_IP, TAP};
 use handclasp_sim::wire::tap::Tap;
 use handclasp_sim::wire::Wire;
+use handclasp_tests::exchange::{exchange, exchange_ours};
 use handclasp_tests::pattern::pattern;
 use handclasp_tests::OUR_MAC;
 use libtest_mimic::{Arguments, Trial};
@@ -59,30 +60,6 @@ fn main() {
 fn host(wire: impl Wire + 'static) -> Host {
     let bus = Arc::new(ReferenceNic::new(Box::new(wire), Clock::wall()).unwrap());
     Host::start(bus, StackConfig::new(OUR_MAC, OUR_IP, 24)).unwrap()
-}
-
-/// Sends and receives at the same time, on either kind of stream.
-fn exchange<S: Send + Sync>(stream: &S, to_send: &[u8], shutdown: fn(&S)) -> Vec<u8>
-where
-    for<'a> &'a S: Read + Write,
-{
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut writer = stream;
-            writer.write_all(to_send).unwrap();
-            shutdown(stream);
-        });
-        let mut received = Vec::new();
-        let mut reader = stream;
-        reader.read_to_end(&mut received).unwrap();
-        received
-    })
-}
-
-fn exchange_ours(stream: &TcpStream, to_send: &[u8]) -> Vec<u8> {
-    exchange(stream, to_send, |stream| {
-        stream.shutdown(Shutdown::Write).unwrap()
-    })
 }
 
 fn exchange_kernel(stream: &net::TcpStream, to_send: &[u8]) -> Vec<u8> {

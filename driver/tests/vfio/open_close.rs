@@ -114,6 +114,18 @@ fn refused(change: impl FnOnce(&mut State)) -> (OpenError, Vec<String>) {
     (error, fake.take_calls())
 }
 
+#[track_caller]
+fn assert_gone(error: &OpenError) {
+    let gone = matches!(
+        error,
+        OpenError::Bus {
+            reason: BusError::Gone(_),
+            ..
+        }
+    );
+    assert!(gone, "{error}");
+}
+
 #[test]
 fn what_is_no_nic_of_ours_is_not_even_written_to() {
     let untouched = |change: fn(&mut State)| {
@@ -122,16 +134,7 @@ fn what_is_no_nic_of_ours_is_not_even_written_to() {
         error
     };
     let error = untouched(|state| state.gone = true);
-    assert!(
-        matches!(
-            error,
-            OpenError::Bus {
-                reason: BusError::Gone(_),
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert_gone(&error);
     let error = untouched(|state| state.bar_bytes = 0xffff);
     assert!(
         matches!(
@@ -210,16 +213,7 @@ fn a_reset_that_does_not_happen_is_noticed() {
     let (error, _) = refused(|state| state.command_after_reset = Some(MEMORY | MASTER));
     assert!(matches!(error, OpenError::NotReset { .. }), "{error}");
     let (error, _) = refused(|state| state.silent_reads = u32::MAX);
-    assert!(
-        matches!(
-            error,
-            OpenError::Bus {
-                reason: BusError::Gone(_),
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert_gone(&error);
 }
 
 #[test]

@@ -11,8 +11,9 @@ use handclasp_host::{Host, TcpStream};
 use handclasp_layout::pci::{COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE, CONFIG_COMMAND};
 use handclasp_sim::dut::Width;
 use handclasp_sim::pcie::Client;
+use handclasp_tests::exchange::intact_both_ways;
 
-use crate::rig::{connection, exchange, start, value, Rig, FAR};
+use crate::rig::{connection, start, value, Rig, FAR};
 
 const KIB: usize = 1 << 10;
 /// I/O addresses that no driver's memory is at: its allocator begins at 4 GiB.
@@ -24,7 +25,7 @@ fn a_connection_opens_carries_data_both_ways_and_closes() {
         let rig = Rig::new(width);
         let host = rig.host();
         let (near, far) = connection(&host, &rig.peer, FAR);
-        exchange(near, far, 64 * KIB);
+        intact_both_ways(near, far, 64 * KIB);
         host.drain(Duration::from_secs(5));
         drop(host);
         rig.wait_for("end of the client", |rig| rig.count("pcie_resets") == 3);
@@ -119,7 +120,7 @@ fn receive_until_error(mut stream: TcpStream, received: &AtomicUsize) {
 fn next_client_works(rig: &Rig) {
     let host = rig.host();
     let (near, far) = connection(&host, &rig.peer, FAR);
-    exchange(near, far, 16 * KIB);
+    intact_both_ways(near, far, 16 * KIB);
 }
 
 fn end(rig: Rig, clients: u64) -> Vec<(&'static str, u64)> {
@@ -234,7 +235,7 @@ fn other_memory_comes_and_goes_while_data_flows() {
             times
         });
         let (near, far) = connection(&host, &rig.peer, FAR);
-        exchange(near, far, 64 * KIB);
+        intact_both_ways(near, far, 64 * KIB);
         done.store(true, Ordering::Relaxed);
         let times = mapper.join().unwrap();
         assert!(times > 10, "only {times} mappings");

@@ -1,7 +1,6 @@
 //! A served NIC, its driver and its peer.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
@@ -15,7 +14,6 @@ use handclasp_sim::dut::Width;
 use handclasp_sim::pcie::{Client, PcieServer};
 use handclasp_sim::reference::ReferenceNic;
 use handclasp_sim::wire::cable::Cable;
-use handclasp_tests::pattern::pattern;
 
 /// Address of the host on the served NIC.
 pub const NEAR: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -110,25 +108,4 @@ pub fn connection(client: &Host, server: &Host, address: Ipv4Addr) -> (TcpStream
     let there = listener.local_addr().unwrap();
     let near = TcpStream::connect(client, there).unwrap();
     (near, listener.accept().unwrap().0)
-}
-
-/// Sends bytes both ways at once and closes; each side must get what the other one sent.
-pub fn exchange(near: TcpStream, far: TcpStream, len_bytes: usize) {
-    let (up, down) = (pattern(len_bytes, 1), pattern(len_bytes, 2));
-    let both = |stream: TcpStream, to_send: Vec<u8>| {
-        let mut reader = stream.try_clone().unwrap();
-        let writer = thread::spawn(move || {
-            (&stream).write_all(&to_send).unwrap();
-            stream.shutdown(Shutdown::Write).unwrap();
-        });
-        let mut received = Vec::new();
-        reader.read_to_end(&mut received).unwrap();
-        writer.join().unwrap();
-        received
-    };
-    thread::scope(|scope| {
-        let at_far = scope.spawn(|| both(far, down.clone()));
-        assert!(both(near, up.clone()) == down, "what the far side sent");
-        assert!(at_far.join().unwrap() == up, "what the near side sent");
-    });
 }

@@ -38,6 +38,12 @@ impl Machine {
         self.dir.path().join(name)
     }
 
+    /// As if there were no IOMMU.
+    fn take_from_group(&self, address: &str) {
+        let function = self.path("bus/pci/devices").join(address);
+        fs::remove_file(function.join("iommu_group")).unwrap();
+    }
+
     fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
@@ -239,13 +245,7 @@ fn what_cannot_be_bound_is_left_alone_and_the_error_says_what_to_do() {
     );
 
     let machine = Machine::new();
-    fs::remove_file(
-        machine
-            .path("bus/pci/devices")
-            .join(NIC)
-            .join("iommu_group"),
-    )
-    .unwrap();
+    machine.take_from_group(NIC);
     let error = bind_error(&machine);
     assert!(
         error.contains("intel_iommu=on") && error.contains("amd_iommu=on"),
@@ -306,13 +306,7 @@ fn a_nic_that_is_not_ready_for_user_space_says_why() {
     assert!(text.contains("`handclasp bind 0000:03:00.0`"), "{text}");
     fs::remove_dir_all(machine.path("bus/pci/drivers/vfio-pci")).unwrap();
     assert!(error(&machine).contains("modprobe vfio-pci"));
-    fs::remove_file(
-        machine
-            .path("bus/pci/devices")
-            .join(NIC)
-            .join("iommu_group"),
-    )
-    .unwrap();
+    machine.take_from_group(NIC);
     assert!(error(&machine).contains("intel_iommu=on"));
     fs::remove_dir_all(machine.path("bus/pci/devices").join(NIC)).unwrap();
     assert!(error(&machine).contains("there is no PCI function"));
