@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{kind_colour, logarithmic, plot, Plot, GRID, HEIGHT, TEXT, WIDTH};
+use super::{kind_colour, legend, line, logarithmic, plot, Plot, GRID, HEIGHT, TEXT, WIDTH};
 use crate::model::{Journey, Kind, Range};
 use crate::report::table::round_time;
 use crate::BenchError;
@@ -99,19 +99,10 @@ pub(super) fn draw(
                 .take(RIGHT_EDGE + 1)
                 .map(|(index, &ns)| (ns.max(low), index as f64 / last));
             let style = curve.colour.stroke_width(curve.width);
-            chart
-                .draw_series(LineSeries::new(points, style))?
-                .label(&curve.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+            line(&mut chart, &curve.name, style, points)?;
         }
         if !(curves.is_empty() && bands.is_empty()) {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::LowerRight)
-                .background_style(WHITE.mix(0.9))
-                .border_style(GRID)
-                .label_font(TEXT)
-                .draw()?;
+            legend(&mut chart, SeriesLabelPosition::LowerRight)?;
         }
         Ok(())
     })

@@ -52,6 +52,15 @@ fn colour(stack: &str) -> RGBColor {
     }
 }
 
+/// How thick the line of a stack is: ours stands out.
+fn width(stack: &str) -> u32 {
+    if stack == Library::Ours.name() {
+        3
+    } else {
+        2
+    }
+}
+
 /// The colour of what is measured, simulated, modelled: dark, middle, light.
 pub fn kind_colour(kind: Kind) -> RGBColor {
     match kind {
@@ -79,7 +88,7 @@ pub fn all(study: &Study) -> Result<Vec<Plot>, BenchError> {
                 Some(Curve {
                     name: stack.into(),
                     colour: colour(stack),
-                    width: if stack == Library::Ours.name() { 3 } else { 2 },
+                    width: width(stack),
                     quantiles_ns: &cost.both.quantiles_ns,
                 })
             })
@@ -164,6 +173,37 @@ fn plot(
         caption,
         svg,
     })
+}
+
+/// A plot while it is drawn.
+type Chart<'a, 'b, X, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>;
+
+/// A line with its name in the legend.
+fn line<X: Ranged<ValueType = f64>, Y: Ranged<ValueType = f64>>(
+    chart: &mut Chart<'_, '_, X, Y>,
+    name: &str,
+    style: ShapeStyle,
+    points: impl IntoIterator<Item = (f64, f64)>,
+) -> Result<(), DrawingError> {
+    chart
+        .draw_series(LineSeries::new(points, style))?
+        .label(name)
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+    Ok(())
+}
+
+/// The legend, in front of everything that has been drawn.
+fn legend<'a, 'b: 'a, X: Ranged + 'a, Y: Ranged + 'a>(
+    chart: &mut Chart<'a, 'b, X, Y>,
+    position: SeriesLabelPosition,
+) -> Result<(), DrawingError> {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .background_style(WHITE.mix(0.9))
+        .border_style(GRID)
+        .label_font(TEXT)
+        .draw()
 }
 
 /// A logarithmic axis with labels at 1, 2 and 5 of each decade, or at 1 where that would be too many.

@@ -3,8 +3,7 @@
 use plotters::coord::combinators::BindKeyPoints;
 use plotters::prelude::*;
 
-use super::{colour, plot, Plot, GRID, HEIGHT, TEXT, WIDTH};
-use crate::stack::Library;
+use super::{colour, legend, line, plot, width, Plot, GRID, HEIGHT, TEXT, WIDTH};
 use crate::study::Study;
 use crate::work::SIZES_BYTES;
 use crate::{BenchError, Work};
@@ -65,25 +64,15 @@ pub(super) fn draw(
             .draw()?;
         for (stack, points) in &lines {
             let colour = colour(stack);
-            let style = colour.stroke_width(if *stack == Library::Ours.name() { 3 } else { 2 });
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), style))?
-                .label(*stack)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+            let style = colour.stroke_width(width(stack));
+            line(&mut chart, stack, style, points.iter().copied())?;
             chart.draw_series(
                 points
                     .iter()
                     .map(|&point| Circle::new(point, 4, colour.filled())),
             )?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.9))
-            .border_style(GRID)
-            .label_font(TEXT)
-            .draw()?;
-        Ok(())
+        legend(&mut chart, SeriesLabelPosition::UpperRight)
     })
     .map(Some)
 }
