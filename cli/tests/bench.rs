@@ -174,11 +174,12 @@ fn one_connection(
 /// The event but for its time, and its payload.
 fn tell(nic: &Nic, event: Event) -> Result<String, Box<dyn std::error::Error>> {
     Ok(match event {
-        Event::Rx(mut received) => {
-            received.event.timestamp = 0;
+        Event::Rx(received) => {
+            let mut rx = received.event();
+            rx.timestamp = 0;
             let mut payload = vec![0; received.payload.len_bytes()];
             nic.read_payload(&received.payload, 0, &mut payload)?;
-            format!("{received:?} {payload:?}")
+            format!("{:?} {rx:?} {payload:?}", received.verdict)
         }
         Event::Completion(mut completion) => {
             completion.timestamp = 0;

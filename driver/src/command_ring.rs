@@ -66,34 +66,29 @@ impl Command {
         let flow = |command: &FlowCommand, opcode: Opcode| {
             FlowCommand {
                 opcode: opcode as u8,
-                want_completion: command.want_completion || ask,
+                want_completion: ask,
                 ..*command
             }
             .encode()
         };
-        let listen = |port, want_completion: bool, opcode: Opcode| {
+        let listen = |port, opcode: Opcode| {
             ListenCommand {
                 opcode: opcode as u8,
-                want_completion: want_completion || ask,
+                want_completion: ask,
                 port,
                 ..ListenCommand::default()
             }
             .encode()
         };
         match self {
-            Command::Segment(command) => SegmentCommand {
-                opcode: Opcode::Segment as u8,
-                want_completion: command.want_completion || ask,
-                ..*command
-            }
-            .encode(),
+            Command::Segment(command) => encode_segment(command, ask),
             Command::Raw {
                 frame_addr,
                 frame_len_bytes,
-                want_completion,
+                ..
             } => SegmentCommand {
                 opcode: Opcode::Raw as u8,
-                want_completion: *want_completion || ask,
+                want_completion: ask,
                 payload_addr: *frame_addr,
                 payload_len_bytes: *frame_len_bytes,
                 ..SegmentCommand::default()
@@ -101,14 +96,8 @@ impl Command {
             .encode(),
             Command::FlowInsert(command) => flow(command, Opcode::FlowInsert),
             Command::FlowRemove(command) => flow(command, Opcode::FlowRemove),
-            Command::ListenAdd {
-                port,
-                want_completion,
-            } => listen(*port, *want_completion, Opcode::ListenAdd),
-            Command::ListenRemove {
-                port,
-                want_completion,
-            } => listen(*port, *want_completion, Opcode::ListenRemove),
+            Command::ListenAdd { port, .. } => listen(*port, Opcode::ListenAdd),
+            Command::ListenRemove { port, .. } => listen(*port, Opcode::ListenRemove),
         }
     }
 
@@ -127,6 +116,17 @@ impl Command {
             } => *want_completion,
         }
     }
+}
+
+/// The entry of a [`Command::Segment`].
+#[inline]
+fn encode_segment(command: &SegmentCommand, ask: bool) -> [u8; ENTRY_BYTES] {
+    SegmentCommand {
+        opcode: Opcode::Segment as u8,
+        want_completion: ask,
+        ..*command
+    }
+    .encode()
 }
 
 /// The ring of commands; see the module for who owns what.
@@ -162,28 +162,40 @@ impl CommandRing {
     }
 
     /// Commands that can be pushed before [`DriverError::RingFull`].
+    #[inline]
     pub(crate) fn room(&self) -> u32 {
         self.entries - self.written.wrapping_sub(self.completed)
     }
 
     /// Writes the command into the next entry and returns its index; the NIC does not see it before [`Self::ring`].
     pub(crate) fn push(&mut self, command: &Command) -> Result<u32, DriverError> {
+        self.write(command.wants_completion(), |ask| command.encode(ask))
+    }
+
+    /// As [`CommandRing::push`] of a [`Command::Segment`].
+    #[inline]
+    pub(crate) fn push_segment(&mut self, command: &SegmentCommand) -> Result<u32, DriverError> {
+        self.write(command.want_completion, |ask| encode_segment(command, ask))
+    }
+
+    /// `encode` is told whether to ask for a completion.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        wants_completion: bool,
+        encode: impl FnOnce(bool) -> [u8; ENTRY_BYTES],
+    ) -> Result<u32, DriverError> {
         if self.room() == 0 {
             return Err(DriverError::RingFull {
                 entries: self.entries,
             });
         }
-        let ask = self.unasked + 1 >= self.entries / 4;
+        let ask = wants_completion || self.unasked + 1 >= self.entries / 4;
         let index = self.written;
         let place = index & (self.entries - 1);
-        self.region
-            .write_entry(place as usize, &command.encode(ask))?;
+        self.region.write_entry(place as usize, &encode(ask))?;
         self.written = index.wrapping_add(1);
-        self.unasked = if ask || command.wants_completion() {
-            0
-        } else {
-            self.unasked + 1
-        };
+        self.unasked = if ask { 0 } else { self.unasked + 1 };
         Ok(index)
     }
 

@@ -15,6 +15,9 @@ pub const PAGE_BYTES: usize = 4096;
 /// What is read or written at once wherever it can be.
 const WORD_BYTES: usize = 8;
 
+/// Words are copied by so many bytes in a row, which costs less than one after the other.
+const BLOCK_BYTES: usize = 8 * WORD_BYTES;
+
 /// An access that does not lie within the memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{len_bytes} bytes at offset {offset} do not lie within {size_bytes} bytes of DMA memory")]
@@ -95,6 +98,7 @@ impl DmaMemory {
         self.base.as_ptr()
     }
 
+    #[inline]
     fn check(&self, offset: usize, len_bytes: usize) -> Result<(), OutOfRange> {
         match offset.checked_add(len_bytes) {
             Some(end) if end <= self.size_bytes() => Ok(()),
@@ -127,8 +131,31 @@ impl DmaMemory {
     ///
     /// # Errors
     /// [`OutOfRange`]; then nothing is copied.
+    #[inline]
     pub fn read(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
         self.check(offset, out.len())?;
+        let mut done = 0;
+        if offset % WORD_BYTES == 0 {
+            let mut from = self.word(offset);
+            for block in out.chunks_exact_mut(BLOCK_BYTES) {
+                for word in block.chunks_exact_mut(WORD_BYTES) {
+                    // SAFETY: in range (checked) and aligned.
+                    let value = unsafe { from.read_volatile() };
+                    word.copy_from_slice(&value.to_ne_bytes());
+                    from = from.wrapping_add(1);
+                }
+            }
+            done = out.len() / BLOCK_BYTES * BLOCK_BYTES;
+        }
+        if let Some(rest @ [_, ..]) = out.get_mut(done..) {
+            self.read_piece(offset + done, rest);
+        }
+        Ok(())
+    }
+
+    /// Copies out what lies in range (the caller has checked), of any alignment and length.
+    #[inline(never)]
+    fn read_piece(&self, offset: usize, out: &mut [u8]) {
         let (head, rest) = out.split_at_mut(bytes_before_word(offset).min(out.len()));
         let mut words = rest.chunks_exact_mut(WORD_BYTES);
         let mut from = self.byte(offset);
@@ -148,15 +175,36 @@ impl DmaMemory {
             *byte = unsafe { from.read_volatile() };
             from = from.wrapping_add(1);
         }
-        Ok(())
     }
 
     /// Copies bytes in, in ascending order.
     ///
     /// # Errors
     /// [`OutOfRange`]; then nothing is copied.
+    #[inline]
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), OutOfRange> {
         self.check(offset, data.len())?;
+        let mut done = 0;
+        if offset % WORD_BYTES == 0 {
+            let mut to = self.word(offset);
+            for block in data.chunks_exact(BLOCK_BYTES) {
+                for word in block.chunks_exact(WORD_BYTES) {
+                    // SAFETY: in range (checked) and aligned.
+                    unsafe { to.write_volatile(native_word(word)) };
+                    to = to.wrapping_add(1);
+                }
+            }
+            done = data.len() / BLOCK_BYTES * BLOCK_BYTES;
+        }
+        if let Some(rest @ [_, ..]) = data.get(done..) {
+            self.write_piece(offset + done, rest);
+        }
+        Ok(())
+    }
+
+    /// Copies in what lies in range (the caller has checked), of any alignment and length.
+    #[inline(never)]
+    fn write_piece(&self, offset: usize, data: &[u8]) {
         let (head, rest) = data.split_at(bytes_before_word(offset).min(data.len()));
         let words = rest.chunks_exact(WORD_BYTES);
         let tail = words.remainder();
@@ -177,7 +225,6 @@ impl DmaMemory {
             unsafe { to.write_volatile(*byte) };
             to = to.wrapping_add(1);
         }
-        Ok(())
     }
 
     /// Copies entry `index` of a ring of such entries out, which are whole words.
@@ -214,6 +261,7 @@ impl DmaMemory {
     }
 
     /// Copies from other memory: word by word when both places allow it.
+    #[inline]
     fn copy_from(
         &self,
         offset: usize,
@@ -224,32 +272,56 @@ impl DmaMemory {
         self.check(offset, len_bytes)?;
         source.check(source_offset, len_bytes)?;
         let mut done = 0;
-        if offset % WORD_BYTES == 0 && source_offset % WORD_BYTES == 0 {
+        if (offset | source_offset) % WORD_BYTES == 0 {
             let (mut to, mut from) = (self.word(offset), source.word(source_offset));
-            for _ in 0..len_bytes / WORD_BYTES {
-                // SAFETY: both in range (checked) and aligned.
-                unsafe { to.write_volatile(from.read_volatile()) };
-                (to, from) = (to.wrapping_add(1), from.wrapping_add(1));
+            for _ in 0..len_bytes / BLOCK_BYTES {
+                for _ in 0..BLOCK_BYTES / WORD_BYTES {
+                    // SAFETY: both in range (checked) and aligned.
+                    unsafe { to.write_volatile(from.read_volatile()) };
+                    (to, from) = (to.wrapping_add(1), from.wrapping_add(1));
+                }
             }
-            done = len_bytes - len_bytes % WORD_BYTES;
+            done = len_bytes / BLOCK_BYTES * BLOCK_BYTES;
         }
+        if done < len_bytes {
+            self.copy_piece(
+                offset + done,
+                source,
+                source_offset + done,
+                len_bytes - done,
+            );
+        }
+        Ok(())
+    }
+
+    /// Copies what lies in range of both (the caller has checked), of any alignment and length.
+    #[inline(never)]
+    fn copy_piece(
+        &self,
+        offset: usize,
+        source: &DmaMemory,
+        source_offset: usize,
+        len_bytes: usize,
+    ) {
+        let mut done = 0;
         while done < len_bytes {
             let mut chunk = [0; 256];
             let take = chunk.len().min(len_bytes - done);
-            source.read(source_offset + done, &mut chunk[..take])?;
-            self.write(offset + done, &chunk[..take])?;
+            source.read_piece(source_offset + done, &mut chunk[..take]);
+            self.write_piece(offset + done, &chunk[..take]);
             done += take;
         }
-        Ok(())
     }
 }
 
 /// Bytes from `offset` up to the next word.
+#[inline]
 fn bytes_before_word(offset: usize) -> usize {
     offset.wrapping_neg() % WORD_BYTES
 }
 
 /// The word that these [`WORD_BYTES`] bytes are in memory.
+#[inline]
 fn native_word(bytes: &[u8]) -> u64 {
     bytes
         .first_chunk()
@@ -316,11 +388,13 @@ impl DmaRegion {
     }
 
     /// First I/O address.
+    #[inline]
     pub fn iova(&self) -> u64 {
         self.mapping.iova
     }
 
     /// Size in bytes.
+    #[inline]
     pub fn size_bytes(&self) -> usize {
         self.mapping.memory.size_bytes()
     }
@@ -329,6 +403,7 @@ impl DmaRegion {
     ///
     /// # Errors
     /// [`OutOfRange`]; then nothing is copied.
+    #[inline]
     pub fn read(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
         self.mapping.memory.read(offset, out)
     }
@@ -337,6 +412,7 @@ impl DmaRegion {
     ///
     /// # Errors
     /// [`OutOfRange`]; then nothing is copied.
+    #[inline]
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), OutOfRange> {
         self.mapping.memory.write(offset, data)
     }
@@ -345,6 +421,7 @@ impl DmaRegion {
     ///
     /// # Errors
     /// [`OutOfRange`]; then nothing is copied.
+    #[inline]
     pub fn copy_from(
         &self,
         offset: usize,

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use handclasp_layout::queue::{
-    CompletionEvent, DropReason, Opcode, RxEvent, SackEvent, Status, Verdict,
+    CompletionEvent, DropReason, EventKind, Opcode, RxEvent, SackEvent, Status, Verdict,
+    ENTRY_BYTES,
 };
 use handclasp_layout::register::SLOT_BYTES;
 
@@ -22,6 +23,22 @@ pub enum Event {
     Completion(Completion),
     /// A DMA error stopped the queue.
     Stopped(Stopped),
+}
+
+/// What the next event is, to one who waits for segments of connections.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// There is none.
+    Nothing,
+    /// A segment of a connection, in which everything is as [`Received`] says of Flow, and without SACK blocks.
+    Segment {
+        /// An [`RxEvent`].
+        event: &'a [u8; ENTRY_BYTES],
+        /// Where the payload lies.
+        payload: Payload,
+    },
+    /// Another one, which has not been taken.
+    Other,
 }
 
 /// One SACK block (RFC 2018): the bytes from `left` to before `right` have arrived.
@@ -40,42 +57,83 @@ pub const SACK_BLOCKS_MAX: usize = 4;
 ///
 /// Certain of it: `verdict` Flow, Listen and Miss have `is_tcp`; Flow's connection id exists; Raw has the whole frame as
 /// payload; unless it was dropped, `frame_len_bytes` is at most a slot, and the payload no longer than the frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// What the frame is to this NIC.
     pub verdict: Verdict,
     /// Why it was dropped; `None` unless the verdict is Drop.
     pub drop_reason: DropReason,
-    /// All that the gateware decoded.
-    pub event: RxEvent,
     /// Where the payload lies (of a Raw frame: the frame).
     pub payload: Payload,
+    entry: [u8; ENTRY_BYTES],
     sack: [SackBlock; SACK_BLOCKS_MAX],
 }
 
 impl Received {
+    /// All that the gateware decoded.
+    pub fn event(&self) -> RxEvent {
+        RxEvent::decode(&self.entry)
+    }
+
+    /// The event as it came, an [`RxEvent`], for who needs a few of its fields.
+    #[inline]
+    pub fn entry(&self) -> &[u8; ENTRY_BYTES] {
+        &self.entry
+    }
+
     /// The SACK blocks in the order in which they were sent.
     pub fn sack_blocks(&self) -> &[SackBlock] {
-        let count = usize::from(self.event.sack_count).min(SACK_BLOCKS_MAX);
+        let count = usize::from(RxEvent::sack_count(&self.entry)).min(SACK_BLOCKS_MAX);
         &self.sack[..count]
     }
 
     /// A frame whose event has been [`check`]ed.
+    #[inline]
     pub(crate) fn new(
         verdict: Verdict,
         drop_reason: DropReason,
-        event: RxEvent,
+        entry: &[u8; ENTRY_BYTES],
         payload: Payload,
         sack: Option<SackEvent>,
     ) -> Self {
         Self {
             verdict,
             drop_reason,
-            event,
             payload,
+            entry: *entry,
             sack: sack.as_ref().map(blocks).unwrap_or_default(),
         }
     }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("verdict", &self.verdict)
+            .field("drop_reason", &self.drop_reason)
+            .field("event", &self.event())
+            .field("payload", &self.payload)
+            .field("sack", &self.sack_blocks())
+            .finish()
+    }
+}
+
+/// A segment of a connection without SACK blocks, in which everything is right that [`check`] looks at: nearly every event is
+/// one, and it is seen in a few comparisons.
+#[inline]
+pub(crate) fn is_right_flow(entry: &[u8; ENTRY_BYTES], connections: u16) -> bool {
+    let payload_len = RxEvent::payload_len_bytes(entry);
+    let frame_len = RxEvent::frame_len_bytes(entry);
+    RxEvent::kind(entry) == EventKind::Rx as u8
+        && RxEvent::verdict(entry) == Verdict::Flow as u8
+        && RxEvent::drop_reason(entry) == DropReason::None as u8
+        && RxEvent::is_ipv4(entry)
+        && RxEvent::is_tcp(entry)
+        && RxEvent::connection(entry) < connections
+        && usize::from(frame_len) <= SLOT_BYTES
+        && payload_len <= frame_len
+        && RxEvent::has_slot(entry) == (payload_len > 0)
+        && RxEvent::sack_count(entry) == 0
 }
 
 /// Checks all of a frame's event that does not depend on the rings.

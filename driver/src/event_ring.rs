@@ -30,7 +30,8 @@ use crate::error::DriverError;
 #[derive(Debug)]
 pub(crate) struct EventRing {
     region: DmaRegion,
-    log2: u32,
+    /// Entries less one: what of an index is the place in the ring.
+    mask: u32,
     /// First event that the doorbell has not given back.
     returned: u32,
     /// Index of the next event to read.
@@ -41,7 +42,7 @@ impl EventRing {
     pub(crate) fn new(bus: &dyn Bus, log2: u32) -> Result<Self, DriverError> {
         Ok(Self {
             region: bus.allocate(ENTRY_BYTES << log2)?,
-            log2,
+            mask: (1 << log2) - 1,
             returned: 0,
             consumed: 0,
         })
@@ -52,28 +53,37 @@ impl EventRing {
     }
 
     /// Free-running index of the next event.
+    #[inline]
     pub(crate) fn next_index(&self) -> u32 {
         self.consumed
     }
 
-    /// Copies the next event out, if the NIC has written it; it stays the next one until [`Self::advance`].
+    /// Copies the next event into `entry`, if the NIC has written it; it stays the next one until [`Self::advance`]. False:
+    /// there is none yet.
     #[inline]
-    pub(crate) fn peek(&self) -> Result<Option<[u8; ENTRY_BYTES]>, OutOfRange> {
+    pub(crate) fn peek(&self, entry: &mut [u8; ENTRY_BYTES]) -> Result<bool, OutOfRange> {
         const WORDS: usize = ENTRY_BYTES / 8;
-        let index = (self.consumed & ((1 << self.log2) - 1)) as usize;
-        let mut entry = [0; ENTRY_BYTES];
+        const LAST: usize = ENTRY_BYTES - 8;
+        let index = (self.consumed & self.mask) as usize;
         let last_word = self.region.read_entry::<8>(index * WORDS + WORDS - 1)?;
-        entry[ENTRY_BYTES - 8..].copy_from_slice(&last_word);
-        let pass = self.consumed >> self.log2;
-        let expected_phase = pass & 1 == 0;
-        if RxEvent::decode(&entry).phase != expected_phase {
-            return Ok(None);
+        entry[LAST..].copy_from_slice(&last_word);
+        if RxEvent::phase(entry) != self.expected_phase() {
+            return Ok(false);
         }
         fence(Ordering::Acquire);
-        self.region.read_entry(index).map(Some)
+        *entry = self.region.read_entry(index)?;
+        Ok(true)
+    }
+
+    /// The phase bit of the next event: 1 on the first pass through the ring.
+    #[inline]
+    fn expected_phase(&self) -> bool {
+        // The ring has a power of two of entries: the bit above an index's place counts the passes.
+        self.consumed & (self.mask + 1) == 0
     }
 
     /// The next event has been read.
+    #[inline]
     pub(crate) fn advance(&mut self) {
         self.consumed = self.consumed.wrapping_add(1);
     }
@@ -99,19 +109,20 @@ mod tests {
         let region = DmaRegion::heap(8 * ENTRY_BYTES).ok_or("no memory")?;
         let mut ring = EventRing {
             region: region.clone(),
-            log2: 3,
+            mask: 7,
             returned: u32::MAX - 7,
             consumed: u32::MAX - 7,
         };
         // The last pass before the wrap has an odd number: its phase is 0, and the next pass's is 1.
-        assert!(ring.peek()?.is_some(), "zeroed memory is phase 0");
+        let mut entry = [0; ENTRY_BYTES];
+        assert!(ring.peek(&mut entry)?, "zeroed memory is phase 0");
         for _ in 0..8 {
             ring.advance();
         }
         assert_eq!(ring.next_index(), 0);
-        assert!(ring.peek()?.is_none());
+        assert!(!ring.peek(&mut entry)?);
         region.write(ENTRY_BYTES - 1, &[1])?;
-        assert!(ring.peek()?.is_some());
+        assert!(ring.peek(&mut entry)?);
         Ok(())
     }
 }

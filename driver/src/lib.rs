@@ -51,6 +51,6 @@ pub use command_ring::Command;
 pub use config::NicConfig;
 pub use dma::{DmaMemory, DmaRegion};
 pub use error::{DriverError, Lie};
-pub use event::{Completion, Event, Received, SackBlock, Stopped};
+pub use event::{Completion, Event, Next, Received, SackBlock, Stopped};
 pub use nic::Nic;
 pub use slot_ring::Payload;

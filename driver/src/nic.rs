@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use handclasp_layout::queue::{CompletionEvent, EventKind, RxEvent, SackEvent, ENTRY_BYTES};
+use handclasp_layout::queue::{
+    CompletionEvent, EventKind, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
+};
 use handclasp_layout::register::{
     Capabilities, Control, CounterInfo, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
     COMMAND_BASE_LOW, COMMAND_LOG2, CONNECTIONS, CONTROL, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH,
@@ -16,7 +18,7 @@ use crate::command_ring::{Command, CommandRing};
 use crate::config::NicConfig;
 use crate::dma::DmaRegion;
 use crate::error::{DriverError, Lie};
-use crate::event::{self, Completion, Event, Received, Stopped};
+use crate::event::{self, Completion, Event, Next, Received, Stopped};
 use crate::event_ring::EventRing;
 use crate::slot_ring::{Payload, SlotRing};
 
@@ -37,6 +39,8 @@ pub struct Nic {
     slots: SlotRing,
     /// A SACK event whose segment's event has not been read yet.
     sack: Option<SackEvent>,
+    /// The event that was looked at last.
+    entry: [u8; ENTRY_BYTES],
     width_bits: u32,
     connections: u16,
     monitor: bool,
@@ -87,6 +91,7 @@ impl Nic {
             events,
             slots,
             sack: None,
+            entry: [0; ENTRY_BYTES],
             width_bits,
             connections: capabilities.connections,
             monitor: config.monitor,
@@ -138,7 +143,17 @@ impl Nic {
         self.commands.push(command)
     }
 
+    /// As [`Nic::submit`] of a [`Command::Segment`], which nearly every command is.
+    ///
+    /// # Errors
+    /// As for [`Nic::submit`].
+    #[inline]
+    pub fn submit_segment(&mut self, command: &SegmentCommand) -> Result<u32, DriverError> {
+        self.commands.push_segment(command)
+    }
+
     /// Number of commands that [`Nic::submit`] takes before `RingFull`.
+    #[inline]
     pub fn command_room(&self) -> u32 {
         self.commands.room()
     }
@@ -158,6 +173,34 @@ impl Nic {
         self.commands.ring(bus)
     }
 
+    /// The next event, if it is what nearly all are: a segment of a connection, without SACK blocks. Any other is left for
+    /// [`Nic::next_event`], which would also have told of this one.
+    ///
+    /// # Errors
+    /// As for [`Nic::next_event`].
+    #[inline]
+    pub fn next_segment(&mut self) -> Result<Next<'_>, DriverError> {
+        self.slots.release();
+        if !self.events.peek(&mut self.entry)? {
+            return Ok(Next::Nothing);
+        }
+        if self.sack.is_some() || !event::is_right_flow(&self.entry, self.connections) {
+            return Ok(Next::Other);
+        }
+        let payload = self.accept_slot()?;
+        self.events.advance();
+        Ok(Next::Segment {
+            event: &self.entry,
+            payload,
+        })
+    }
+
+    /// The event that [`Nic::next_segment`] told of last.
+    #[inline]
+    pub fn last_event(&self) -> &[u8; ENTRY_BYTES] {
+        &self.entry
+    }
+
     /// The next event, if there is one. Reads memory only, no register.
     ///
     /// The payload of the event before is given back: it must have been read by now.
@@ -168,13 +211,13 @@ impl Nic {
         self.slots.release();
         let index = self.events.next_index();
         let lied = |lie| DriverError::Lied { index, lie };
-        let Some(entry) = self.events.peek()? else {
+        if !self.events.peek(&mut self.entry)? {
             return Ok(None);
-        };
-        let rx = RxEvent::decode(&entry);
+        }
+        let rx = RxEvent::decode(&self.entry);
         let kind = EventKind::try_from(rx.kind).map_err(|kind| lied(Lie::EventKind(kind)))?;
         if kind != EventKind::Rx {
-            return self.accept_other(kind, &entry).map_err(lied)?.map_or_else(
+            return self.accept_other(kind).map_err(lied)?.map_or_else(
                 // The segment that the SACK event belongs to: no second one can come before it.
                 || self.next_event(),
                 |event| Ok(Some(event)),
@@ -183,29 +226,31 @@ impl Nic {
         let sack = self.sack.as_ref();
         let (verdict, drop_reason) =
             event::check(&rx, sack, self.connections, self.monitor).map_err(lied)?;
-        let mut payload = Payload::NONE;
-        if rx.has_slot {
-            self.slots.expect(rx.slot).map_err(lied)?;
-            payload = self.slots.hold(rx.payload_len_bytes);
-        }
+        let payload = self.accept_slot()?;
         let sack = self.sack.take();
         self.events.advance();
-        Ok(Some(Event::Rx(Received::new(
-            verdict,
-            drop_reason,
-            rx,
-            payload,
-            sack,
-        ))))
+        let received = Received::new(verdict, drop_reason, &self.entry, payload, sack);
+        Ok(Some(Event::Rx(received)))
+    }
+
+    /// Takes the slot of a frame's event.
+    #[inline]
+    fn accept_slot(&mut self) -> Result<Payload, DriverError> {
+        let entry = &self.entry;
+        if !RxEvent::has_slot(entry) {
+            return Ok(Payload::NONE);
+        }
+        let index = self.events.next_index();
+        self.slots
+            .expect(RxEvent::slot(entry))
+            .map_err(|lie| DriverError::Lied { index, lie })?;
+        Ok(self.slots.hold(RxEvent::payload_len_bytes(entry)))
     }
 
     /// Checks an event that is not a frame's and takes its consequences for the rings; `None` for a SACK event, which waits
     /// for its segment.
-    fn accept_other(
-        &mut self,
-        kind: EventKind,
-        entry: &[u8; ENTRY_BYTES],
-    ) -> Result<Option<Event>, Lie> {
+    fn accept_other(&mut self, kind: EventKind) -> Result<Option<Event>, Lie> {
+        let entry = &self.entry;
         if self.sack.is_some() {
             return Err(Lie::SackAlone);
         }
@@ -245,7 +290,7 @@ impl Nic {
     ///
     /// # Errors
     /// As for [`Nic::read_payload`]; `OutOfRange` also beyond the end of `to`.
-    #[inline]
+    #[inline(always)]
     pub fn copy_payload(
         &self,
         payload: &Payload,
@@ -275,7 +320,7 @@ impl Nic {
         }
         let status = read_status(bus)?;
         // While it is busy, the event that says why it has stopped may be on its way.
-        if status.stopped && !status.busy && self.events.peek()?.is_none() {
+        if status.stopped && !status.busy && !self.events.peek(&mut [0; ENTRY_BYTES])? {
             return Err(DriverError::Halted);
         }
         Ok(())

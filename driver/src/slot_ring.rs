@@ -84,11 +84,13 @@ impl SlotRing {
     }
 
     /// The slot with a free-running index: there is a power of two of them.
+    #[inline]
     fn number(&self, index: u32) -> u32 {
         index & (self.slots - 1)
     }
 
     /// The number that the next event with a payload must carry.
+    #[inline]
     pub(crate) fn expect(&self, slot: u16) -> Result<(), Lie> {
         let expected = self.number(self.filled) as u16;
         if slot == expected {
@@ -102,6 +104,7 @@ impl SlotRing {
     }
 
     /// Takes the next slot from the NIC, with a payload whose length has been checked.
+    #[inline]
     pub(crate) fn hold(&mut self, len_bytes: u16) -> Payload {
         let index = self.filled;
         self.filled = index.wrapping_add(1);
@@ -110,6 +113,7 @@ impl SlotRing {
     }
 
     /// Posts the held slot again.
+    #[inline]
     pub(crate) fn release(&mut self) {
         if self.held.take().is_some() {
             self.posted = self.posted.wrapping_add(1);

@@ -213,6 +213,7 @@ impl Neighbours {
     }
 
     /// Whether [`Neighbours::next_request`] or [`Neighbours::next_change`] may have something.
+    #[inline]
     pub fn has_news(&self, now_ns: u64) -> bool {
         now_ns >= self.next_deadline_ns || !self.changed.is_empty()
     }

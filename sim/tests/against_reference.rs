@@ -8,7 +8,7 @@ mod traffic;
 
 use std::collections::BTreeSet;
 
-use handclasp_driver::{Command, Event, NicConfig};
+use handclasp_driver::{Command, NicConfig};
 use handclasp_sim::dut::Width;
 use handclasp_sim::handshake::StallConfig;
 use handclasp_sim::world::WorldConfig;
@@ -208,9 +208,7 @@ fn commands_are_carried_out_alike() -> Outcome {
             assert_eq!(events, reference.events()?, "command {number}");
             refused += events
                 .iter()
-                .filter(
-                    |(event, _)| matches!(event, Event::Completion(done) if done.status as u8 != 0),
-                )
+                .filter(|(said, _)| said.starts_with("Completion") && !said.contains("status: Ok"))
                 .count();
             let sent = gateware.sent();
             assert_eq!(

@@ -47,7 +47,7 @@ fn field(f: &mut Formatter<'_>, present: bool, value: impl Display) -> Result {
 }
 
 fn event(f: &mut Formatter<'_>, received: &Received) -> Result {
-    let event = &received.event;
+    let event = &received.event();
     match received.drop_reason.counter() {
         Some(counter) => f.write_str(&verdict_of(counter))?,
         None => f.write_str(match received.verdict {

@@ -171,7 +171,7 @@ fn events_are_read_in_order_through_several_passes() {
         event.seq = index;
         bus.event(index, event.encode());
         match nic.next_event().unwrap() {
-            Some(Event::Rx(received)) => assert_eq!(received.event.seq, index),
+            Some(Event::Rx(received)) => assert_eq!(received.event().seq, index),
             other => panic!("{other:?}"),
         }
     }

@@ -230,7 +230,8 @@ field_value! {
     u64: 64, |bits| bits;
 }
 
-/// Turns a list of fields into a Rust struct with `TABLE`, `decode` and `encode`.
+/// Turns a list of fields into a Rust struct with `TABLE`, `decode` and `encode`, and with a function a field that reads
+/// this one alone.
 macro_rules! descriptor {
     (
         $(#[doc = $doc:literal])*
@@ -285,6 +286,16 @@ macro_rules! descriptor {
                 );)*
                 bytes
             }
+
+            $(
+                #[doc = concat!("Reads only `", stringify!($field), "` from the table's bytes. ", $field_doc)]
+                #[inline]
+                pub fn $field(bytes: &[u8; $size]) -> $type {
+                    $crate::table::FieldValue::from_bits(
+                        $crate::table::$get(bytes, $byte * 8 + $bit, $width),
+                    )
+                }
+            )*
         }
     };
 }

@@ -76,8 +76,10 @@ impl Stack {
         match slot.connection.receive(out) {
             Ok(None) => would_block(),
             Ok(Some(count)) => {
-                // The window may have to be offered anew.
-                self.mark_dirty(id.connection);
+                if slot.connection.has_answer() {
+                    // The window is offered anew.
+                    self.mark_dirty(id.connection);
+                }
                 Ok(count)
             }
             Err(error) if !slot.error_taken => {

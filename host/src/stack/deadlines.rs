@@ -6,70 +6,65 @@ use std::collections::BinaryHeap;
 /// In the place of a time: none.
 const NEVER: u64 = u64::MAX;
 
-/// One deadline a connection id.
+/// Which connection is to be asked for its deadline when.
 ///
 /// Deadlines are put off with nearly every segment and hardly ever come, so that is what costs next to nothing: a
-/// connection is waited for in `order` at one time at most, and put there anew only when that time has come too early, or
-/// when its deadline moves before it.
+/// connection is waited for in `order` at one time at most, and put there anew only when its deadline moves before that.
+/// When the time has come, the connection says what its deadline is now.
 #[derive(Debug)]
 pub struct Deadlines {
-    /// By connection id.
-    connections: Vec<Deadline>,
-    /// Times and connection ids, the earliest on top. Only what `Deadline::waited_ns` agrees with counts.
+    /// By connection id: where the connection stands in `order`, which is not after its deadline.
+    waited_ns: Vec<u64>,
+    /// Times and connection ids, the earliest on top. Only what `waited_ns` agrees with counts.
     order: BinaryHeap<Reverse<(u64, u16)>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Deadline {
-    at_ns: u64,
-    /// Where the connection stands in `order`: not after `at_ns`.
-    waited_ns: u64,
 }
 
 impl Deadlines {
     /// No deadlines, for ids below `connections`.
     pub fn new(connections: usize) -> Self {
-        let none = Deadline {
-            at_ns: NEVER,
-            waited_ns: NEVER,
-        };
         Self {
-            connections: vec![none; connections],
+            waited_ns: vec![NEVER; connections],
             order: BinaryHeap::with_capacity(connections),
         }
     }
 
-    /// Sets or clears the deadline of a connection.
+    /// The connection has a deadline then, or none.
+    #[inline(always)]
     pub fn set(&mut self, connection: u16, at_ns: Option<u64>) {
         let at_ns = at_ns.unwrap_or(NEVER);
-        if let Some(deadline) = self.connections.get_mut(usize::from(connection)) {
-            deadline.at_ns = at_ns;
-            if at_ns < deadline.waited_ns {
-                deadline.waited_ns = at_ns;
+        if let Some(waited_ns) = self.waited_ns.get_mut(usize::from(connection)) {
+            if at_ns < *waited_ns {
+                *waited_ns = at_ns;
                 self.order.push(Reverse((at_ns, connection)));
             }
         }
     }
 
     /// A time before which nothing is due. It may be too early, never too late.
+    #[inline]
     pub fn earliest_ns(&self) -> Option<u64> {
         self.order.peek().map(|Reverse((at_ns, _))| *at_ns)
     }
 
-    /// A connection whose deadline has passed; its deadline is cleared. Call until `None`.
+    /// A connection whose deadline may have passed; if not, it is to be [set](Self::set) again. Call until `None`.
+    #[inline]
     pub fn next_due(&mut self, now_ns: u64) -> Option<u16> {
+        if self.earliest_ns()? <= now_ns {
+            self.pop_due(now_ns)
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn pop_due(&mut self, now_ns: u64) -> Option<u16> {
         while self.earliest_ns()? <= now_ns {
-            let Reverse((waited_ns, connection)) = self.order.pop()?;
-            let deadline = self.connections.get_mut(usize::from(connection))?;
-            if deadline.waited_ns != waited_ns {
-                continue;
-            }
-            let at_ns = std::mem::replace(&mut deadline.at_ns, NEVER);
-            deadline.waited_ns = NEVER;
-            if at_ns <= now_ns {
+            let Reverse((at_ns, connection)) = self.order.pop()?;
+            let waited_ns = self.waited_ns.get_mut(usize::from(connection))?;
+            if *waited_ns == at_ns {
+                *waited_ns = NEVER;
                 return Some(connection);
             }
-            self.set(connection, Some(at_ns));
         }
         None
     }
@@ -85,11 +80,12 @@ mod tests {
         deadlines.set(1, Some(30));
         deadlines.set(2, Some(10));
         deadlines.set(3, Some(20));
-        deadlines.set(3, None);
+        deadlines.set(3, Some(15));
         assert_eq!(deadlines.earliest_ns(), Some(10));
         assert_eq!(deadlines.next_due(9), None);
         assert_eq!(deadlines.next_due(29), Some(2));
-        assert_eq!(deadlines.next_due(29), None);
+        assert_eq!(deadlines.next_due(29), Some(3), "at its new time");
+        assert_eq!(deadlines.next_due(29), None, "and not at its old one");
         assert_eq!(deadlines.earliest_ns(), Some(30));
         assert_eq!(deadlines.next_due(30), Some(1));
         assert_eq!(deadlines.next_due(30), None);
@@ -97,11 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_put_off_is_not_due_at_its_old_time() {
+    fn a_deadline_put_off_is_asked_for_at_its_old_time() {
         let mut deadlines = Deadlines::new(1);
         deadlines.set(0, Some(10));
         deadlines.set(0, Some(50));
-        assert_eq!(deadlines.next_due(10), None);
-        assert_eq!(deadlines.earliest_ns(), Some(50));
+        assert_eq!(deadlines.next_due(10), Some(0));
+        deadlines.set(0, Some(50));
+        assert_eq!(deadlines.next_due(49), None);
+        assert_eq!(deadlines.next_due(50), Some(0));
+        assert_eq!(deadlines.earliest_ns(), None);
     }
 }

@@ -1,12 +1,12 @@
 //! Connections go: out of the NIC's table, into TIME-WAIT, out of memory.
 
-use handclasp_driver::{Command, Received};
+use handclasp_driver::Command;
 use handclasp_layout::queue::FlowCommand;
 
-use super::arrival::InSlot;
+use super::arrival::{Arrival, InSlot};
 use super::slot::{Flow, Owner};
-use super::{Observation, Stack, StackError, Tuple};
-use crate::tcp::{Segment, State};
+use super::{Stack, StackError};
+use crate::tcp::State;
 
 impl Stack {
     /// Looks at what became of a connection, and takes it a step further towards its end if it is over. False when that
@@ -34,7 +34,6 @@ impl Stack {
             self.deadlines.set(id, slot.connection.deadline());
             return Ok(true);
         }
-        self.deadlines.set(id, None);
         match slot.flow {
             Flow::Unknown => {
                 self.by_tuple.remove(&tuple);
@@ -71,7 +70,6 @@ impl Stack {
         let Some(slot) = self.slots[usize::from(id)].take() else {
             return;
         };
-        self.deadlines.set(id, None);
         self.neighbours.release(slot.next_hop);
         self.leaving[usize::from(id)] = Some(slot.buffers.clone());
         if slot.state == State::TimeWait {
@@ -106,7 +104,6 @@ impl Stack {
         let Some(slot) = place.take_if(|slot| slot.owner == Owner::Nobody) else {
             return;
         };
-        self.deadlines.set(id, None);
         self.neighbours.release(slot.next_hop);
         self.spare_buffers.push(slot.buffers);
         self.free.push(id);
@@ -116,10 +113,9 @@ impl Stack {
     pub(super) fn time_wait_takes(
         &mut self,
         now_ns: u64,
-        tuple: &Tuple,
-        received: &Received,
-        segment: &Segment,
+        arrival: &Arrival,
     ) -> Result<(), StackError> {
+        let (tuple, segment) = (&arrival.tuple, &arrival.segment);
         let Some(slot) = self.time_waits.get_mut(tuple) else {
             return Ok(());
         };
@@ -129,22 +125,15 @@ impl Stack {
             let least = slot.connection.reuse_iss();
             self.time_waits.remove(tuple);
             self.tell_changed(now_ns, *tuple, Some(State::TimeWait), None);
-            return self.listener_takes(now_ns, tuple, &received.event, segment, Some(least));
+            return self.listener_takes(now_ns, arrival, Some(least));
         }
         let payload = InSlot {
             nic: &self.nic,
-            payload: received.payload,
+            payload: arrival.payload,
         };
         slot.connection.segment_arrives(now_ns, segment, &payload);
         let after = slot.connection.state();
-        self.tell(|| Observation::Arrived {
-            at_ns: now_ns,
-            device_time: received.event.timestamp,
-            tuple: *tuple,
-            segment: *segment,
-            before: Some(State::TimeWait),
-            after: Some(after),
-        });
+        self.tell(|| arrival.observed(now_ns, Some(State::TimeWait), Some(after)));
         while let Some(answer) = self
             .time_waits
             .get_mut(tuple)
@@ -159,10 +148,10 @@ impl Stack {
     }
 
     /// Forgets the connections whose TIME-WAIT is over.
-    pub(super) fn expire_time_waits(&mut self, now_ns: u64) -> Result<(), StackError> {
+    #[inline(never)]
+    pub(super) fn expire_time_waits(&mut self, now_ns: u64) {
         while let Some(tuple) = self.time_waits.expire(now_ns) {
             self.tell_changed(now_ns, tuple, Some(State::TimeWait), Some(State::Closed));
         }
-        Ok(())
     }
 }

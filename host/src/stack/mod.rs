@@ -260,14 +260,28 @@ impl Stack {
     }
 
     /// Connections whose timers have run out (RFC 9293 3.10.8), TIME-WAIT included.
+    #[inline]
     fn run_timers(&mut self, now_ns: u64) -> Result<(), StackError> {
         while let Some(id) = self.deadlines.next_due(now_ns) {
-            if let Some(slot) = self.slot_mut(id) {
+            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+                continue;
+            };
+            let deadline_ns = slot.connection.deadline();
+            if deadline_ns.is_some_and(|at_ns| at_ns <= now_ns) {
                 slot.connection.timeout(now_ns);
                 self.mark_dirty(id);
+            } else {
+                self.deadlines.set(id, deadline_ns);
             }
         }
-        self.expire_time_waits(now_ns)
+        if self
+            .time_waits
+            .earliest_ns()
+            .is_some_and(|at_ns| at_ns <= now_ns)
+        {
+            self.expire_time_waits(now_ns);
+        }
+        Ok(())
     }
 
     fn slot(&self, id: u16) -> Option<&Slot> {
@@ -293,6 +307,7 @@ impl Stack {
         self.generation
     }
 
+    #[inline(always)]
     fn tell(&mut self, observation: impl FnOnce() -> Observation) {
         if let Some(observer) = &mut self.observer {
             observer(&observation());

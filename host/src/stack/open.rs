@@ -4,12 +4,12 @@ use std::net::SocketAddrV4;
 
 use handclasp_driver::{Command, DmaRegion};
 use handclasp_layout::header::TTL_DEFAULT;
-use handclasp_layout::queue::RxEvent;
 
+use super::arrival::Arrival;
 use super::listener::Listener;
 use super::slot::{Flow, Owner, Slot, SocketId};
-use super::{ports, Observation, Stack, StackError, Tuple};
-use crate::tcp::{self, Buffers, Connection, Segment, SeqNumber, State};
+use super::{ports, Stack, StackError, Tuple};
+use crate::tcp::{self, Buffers, Connection, SeqNumber, State};
 
 /// A listening port as seen from outside the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,16 +134,15 @@ impl Stack {
     pub(super) fn listener_takes(
         &mut self,
         now_ns: u64,
-        tuple: &Tuple,
-        event: &RxEvent,
-        segment: &Segment,
+        arrival: &Arrival,
         least_iss: Option<SeqNumber>,
     ) -> Result<(), StackError> {
+        let (tuple, segment) = (&arrival.tuple, &arrival.segment);
         // First, RST: it cannot be about anything that we sent. Second, ACK: neither can it, and that is answered.
         // Third, SYN. Fourth, anything else: not reached by a connection that began right, so dropped without answer.
         if segment.rst() || segment.has_ack() || !segment.syn() {
             if segment.has_ack() {
-                return self.nobody_takes(now_ns, tuple, event, segment);
+                return self.nobody_takes(now_ns, arrival);
             }
             return Ok(());
         }
@@ -166,14 +165,7 @@ impl Stack {
             iss = iss.max(least);
         }
         let connection = Connection::accept(config, now_ns, iss, buffers.clone().into(), segment);
-        self.tell(|| Observation::Arrived {
-            at_ns: now_ns,
-            device_time: event.timestamp,
-            tuple: *tuple,
-            segment: *segment,
-            before: None,
-            after: Some(connection.state()),
-        });
+        self.tell(|| arrival.observed(now_ns, None, Some(connection.state())));
         if let Some(listener) = self.listeners.get_mut(&tuple.local_port) {
             listener.open();
         }
@@ -207,6 +199,7 @@ impl Stack {
         }
     }
 
+    #[inline(always)]
     #[allow(clippy::too_many_arguments)] // One call makes one record; the arguments are its fields.
     fn install(
         &mut self,

@@ -1,17 +1,17 @@
 //! Events come out of the NIC and find what they are about.
 
-use handclasp_driver::{Completion, Event, Received};
+use handclasp_driver::{Completion, Event, Next, Payload, Received};
 use handclasp_layout::header::{
     ArpPacket, EthernetHeader, ETHERTYPE_ARP, ETHERTYPE_IPV4, MAC_BROADCAST,
 };
-use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict};
+use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict, ENTRY_BYTES};
 use handclasp_layout::register::SLOT_BYTES;
 
-use super::arrival::{self, InSlot};
+use super::arrival::{Arrival, InSlot};
 use super::slot::Slot;
-use super::{Observation, Stack, StackError, Tuple};
+use super::{Observation, Stack, StackError};
 use crate::icmp::{self, Message};
-use crate::tcp::{self, Segment};
+use crate::tcp::{self, Plain, State};
 
 /// Events taken in one poll, so that what they ask for is sent before the next ones are looked at.
 const EVENTS_PER_POLL: usize = 64;
@@ -19,91 +19,153 @@ const EVENTS_PER_POLL: usize = 64;
 /// VLAN identifier in a tag; 0 only gives a priority (IEEE 802.1Q clause 9.6).
 const VLAN_ID_MASK: u16 = 0x0fff;
 
+/// Whether the frame of an [`RxEvent`] has come from a VLAN that is not ours.
+#[inline]
+fn is_of_another_vlan(event: &[u8; ENTRY_BYTES]) -> bool {
+    RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0
+}
+
 impl Stack {
     /// Takes events; says how many.
+    #[inline]
     pub(super) fn take_events(&mut self, now_ns: u64) -> Result<usize, StackError> {
         for count in 0..EVENTS_PER_POLL {
-            // By reference, where it lies: an event is the largest thing that is handed over here.
-            match self.nic.next_event() {
-                Ok(None) => return Ok(count),
-                Ok(Some(Event::Rx(ref received))) => self.frame_arrives(now_ns, received)?,
-                Ok(Some(Event::Completion(done))) => self.command_done(now_ns, &done),
-                Ok(Some(Event::Stopped(stopped))) => return Err(StackError::Stopped { stopped }),
-                Err(error) => return Err(error.into()),
+            match self.nic.next_segment()? {
+                Next::Nothing => return Ok(count),
+                Next::Segment { event, payload } => {
+                    let (id, is_tagged) = (RxEvent::connection(event), RxEvent::has_vlan(event));
+                    let plain = Arrival::plain(event, payload).filter(|_| !is_tagged);
+                    if !plain.is_some_and(|arrival| self.expected_arrives(now_ns, id, &arrival)) {
+                        self.flow_segment_arrives(now_ns, payload)?;
+                    }
+                }
+                Next::Other => self.take_event(now_ns)?,
             }
         }
         Ok(EVENTS_PER_POLL)
     }
 
-    fn frame_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
-        let event = &received.event;
-        if event.has_vlan && event.vlan_tci & VLAN_ID_MASK != 0 {
+    /// Takes an event of any kind.
+    #[inline(never)]
+    fn take_event(&mut self, now_ns: u64) -> Result<(), StackError> {
+        // By reference, where it lies: an event is the largest thing that is handed over here.
+        match self.nic.next_event()? {
+            None => {}
+            Some(Event::Rx(ref received)) => self.frame_arrives(now_ns, received)?,
+            Some(Event::Completion(done)) => self.command_done(now_ns, &done),
+            Some(Event::Stopped(stopped)) => return Err(StackError::Stopped { stopped }),
+        }
+        Ok(())
+    }
+
+    /// Takes the segment that its connection expects, if it is that: the way of nearly all traffic, in short. False: nothing
+    /// was done.
+    #[inline]
+    fn expected_arrives(&mut self, now_ns: u64, id: u16, arrival: &Arrival<Plain>) -> bool {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return false;
+        };
+        let payload = InSlot {
+            nic: &self.nic,
+            payload: arrival.payload,
+        };
+        let taken = slot.is_live()
+            && slot.tuple == arrival.tuple
+            && slot
+                .connection
+                .expected_arrives(now_ns, &arrival.segment, &payload);
+        if !taken {
+            return false;
+        }
+        if slot.connection.has_answer() {
+            self.mark_dirty(id);
+        } else {
+            self.deadlines.set(id, slot.connection.deadline());
+        }
+        let state = Some(State::Established);
+        self.tell(|| arrival.observed(now_ns, state, state));
+        true
+    }
+
+    /// Takes any other segment of a connection.
+    #[inline(never)]
+    fn flow_segment_arrives(&mut self, now_ns: u64, payload: Payload) -> Result<(), StackError> {
+        let event = self.nic.last_event();
+        if is_of_another_vlan(event) {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        match received.verdict {
-            Verdict::Flow | Verdict::Listen | Verdict::Miss => {
-                self.segment_arrives(now_ns, received)
-            }
-            Verdict::Raw => self.raw_frame_arrives(now_ns, received),
-            Verdict::Drop => Ok(()),
-        }
+        let id = RxEvent::connection(event);
+        let arrival = Arrival::new(event, &[], payload);
+        self.segment_arrives(now_ns, Some(id), &arrival)
     }
 
-    fn segment_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
-        let event = &received.event;
-        let tuple = Tuple::of_arrival(event);
-        let segment = arrival::segment(received);
+    fn frame_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
+        let event = received.entry();
+        if is_of_another_vlan(event) {
+            self.statistics.bad_source += 1;
+            return Ok(());
+        }
+        let id = match received.verdict {
+            Verdict::Flow => Some(RxEvent::connection(event)),
+            Verdict::Listen | Verdict::Miss => None,
+            Verdict::Raw => return self.raw_frame_arrives(now_ns, received),
+            Verdict::Drop => return Ok(()),
+        };
+        let arrival = Arrival::new(event, received.sack_blocks(), received.payload);
+        self.segment_arrives(now_ns, id, &arrival)
+    }
+
+    /// `found`: the connection that the NIC's table has for it.
+    fn segment_arrives(
+        &mut self,
+        now_ns: u64,
+        found: Option<u16>,
+        arrival: &Arrival,
+    ) -> Result<(), StackError> {
+        let tuple = &arrival.tuple;
         // The NIC's answer is checked against ours: the connection may have gone since.
-        let is_its = |slot: &Slot| slot.is_live() && slot.tuple == tuple;
-        if received.verdict == Verdict::Flow && self.slot(event.connection).is_some_and(is_its) {
-            self.connection_takes(now_ns, event.connection, received, &segment);
+        let is_its = |slot: &Slot| slot.is_live() && slot.tuple == *tuple;
+        if let Some(id) = found.filter(|id| self.slot(*id).is_some_and(is_its)) {
+            self.connection_takes(now_ns, id, arrival);
             return Ok(());
         }
         // RFC 9293 MUST-57, MUST-63: nothing from or to an address that is not one host's, and nothing from ourselves.
-        if event.dst_ip != self.config.ip.to_bits()
-            || event.src_ip == event.dst_ip
-            || !self.config.is_host(event.src_ip)
+        if tuple.local_ip != self.config.ip.to_bits()
+            || tuple.remote_ip == tuple.local_ip
+            || !self.config.is_host(tuple.remote_ip)
         {
             self.statistics.bad_source += 1;
             return Ok(());
         }
         // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full.
-        match self.by_tuple.get(&tuple).copied() {
+        match self.by_tuple.get(tuple).copied() {
             Some(id) => {
-                self.connection_takes(now_ns, id, received, &segment);
+                self.connection_takes(now_ns, id, arrival);
                 Ok(())
             }
-            None if self.time_waits.contains(&tuple) => {
-                self.time_wait_takes(now_ns, &tuple, received, &segment)
-            }
+            None if self.time_waits.contains(tuple) => self.time_wait_takes(now_ns, arrival),
             None if self.listeners.contains_key(&tuple.local_port) => {
-                self.listener_takes(now_ns, &tuple, event, &segment, None)
+                self.listener_takes(now_ns, arrival, None)
             }
-            None => self.nobody_takes(now_ns, &tuple, event, &segment),
+            None => self.nobody_takes(now_ns, arrival),
         }
     }
 
-    fn connection_takes(&mut self, now_ns: u64, id: u16, received: &Received, segment: &Segment) {
+    fn connection_takes(&mut self, now_ns: u64, id: u16, arrival: &Arrival) {
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return;
         };
         let before = slot.state;
         let payload = InSlot {
             nic: &self.nic,
-            payload: received.payload,
+            payload: arrival.payload,
         };
-        slot.connection.segment_arrives(now_ns, segment, &payload);
+        slot.connection
+            .segment_arrives(now_ns, &arrival.segment, &payload);
         slot.state = slot.connection.state();
-        let (tuple, after) = (slot.tuple, slot.state);
-        self.tell(|| Observation::Arrived {
-            at_ns: now_ns,
-            device_time: received.event.timestamp,
-            tuple,
-            segment: *segment,
-            before: Some(before),
-            after: Some(after),
-        });
+        let after = slot.state;
+        self.tell(|| arrival.observed(now_ns, Some(before), Some(after)));
         self.mark_dirty(id);
     }
 
@@ -111,21 +173,12 @@ impl Stack {
     pub(super) fn nobody_takes(
         &mut self,
         now_ns: u64,
-        tuple: &Tuple,
-        event: &RxEvent,
-        segment: &Segment,
+        arrival: &Arrival,
     ) -> Result<(), StackError> {
-        self.tell(|| Observation::Arrived {
-            at_ns: now_ns,
-            device_time: event.timestamp,
-            tuple: *tuple,
-            segment: *segment,
-            before: None,
-            after: None,
-        });
-        match tcp::answer_unmatched(segment) {
+        self.tell(|| arrival.observed(now_ns, None, None));
+        match tcp::answer_unmatched(&arrival.segment) {
             Some(reset) if self.reset_limit.allows(now_ns) => {
-                if self.send_without_connection(now_ns, tuple, &reset, None)? {
+                if self.send_without_connection(now_ns, &arrival.tuple, &reset, None)? {
                     self.statistics.resets_sent += 1;
                 } else {
                     self.statistics.resets_withheld += 1;
@@ -143,7 +196,11 @@ impl Stack {
         self.nic
             .read_payload(&received.payload, 0, &mut self.frame[..len])?;
         // A priority tag is taken out: behind it the frame is like any other.
-        let tag = if received.event.has_vlan { 4 } else { 0 };
+        let tag = if RxEvent::has_vlan(received.entry()) {
+            4
+        } else {
+            0
+        };
         if len < EthernetHeader::SIZE_BYTES + tag {
             return Ok(());
         }

@@ -20,20 +20,25 @@ enum Outcome {
 
 impl Stack {
     /// Gives the NIC what ports, neighbours and connections have to send, as far as the command ring has room.
+    #[inline]
     pub(super) fn transmit(&mut self, now_ns: u64) -> Result<(), StackError> {
-        while let Some(command) = self.port_commands.front().copied() {
-            if self.nic.command_room() == 0 {
-                return Ok(());
-            }
-            self.submit(&command)?;
-            self.port_commands.pop_front();
+        if self.port_commands.is_empty() && self.dirty.is_empty() {
+            return Ok(());
+        }
+        self.transmit_all(now_ns)
+    }
+
+    #[inline(never)]
+    fn transmit_all(&mut self, now_ns: u64) -> Result<(), StackError> {
+        if !self.port_commands.is_empty() && !self.transmit_ports()? {
+            return Ok(());
         }
         for _ in 0..self.dirty.len() {
             let Some(id) = self.dirty.pop_front() else {
                 break;
             };
-            if let Some(slot) = self.slot_mut(id) {
-                slot.dirty = false;
+            if self.transmit_text(now_ns, id)? {
+                continue;
             }
             if self.transmit_connection(now_ns, id)? == Outcome::RingFull {
                 // Behind the others: when there is room, they are next.
@@ -44,6 +49,57 @@ impl Stack {
         Ok(())
     }
 
+    /// Opens and closes ports. False: the command ring is full.
+    #[cold]
+    fn transmit_ports(&mut self) -> Result<bool, StackError> {
+        while let Some(command) = self.port_commands.front().copied() {
+            if self.nic.command_room() == 0 {
+                return Ok(false);
+            }
+            self.submit(&command)?;
+            self.port_commands.pop_front();
+        }
+        Ok(true)
+    }
+
+    /// Sends text with nothing in its way. False: `transmit_connection` is to look at what is left.
+    #[inline]
+    fn transmit_text(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return Ok(true);
+        };
+        slot.dirty = false;
+        let is_open = slot.state == State::Established && matches!(slot.flow, Flow::Known(_));
+        if slot.headers_due || !is_open {
+            return Ok(false);
+        }
+        while self.nic.command_room() > 0 {
+            let Some(text) = slot.connection.next_plain_text(now_ns) else {
+                break;
+            };
+            let mut command = text.command(id, &slot.buffers.send);
+            command.want_completion = self.observer.is_some();
+            let command_index = self.nic.submit_segment(&command)?;
+            self.commands += 1;
+            if let Some(observer) = &mut self.observer {
+                observer(&Observation::Sent {
+                    at_ns: now_ns,
+                    command_index,
+                    tuple: slot.tuple,
+                    segment: text.header.into(),
+                    before: Some(State::Established),
+                    after: Some(State::Established),
+                });
+            }
+            if text.is_last() {
+                self.deadlines.set(id, slot.connection.deadline());
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline(never)]
     fn transmit_connection(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
         if self.introduce(now_ns, id)? == Outcome::RingFull {
             return Ok(Outcome::RingFull);
@@ -166,6 +222,7 @@ impl Stack {
     }
 
     /// `states`: the connection's before and after, for the observer.
+    #[inline]
     fn submit_segment(
         &mut self,
         now_ns: u64,
@@ -176,7 +233,8 @@ impl Stack {
     ) -> Result<(), StackError> {
         // Who watches wants to know when the frame left; nobody else needs the event.
         command.want_completion = self.observer.is_some();
-        let command_index = self.submit(&Command::Segment(command))?;
+        let command_index = self.nic.submit_segment(&command)?;
+        self.commands += 1;
         self.tell(|| Observation::Sent {
             at_ns: now_ns,
             command_index,
@@ -195,10 +253,16 @@ impl Stack {
     }
 
     /// Sends the ARP requests that are due, and has connections look at neighbours that changed.
+    #[inline]
     pub(super) fn run_neighbours(&mut self, now_ns: u64) -> Result<(), StackError> {
-        if !self.neighbours.has_news(now_ns) {
-            return Ok(());
+        if self.neighbours.has_news(now_ns) {
+            self.tell_of_neighbours(now_ns)?;
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn tell_of_neighbours(&mut self, now_ns: u64) -> Result<(), StackError> {
         while let Some(request) = self.neighbours.next_request(now_ns) {
             self.send_arp(request.dst_mac, &request.packet)?;
         }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use handclasp_layout::queue::{FlowCommand, RxEvent};
+use handclasp_layout::queue::FlowCommand;
 
 /// The 4-tuple of a connection, as the gateware's flow table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,16 +18,6 @@ pub struct Tuple {
 }
 
 impl Tuple {
-    /// The connection that an arriving segment belongs to: its source is our remote.
-    pub(crate) fn of_arrival(event: &RxEvent) -> Self {
-        Self {
-            remote_ip: event.src_ip,
-            local_ip: event.dst_ip,
-            remote_port: event.src_port,
-            local_port: event.dst_port,
-        }
-    }
-
     /// Own address and port.
     pub fn local(&self) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::from_bits(self.local_ip), self.local_port)

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::recovery::Verdict;
 use super::segment::Segment;
+use super::seq::SeqNumber;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 impl Connection {
@@ -23,7 +24,8 @@ impl Connection {
         let smss = self.smss();
         let octets = ack.since(self.snd.una);
         if octets > 0 {
-            self.una_moves(now_ns, segment, octets);
+            let ts_ecr = segment.options.timestamps.map(|(_, ts_ecr)| ts_ecr);
+            self.una_moves(now_ns, ack, ts_ecr, octets);
         }
         let (una, nxt) = (self.snd.una, self.snd.nxt);
         let flight = nxt.since(una);
@@ -42,7 +44,7 @@ impl Connection {
             Verdict::ExitRecovery => self.congestion.exit_recovery(flight),
             Verdict::Unchanged => {}
         }
-        self.update_send_window(now_ns, segment, wnd);
+        self.update_send_window(now_ns, segment.seq, ack, wnd);
         Continue(())
     }
 
@@ -55,15 +57,21 @@ impl Connection {
     }
 
     /// SND.UNA moves by `octets` to SEG.ACK.
-    fn una_moves(&mut self, now_ns: u64, segment: &Segment, octets: u32) {
-        let ack = segment.ack;
+    #[inline(always)]
+    pub(super) fn una_moves(
+        &mut self,
+        now_ns: u64,
+        ack: SeqNumber,
+        ts_ecr: Option<u32>,
+        octets: u32,
+    ) {
         self.snd.una = ack;
         // The octet that probed a zero window may be acknowledged before it counts as sent.
         self.snd.nxt = self.snd.nxt.max(ack);
         // The window is counted from SND.UNA: until it is updated its right edge stays.
         self.snd.wnd = self.snd.wnd.saturating_sub(octets);
         self.send_buffer.acknowledge(ack);
-        let echoed_ns = self.echoed_ns(now_ns, segment);
+        let echoed_ns = || self.timestamps.as_ref()?.elapsed_ns(now_ns, ts_ecr?);
         self.rtt.acknowledged(ack, now_ns, echoed_ns);
         self.timers.progress(now_ns);
         if self.snd.nxt == ack {
@@ -75,23 +83,23 @@ impl Connection {
         }
     }
 
-    /// The round trip that a segment's TSecr measures (RFC 7323 4.1).
-    pub(super) fn echoed_ns(&self, now_ns: u64, segment: &Segment) -> Option<u64> {
-        let (_, ts_ecr) = segment.options.timestamps?;
-        self.timestamps.as_ref()?.elapsed_ns(now_ns, ts_ecr)
-    }
-
     /// SND.WND, unless the segment is older than the one it comes from.
-    fn update_send_window(&mut self, now_ns: u64, segment: &Segment, wnd: u32) {
-        let newer = self.snd.wl1.lt(segment.seq)
-            || self.snd.wl1 == segment.seq && self.snd.wl2.le(segment.ack);
+    #[inline(always)]
+    pub(super) fn update_send_window(
+        &mut self,
+        now_ns: u64,
+        seq: SeqNumber,
+        ack: SeqNumber,
+        wnd: u32,
+    ) {
+        let newer = self.snd.wl1.lt(seq) || self.snd.wl1 == seq && self.snd.wl2.le(ack);
         if !newer {
             return;
         }
         let was_closed = self.snd.wnd == 0;
         self.set_send_window(wnd);
-        self.snd.wl1 = segment.seq;
-        self.snd.wl2 = segment.ack;
+        self.snd.wl1 = seq;
+        self.snd.wl2 = ack;
         if was_closed && wnd > 0 {
             // The probes have done their work; the RTO is that of the path again.
             self.rtt.restore(&self.config);

@@ -46,6 +46,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError`]: the sending side is closed, or the connection failed.
+    #[inline]
     pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
         match (self.error, self.state) {
             (Some(error), _) => Err(error.into()),
@@ -60,6 +61,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`ConnectionError`], when the connection failed and all is read.
+    #[inline]
     pub fn receive(&mut self, out: &mut [u8]) -> Result<Option<usize>, ConnectionError> {
         if self.receive_shut {
             return Ok(Some(0));
@@ -195,6 +197,7 @@ impl Connection {
     }
 
     /// The user has read: urgent data that is behind is none any more, and there may be room for more of the peer's.
+    #[inline]
     pub(super) fn has_read(&mut self) {
         if self.rcv.up.is_some_and(|up| up.le(self.read_seq())) {
             self.rcv.up = None;

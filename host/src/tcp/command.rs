@@ -1,45 +1,33 @@
 //! Segments as the NIC's events bring them, and as its commands send them.
 
-use super::segment::{Options, Outgoing, SackBlock, SackBlocks, Segment};
+use super::segment::{Options, Outgoing, SackBlocks, Segment};
 use super::seq::SeqNumber;
 use handclasp_driver::dma::DmaRegion;
-use handclasp_layout::queue::{Opcode, RxEvent, SackEvent, SegmentCommand};
+use handclasp_layout::queue::{Opcode, RxEvent, SegmentCommand, ENTRY_BYTES};
 
 impl Segment {
-    /// The segment that an event with the verdict Flow, Listen or Miss announces; `sack` is the event before it, when
-    /// `sack_count` is not 0.
-    pub fn from_event(event: &RxEvent, sack: Option<&SackEvent>) -> Self {
-        let blocks = sack.map(|sack| {
-            [
-                (sack.sack0_left, sack.sack0_right),
-                (sack.sack1_left, sack.sack1_right),
-                (sack.sack2_left, sack.sack2_right),
-                (sack.sack3_left, sack.sack3_right),
-            ]
-        });
-        let sack: SackBlocks = blocks
-            .iter()
-            .flatten()
-            .take(usize::from(event.sack_count))
-            .map(|(left, right)| SackBlock {
-                left: SeqNumber(*left),
-                right: SeqNumber(*right),
-            })
-            .collect();
+    /// The segment that an event, an [`RxEvent`] with the verdict Flow, Listen or Miss, announces. Its SACK blocks are in the
+    /// event before.
+    #[inline]
+    pub fn from_event(event: &[u8; ENTRY_BYTES]) -> Self {
+        let mss = RxEvent::has_mss(event).then(|| RxEvent::mss(event));
+        let window_scale = RxEvent::has_window_scale(event).then(|| RxEvent::window_scale(event));
+        let timestamps = RxEvent::has_timestamps(event)
+            .then(|| (RxEvent::ts_val(event), RxEvent::ts_ecr(event)));
         Self {
-            seq: SeqNumber(event.seq),
-            ack: SeqNumber(event.ack),
-            flags: event.tcp_flags,
-            window: event.window,
-            urgent: event.urgent,
+            seq: SeqNumber(RxEvent::seq(event)),
+            ack: SeqNumber(RxEvent::ack(event)),
+            flags: RxEvent::tcp_flags(event),
+            window: RxEvent::window(event),
+            urgent: RxEvent::urgent(event),
             options: Options {
-                mss: event.has_mss.then_some(event.mss),
-                window_scale: event.has_window_scale.then_some(event.window_scale),
-                sack_permitted: event.has_sack_permitted,
-                timestamps: event.has_timestamps.then_some((event.ts_val, event.ts_ecr)),
-                sack,
+                mss,
+                window_scale,
+                sack_permitted: RxEvent::has_sack_permitted(event),
+                timestamps,
+                sack: SackBlocks::default(),
             },
-            payload_len_bytes: event.payload_len_bytes,
+            payload_len_bytes: RxEvent::payload_len_bytes(event),
         }
     }
 }

@@ -107,12 +107,14 @@ pub struct Connection {
 impl Connection {
     /// Active open (RFC 9293 3.10.1): a connection in SYN-SENT, with a SYN to send. `iss` comes from an
     /// [`IsnGenerator`](super::IsnGenerator).
+    #[inline]
     pub fn connect(config: Config, now_ns: u64, iss: SeqNumber, buffers: Buffers) -> Self {
         Self::new(config, now_ns, iss, buffers, State::SynSent)
     }
 
     /// Passive open: what a listener makes of an arriving `syn` (RFC 9293 3.10.7.2, third): a connection in
     /// SYN-RECEIVED, with a SYN+ACK to send. Text in the SYN is left to be sent again.
+    #[inline]
     pub fn accept(
         config: Config,
         now_ns: u64,
@@ -126,6 +128,7 @@ impl Connection {
         connection
     }
 
+    #[inline]
     fn new(config: Config, now_ns: u64, iss: SeqNumber, buffers: Buffers, state: State) -> Self {
         let receive_buffer = ReceiveBuffer::new(buffers.receive);
         let mut timers = Timers::default();
@@ -216,7 +219,10 @@ impl Connection {
 
     /// The handshake is done: `segment` acknowledges our SYN. (That ACK opens no congestion window: RFC 5681 3.1.)
     pub(super) fn establish(&mut self, now_ns: u64, segment: &Segment) {
-        let echoed_ns = self.echoed_ns(now_ns, segment);
+        let echoed_ns = || {
+            let (_, ts_ecr) = segment.options.timestamps?;
+            self.timestamps.as_ref()?.elapsed_ns(now_ns, ts_ecr)
+        };
         self.rtt.acknowledged(segment.ack, now_ns, echoed_ns);
         let lost = self.timers.syn_retransmissions() > 0;
         if lost {

@@ -97,7 +97,8 @@ impl Connection {
     }
 
     /// There is data, or a FIN, that was never sent.
-    fn has_new(&self) -> bool {
+    #[inline]
+    pub(super) fn has_new(&self) -> bool {
         self.send_buffer.available(self.snd.nxt) > 0 || self.has_new_fin()
     }
 
@@ -123,7 +124,7 @@ impl Connection {
             }
             return None;
         }
-        if self.snd.nxt == self.snd.una && self.timers.text_sent(now_ns, self.rtt.rto_ns()) {
+        if self.snd.nxt == self.snd.una && self.timers.is_idle(now_ns, self.rtt.rto_ns()) {
             self.congestion.restart_after_idle();
         }
         let pipe = self.recovery.pipe(self.snd.una, self.snd.nxt);
@@ -132,18 +133,23 @@ impl Connection {
             return None;
         }
         let outgoing = self.text(options, seq, seq + usable)?;
-        let end = outgoing.segment.end();
-        self.timers.text_sent(now_ns, self.rtt.rto_ns());
-        self.congestion
-            .sent(pipe.saturating_add(outgoing.segment.len()));
-        if seq.ge(self.snd.max) {
+        let pipe = pipe.saturating_add(outgoing.segment.len());
+        self.new_is_sent(now_ns, outgoing.segment.end(), pipe);
+        Some(outgoing)
+    }
+
+    /// What lies between SND.NXT and `end` is being sent; then `pipe` octets are in the network.
+    #[inline]
+    pub(super) fn new_is_sent(&mut self, now_ns: u64, end: SeqNumber, pipe: u32) {
+        self.timers.text_sent(now_ns);
+        self.congestion.sent(pipe);
+        if self.snd.nxt.ge(self.snd.max) {
             self.rtt.sent(end, now_ns);
         }
         self.snd.nxt = end;
         self.snd.max = self.snd.max.max(end);
         self.timers.overridden();
         self.timers.start(now_ns, self.rtt.rto_ns());
-        Some(outgoing)
     }
 
     /// Silly window avoidance of the sender (RFC 9293 3.8.6.2.1, MUST-38) and Nagle's algorithm (3.7.4, SHLD-7).
@@ -218,9 +224,7 @@ impl Connection {
         let window = self.offer_window(flags & SYN != 0);
         let mut ack = SeqNumber(0);
         if flags & ACK != 0 {
-            ack = self.rcv.nxt;
-            self.rcv.last_ack_sent = ack;
-            self.ack.sent();
+            ack = self.acknowledge_all();
         }
         Segment {
             seq,
@@ -231,6 +235,14 @@ impl Connection {
             options,
             payload_len_bytes: 0,
         }
+    }
+
+    /// SEG.ACK of a segment being sent: all that has arrived.
+    #[inline]
+    pub(super) fn acknowledge_all(&mut self) -> SeqNumber {
+        self.rcv.last_ack_sent = self.rcv.nxt;
+        self.ack.sent();
+        self.rcv.nxt
     }
 
     /// The options of a segment after the SYN.
@@ -254,7 +266,8 @@ impl Connection {
 
     /// The window field to send; the window offered grows by steps worth a segment only (RFC 9293 3.8.6.2.2,
     /// MUST-39), and its right edge never moves back (SHLD-14).
-    fn offer_window(&mut self, syn: bool) -> u16 {
+    #[inline]
+    pub(super) fn offer_window(&mut self, syn: bool) -> u16 {
         let free = self.receive_buffer.free();
         if syn {
             // RFC 7323 2.2: not scaled in a SYN.
@@ -287,6 +300,7 @@ impl Connection {
     }
 
     /// The user has read: a window that was closed, or has much more room now, is offered anew at once.
+    #[inline]
     pub(super) fn offer_read_room(&mut self) {
         if !self.state.is_synchronized() || !self.state.may_receive() {
             return;

@@ -71,11 +71,12 @@ impl ReceiveBuffer {
 
     /// Copies the octets `left..right`, which lie `skip` bytes into the payload, to their place; `rcv_nxt` moves over
     /// all that is now in order. The caller has trimmed them to the window, which is never larger than the room.
-    pub(super) fn place(
+    #[inline]
+    pub(super) fn place<P: PayloadSource + ?Sized>(
         &mut self,
         rcv_nxt: &mut SeqNumber,
         (left, right): (SeqNumber, SeqNumber),
-        payload: &dyn PayloadSource,
+        payload: &P,
         skip: usize,
     ) -> Placed {
         let len = right.since(left) as usize;
@@ -117,6 +118,7 @@ impl ReceiveBuffer {
     }
 
     /// Takes the oldest octets out; says how many.
+    #[inline]
     pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.len);
         let (first, second) = out[..count].split_at_mut(count.min(self.capacity - self.head));

@@ -164,8 +164,7 @@ impl Recovery {
         match self.phase {
             Phase::Open => {
                 self.left_network = 0;
-                // Kept near, lest it seems to lie ahead once half of the sequence space is behind it.
-                self.recover = self.recover.max(una - 1);
+                self.recover_follows(una);
                 Verdict::Progress
             }
             Phase::FastRecovery if una.ge(self.recover) => {
@@ -192,6 +191,19 @@ impl Recovery {
                 Verdict::Progress
             }
         }
+    }
+
+    /// As [`Recovery::acknowledged`], while [`Recovery::is_quiet`]: the window makes progress.
+    #[inline]
+    pub(super) fn acknowledged_in_quiet(&mut self, una: SeqNumber) {
+        self.lost_edge = self.lost_edge.max(una);
+        self.high_rxt = self.high_rxt.max(una);
+        self.recover_follows(una);
+    }
+
+    /// Kept near, lest it seems to lie ahead once half of the sequence space is behind it.
+    fn recover_follows(&mut self, una: SeqNumber) {
+        self.recover = self.recover.max(una - 1);
     }
 
     /// A duplicate ACK; `news`: it SACKed something new.
@@ -324,6 +336,15 @@ impl Recovery {
     /// All is acknowledged, and nothing more will be sent.
     pub(super) fn release(&mut self) {
         self.scoreboard.release();
+    }
+
+    /// Nothing is lost, and nothing looks like it: all that was sent and not acknowledged is in the network.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.phase == Phase::Open
+            && self.dup_acks == 0
+            && self.left_network == 0
+            && self.scoreboard.is_empty()
     }
 
     /// Recovery of any kind is under way.

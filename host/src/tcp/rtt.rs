@@ -56,19 +56,26 @@ impl RttEstimator {
     }
 
     /// SND.UNA moves to `ack`; `echoed_ns` is what the timestamps say about the round trip (RFC 7323 4.1).
-    pub(super) fn acknowledged(&mut self, ack: SeqNumber, now_ns: u64, echoed_ns: Option<u64>) {
+    #[inline(always)]
+    pub(super) fn acknowledged(
+        &mut self,
+        ack: SeqNumber,
+        now_ns: u64,
+        echoed_ns: impl FnOnce() -> Option<u64>,
+    ) {
         let timed = self.timed.filter(|(end, _)| end.le(ack));
         if let Some((_, sent_ns)) = timed {
             self.timed = None;
             self.sample(now_ns.saturating_sub(sent_ns));
         } else if self.timed.is_none() {
             // Timestamps measure even what was sent again: their echo is not ambiguous.
-            if let Some(rtt_ns) = echoed_ns {
+            if let Some(rtt_ns) = echoed_ns() {
                 self.sample(rtt_ns);
             }
         }
     }
 
+    #[inline]
     fn sample(&mut self, rtt_ns: u64) {
         let srtt_ns = match self.srtt_ns {
             None => {

@@ -63,6 +63,7 @@ impl SendBuffer {
     }
 
     /// Puts as much of `data` behind the last octet as there is room for; says how much.
+    #[inline]
     pub(super) fn push(&mut self, data: &[u8]) -> usize {
         let data = &data[..data.len().min(self.room())];
         let at = wrap(self.head + self.len, self.capacity);
@@ -79,6 +80,7 @@ impl SendBuffer {
     }
 
     /// Gives back the octets before `seq`.
+    #[inline]
     pub(super) fn acknowledge(&mut self, seq: SeqNumber) {
         let gone = (seq.since(self.base) as usize).min(self.len);
         self.head = wrap(self.head + gone, self.capacity);

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::error::ConnectionError;
 use super::receive_buffer::Placed;
 use super::segment::{PayloadSource, Segment};
+use super::seq::SeqNumber;
 use super::state::State;
 use std::ops::ControlFlow::{self, Break, Continue};
 
@@ -74,7 +75,19 @@ impl Connection {
             self.end(Some(ConnectionError::Aborted));
             return Break(());
         }
-        let skip = left.since(seq) as usize;
+        self.place_in_window(now_ns, (left, right), payload, left.since(seq) as usize);
+        Continue(())
+    }
+
+    /// Takes the text `left..right`, which lies in the window, and `skip` bytes into the payload.
+    #[inline(always)]
+    pub(super) fn place_in_window<P: PayloadSource + ?Sized>(
+        &mut self,
+        now_ns: u64,
+        (left, right): (SeqNumber, SeqNumber),
+        payload: &P,
+        skip: usize,
+    ) {
         let placed = self
             .receive_buffer
             .place(&mut self.rcv.nxt, (left, right), payload, skip);
@@ -89,7 +102,6 @@ impl Connection {
         if self.receive_shut {
             self.drop_unread();
         }
-        Continue(())
     }
 
     /// Throws away what has arrived.

@@ -77,10 +77,15 @@ impl Timers {
         self.syn_retransmissions
     }
 
-    /// Text is sent; says whether nothing was for longer than `rto_ns` (RFC 5681 4.1).
-    pub(super) fn text_sent(&mut self, now_ns: u64, rto_ns: u64) -> bool {
-        let last_ns = self.sent_ns.replace(now_ns);
-        last_ns.is_some_and(|last_ns| now_ns.saturating_sub(last_ns) > rto_ns)
+    /// Text was sent before, but none for longer than `rto_ns` (RFC 5681 4.1).
+    pub(super) fn is_idle(&self, now_ns: u64, rto_ns: u64) -> bool {
+        self.sent_ns
+            .is_some_and(|sent_ns| now_ns.saturating_sub(sent_ns) > rto_ns)
+    }
+
+    /// Text is sent.
+    pub(super) fn text_sent(&mut self, now_ns: u64) {
+        self.sent_ns = Some(now_ns);
     }
 
     /// Data waits for the window to open, and nothing is in flight whose ACK could tell (RFC 9293 3.8.6.1).
@@ -119,6 +124,7 @@ impl Timers {
 impl Connection {
     /// When [`Connection::timeout`] is to be called, in ns; `None` while no timer runs. What is to be sent at once is
     /// no deadline: ask [`Connection::next_segment`] after each call.
+    #[inline]
     pub fn deadline(&self) -> Option<u64> {
         let or_never = |at_ns: Option<u64>| at_ns.unwrap_or(u64::MAX);
         let earliest_ns = or_never(self.timers.retransmit_at_ns)

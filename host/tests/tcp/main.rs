@@ -12,6 +12,7 @@ mod congestion;
 mod established;
 mod isn;
 mod listen_closed;
+mod prediction;
 mod properties;
 mod retransmission;
 mod sack;

@@ -46,7 +46,7 @@ fn golden() -> Result<Vec<Golden>, Box<dyn Error>> {
 
 /// What an event says, in the words of the golden file.
 fn said(received: &Received) -> Said<'static> {
-    let event = &received.event;
+    let event = &received.event();
     let verdict = match received.verdict {
         Verdict::Flow => "flow".into(),
         Verdict::Listen => "listen".into(),
@@ -165,20 +165,21 @@ fn every_frame_is_decoded_as_scapy_does_and_judged_as_the_datasheet_says() -> Ou
         };
         let payload_at = expected.remove("payload_at");
         assert_eq!(said(&received), expected, "{name}");
-        check_zeros(name, &received.event);
-        let timestamp = received.event.timestamp;
+        let event = received.event();
+        check_zeros(name, &event);
+        let timestamp = event.timestamp;
         assert!(rig.is_of_last_step(timestamp), "{name}: {timestamp}");
         let bytes = match payload_at {
             Some(at) => {
                 let at: usize = at.parse()?;
-                &frame[at..at + usize::from(received.event.payload_len_bytes)]
+                &frame[at..at + usize::from(event.payload_len_bytes)]
             }
             None => &[],
         };
         assert_eq!(payload(&rig.nic, &received)?, bytes, "{name}");
         if received.verdict == Verdict::Flow {
-            let connection = if received.event.dst_port == 80 { 8 } else { 7 };
-            assert_eq!(received.event.connection, connection, "{name}");
+            let connection = if event.dst_port == 80 { 8 } else { 7 };
+            assert_eq!(event.connection, connection, "{name}");
         }
         assert_eq!(rig.nic.next_event()?, None, "{name}");
     }
@@ -383,7 +384,7 @@ fn spoiled_frames_do_no_harm() -> Outcome {
             let Event::Rx(received) = event else {
                 return Err(format!("{event:?}").into());
             };
-            check_zeros("spoiled", &received.event);
+            check_zeros("spoiled", &received.event());
             assert!(payload(&rig.nic, &received)?.len() <= frame.len());
         }
     }

@@ -121,9 +121,9 @@ fn a_segment_without_slot_is_reported_as_dropped() -> Outcome {
     let dropped = rig.next_rx()?;
     assert_eq!(dropped.drop_reason, DropReason::NoSlot);
     // What was decoded is there; what is only true of other verdicts is not.
-    assert_eq!(dropped.event.src_port, 40000);
-    assert_eq!(dropped.event.payload_len_bytes, 4);
-    assert_eq!(dropped.event.connection, 0);
+    assert_eq!(dropped.event().src_port, 40000);
+    assert_eq!(dropped.event().payload_len_bytes, 4);
+    assert_eq!(dropped.event().connection, 0);
     Ok(())
 }
 
@@ -236,7 +236,7 @@ fn flows_and_listeners_come_and_go() -> Outcome {
         rig.far.send(&frame, 0);
         rig
             .next_rx()
-            .map(|received| (received.verdict, received.event.connection))
+            .map(|received| (received.verdict, received.event().connection))
     };
     let flow = FlowCommand {
         connection: 255,

@@ -27,7 +27,7 @@ const START_NS: u64 = 1000;
 const SETTLE_NS: u64 = 50_000;
 
 /// Events with their payloads.
-pub type Happened = Vec<(Event, Vec<u8>)>;
+pub type Happened = Vec<(String, Vec<u8>)>;
 
 pub enum Device {
     #[cfg(feature = "verilated")]
@@ -182,16 +182,25 @@ impl Rig {
         let mut events = Vec::new();
         while let Some(mut event) = self.nic.next_event()? {
             let mut payload = Vec::new();
-            match &mut event {
+            let said = match &mut event {
                 Event::Rx(received) => {
                     payload.resize(received.payload.len_bytes(), 0);
                     self.nic.read_payload(&received.payload, 0, &mut payload)?;
-                    received.event.timestamp = 0;
+                    let mut rx = received.event();
+                    rx.timestamp = 0;
+                    let (verdict, reason) = (received.verdict, received.drop_reason);
+                    format!("{verdict:?} {reason:?} {rx:?} {:?}", received.sack_blocks())
                 }
-                Event::Completion(completion) => completion.timestamp = 0,
-                Event::Stopped(stopped) => stopped.timestamp = 0,
-            }
-            events.push((event, payload));
+                Event::Completion(completion) => {
+                    completion.timestamp = 0;
+                    format!("{completion:?}")
+                }
+                Event::Stopped(stopped) => {
+                    stopped.timestamp = 0;
+                    format!("{stopped:?}")
+                }
+            };
+            events.push((said, payload));
         }
         Ok(events)
     }

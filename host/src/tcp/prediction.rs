@@ -1,0 +1,215 @@
+//! Header prediction (Jacobson, 1990): the segments that nearly all traffic of an open connection is made of.
+//!
+//! Most of what arrives is the next text in order, or an ACK, of a connection in ESTABLISHED in which nothing is lost.
+//! For such a segment most steps of RFC 9293 3.10.7.4 have nothing to do; the few that have are called here, in the RFC's
+//! order, and are the same functions as in `arrival`. In the same way most of what is sent is new text with nothing in
+//! its way. Whatever is not plain is left as it is for [`Connection::segment_arrives`] and [`Connection::next_segment`],
+//! which take any segment: without this file the protocol would be the same, and cost more.
+
+use super::connection::Connection;
+use super::segment::{Options, PayloadSource, Segment, SendSlice};
+use super::seq::SeqNumber;
+use super::state::State;
+use handclasp_driver::dma::DmaRegion;
+use handclasp_layout::header::tcp_flags::{ACK, PSH};
+use handclasp_layout::queue::{Opcode, RxEvent, SegmentCommand, ENTRY_BYTES};
+
+/// A segment that says nothing but text and ACK: no flags but ACK and PSH, no options but timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// SEG.SEQ.
+    pub seq: SeqNumber,
+    /// SEG.ACK.
+    pub ack: SeqNumber,
+    /// ACK, with or without PSH.
+    pub flags: u16,
+    /// Window field as on the wire, not scaled.
+    pub window: u16,
+    /// TSval.
+    pub ts_val: u32,
+    /// TSecr.
+    pub ts_ecr: u32,
+    /// Bytes of payload.
+    pub payload_len_bytes: u16,
+}
+
+impl Plain {
+    /// The segment of an event, an [`RxEvent`], when it is plain.
+    #[inline]
+    pub fn from_event(event: &[u8; ENTRY_BYTES]) -> Option<Self> {
+        let flags = RxEvent::tcp_flags(event);
+        // (MSS, window scale and SACK-permitted mean nothing without SYN.)
+        let plain = flags & !PSH == ACK
+            && RxEvent::has_timestamps(event)
+            && RxEvent::sack_count(event) == 0;
+        plain.then(|| Self {
+            seq: SeqNumber(RxEvent::seq(event)),
+            ack: SeqNumber(RxEvent::ack(event)),
+            flags,
+            window: RxEvent::window(event),
+            ts_val: RxEvent::ts_val(event),
+            ts_ecr: RxEvent::ts_ecr(event),
+            payload_len_bytes: RxEvent::payload_len_bytes(event),
+        })
+    }
+}
+
+impl From<Plain> for Segment {
+    fn from(plain: Plain) -> Self {
+        Self {
+            seq: plain.seq,
+            ack: plain.ack,
+            flags: plain.flags,
+            window: plain.window,
+            options: Options {
+                timestamps: Some((plain.ts_val, plain.ts_ecr)),
+                ..Options::default()
+            },
+            payload_len_bytes: plain.payload_len_bytes,
+            ..Segment::default()
+        }
+    }
+}
+
+/// New text to send, with nothing but an ACK beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainText {
+    /// Its header.
+    pub header: Plain,
+    /// Its payload.
+    pub payload: SendSlice,
+}
+
+impl PlainText {
+    /// Nothing is left to be sent behind it.
+    #[inline]
+    pub fn is_last(&self) -> bool {
+        self.header.flags & PSH != 0
+    }
+
+    /// As [`Outgoing::command`](super::Outgoing::command).
+    #[inline]
+    pub fn command(&self, connection: u16, send: &DmaRegion) -> SegmentCommand {
+        SegmentCommand {
+            opcode: Opcode::Segment as u8,
+            has_timestamps: true,
+            connection,
+            payload_len_bytes: self.header.payload_len_bytes.into(),
+            // It lies within the region, whose addresses fit.
+            payload_addr: send.iova().wrapping_add(self.payload.offset as u64),
+            seq: self.header.seq.0,
+            ack: self.header.ack.0,
+            tcp_flags: self.header.flags,
+            window: self.header.window,
+            ts_val: self.header.ts_val,
+            ts_ecr: self.header.ts_ecr,
+            ..SegmentCommand::default()
+        }
+    }
+}
+
+impl Connection {
+    /// Open both ways, with nothing lost, and nothing said but text: what prediction is for.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        self.state == State::Established
+            && self.recovery.is_quiet()
+            && !self.receive_buffer.has_holes()
+            && self.reply.is_none()
+    }
+
+    /// As [`Connection::segment_arrives`], when the segment is the expected one. False: nothing was done, and
+    /// `segment_arrives` is to have it.
+    #[inline(always)]
+    pub fn expected_arrives(
+        &mut self,
+        now_ns: u64,
+        segment: &Plain,
+        payload: &impl PayloadSource,
+    ) -> bool {
+        let Some(timestamps) = &mut self.timestamps else {
+            return false;
+        };
+        let len = u32::from(segment.payload_len_bytes);
+        let octets = segment.ack.since(self.snd.una);
+        let expected = segment.seq == self.rcv.nxt
+            && !timestamps.is_old(now_ns, segment.ts_val)
+            && len <= self.rcv.edge.since(self.rcv.nxt)
+            && self.snd.una.le(segment.ack)
+            && segment.ack.le(self.snd.nxt)
+            // Else a duplicate ACK, or a window update.
+            && (len > 0 || octets > 0);
+        if !expected || self.rcv.fin.is_some() || !self.is_plain() {
+            return false;
+        }
+        // First (RFC 7323 4.3 (2)): all before it is acknowledged, or this is no news of the peer's clock.
+        if segment.seq == self.rcv.last_ack_sent {
+            if let Some(timestamps) = &mut self.timestamps {
+                timestamps.accept(now_ns, segment.ts_val);
+            }
+        }
+        // Fifth.
+        self.timers.heard(now_ns);
+        if octets > 0 {
+            self.una_moves(now_ns, segment.ack, Some(segment.ts_ecr), octets);
+            self.recovery.acknowledged_in_quiet(segment.ack);
+            self.congestion.acknowledged(octets);
+        }
+        let wnd = u32::from(segment.window) << self.snd.wind_shift;
+        self.update_send_window(now_ns, segment.seq, segment.ack, wnd);
+        // Seventh.
+        if len > 0 {
+            self.place_in_window(now_ns, (segment.seq, segment.seq + len), payload, 0);
+        }
+        true
+    }
+
+    /// [`Connection::next_segment`] may have something to send, now that an expected segment has arrived.
+    #[inline]
+    pub fn has_answer(&self) -> bool {
+        self.ack.is_due() || self.has_new()
+    }
+
+    /// As [`Connection::next_segment`], when the next one is new text with nothing in its way; `next_segment` is to be
+    /// asked for all else.
+    #[inline]
+    pub fn next_plain_text(&mut self, now_ns: u64) -> Option<PlainText> {
+        let timestamps = self.timestamps?;
+        if !self.is_plain() {
+            return None;
+        }
+        let (una, seq) = (self.snd.una, self.snd.nxt);
+        let unsent = self.send_buffer.available(seq);
+        let mss = self.smss();
+        let pipe = seq.since(una);
+        // All there is, or a full segment; into the window, and at once.
+        let wanted = unsent.min(mss);
+        let at_once = pipe == 0 || self.config.nodelay || wanted == mss;
+        if wanted == 0 || !at_once || wanted > (una + self.snd.wnd).since(seq) {
+            return None;
+        }
+        if pipe == 0 && self.timers.is_idle(now_ns, self.rtt.rto_ns()) {
+            self.congestion.restart_after_idle();
+        }
+        if pipe.saturating_add(wanted) > self.congestion.cwnd() {
+            return None;
+        }
+        let payload = self.send_buffer.slice(seq, wanted)?;
+        let len = payload.len_bytes as u32;
+        let window = self.offer_window(false);
+        let (ts_val, ts_ecr) = timestamps.option(now_ns);
+        let header = Plain {
+            seq,
+            ack: self.acknowledge_all(),
+            // RFC 9293 MUST-61: PSH on the last of what is buffered.
+            flags: if len == unsent { ACK | PSH } else { ACK },
+            window,
+            ts_val,
+            ts_ecr,
+            // At most the MSS.
+            payload_len_bytes: len as u16,
+        };
+        self.new_is_sent(now_ns, seq + len, pipe.saturating_add(len));
+        Some(PlainText { header, payload })
+    }
+}
