@@ -134,10 +134,17 @@ impl Neighbours {
         }
     }
 
-    /// A connection sends to this neighbour from now on: it is kept, and checked when its lifetime is over.
-    pub fn retain(&mut self, ip: u32) {
-        if let Some(entry) = self.entries.get_mut(&ip) {
-            entry.users = entry.users.saturating_add(1);
+    /// A connection sends to this neighbour from now on: it is asked for its address if that is not known, kept, and checked
+    /// when its lifetime is over.
+    pub fn retain(&mut self, ip: u32, now_ns: u64) {
+        match self.entries.get_mut(&ip) {
+            Some(entry) => entry.users = entry.users.saturating_add(1),
+            None => {
+                self.insert(ip, State::Asking { requests: 0 }, now_ns);
+                if let Some(entry) = self.entries.get_mut(&ip) {
+                    entry.users = 1;
+                }
+            }
         }
     }
 

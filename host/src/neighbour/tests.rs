@@ -55,7 +55,7 @@ fn an_unknown_address_is_asked_for_and_found() {
 fn requests_back_off_and_fail() {
     let mut neighbours = neighbours();
     neighbours.lookup(PEER_IP, 0);
-    neighbours.retain(PEER_IP);
+    neighbours.retain(PEER_IP, 0);
     for at in [0, SECOND, 3 * SECOND] {
         assert_eq!(neighbours.deadline_ns(), Some(at));
         assert!(neighbours.next_request(at).is_some(), "at {at}");
@@ -74,7 +74,7 @@ fn requests_back_off_and_fail() {
 fn an_address_in_use_is_checked_and_an_unused_one_forgotten() {
     let mut neighbours = neighbours();
     neighbours.packet_arrives(0, &packet(&WHO_HAS_US));
-    neighbours.retain(PEER_IP);
+    neighbours.retain(PEER_IP, 0);
     let check = neighbours.next_request(60 * SECOND).unwrap();
     assert_eq!(check.dst_mac, PEER_MAC, "a check is a unicast poll");
     assert_eq!(neighbours.cached(PEER_IP), Some(PEER_MAC));
@@ -171,7 +171,7 @@ fn what_no_station_can_send_is_ignored() {
 fn a_flood_of_askers_pushes_out_only_what_is_not_in_use() {
     let mut neighbours = neighbours();
     neighbours.packet_arrives(0, &packet(&WHO_HAS_US));
-    neighbours.retain(PEER_IP);
+    neighbours.retain(PEER_IP, 0);
     for n in 0..2000 {
         let asker = ArpPacket {
             sender_ip: 0x0a00_0000 + n,

@@ -4,7 +4,7 @@ use handclasp_driver::Command;
 use handclasp_layout::queue::FlowCommand;
 
 use super::arrival::{Arrival, InSlot};
-use super::slot::{Flow, Owner};
+use super::slot::{Flow, Owner, Slot};
 use super::{Stack, StackError};
 use crate::tcp::State;
 
@@ -77,6 +77,8 @@ impl Stack {
             if self.time_waits.insert(deadline_ns, slot) {
                 self.statistics.time_wait_dropped += 1;
             }
+        } else {
+            self.recycle(slot);
         }
     }
 
@@ -105,8 +107,16 @@ impl Stack {
             return;
         };
         self.neighbours.release(slot.next_hop);
-        self.spare_buffers.push(slot.buffers);
+        self.spare_buffers.push(slot.buffers.clone());
         self.free.push(id);
+        self.recycle(slot);
+    }
+
+    /// Keeps the slot of a connection that is over for the next one.
+    fn recycle(&mut self, slot: Box<Slot>) {
+        if self.spare_slots.len() < self.slots.len() {
+            self.spare_slots.push(slot);
+        }
     }
 
     /// A segment for a connection in TIME-WAIT that the NIC no longer knows (RFC 9293 3.10.7.4).
@@ -150,8 +160,14 @@ impl Stack {
     /// Forgets the connections whose TIME-WAIT is over.
     #[inline(never)]
     pub(super) fn expire_time_waits(&mut self, now_ns: u64) {
-        while let Some(tuple) = self.time_waits.expire(now_ns) {
-            self.tell_changed(now_ns, tuple, Some(State::TimeWait), Some(State::Closed));
+        while let Some(slot) = self.time_waits.expire(now_ns) {
+            self.tell_changed(
+                now_ns,
+                slot.tuple,
+                Some(State::TimeWait),
+                Some(State::Closed),
+            );
+            self.recycle(slot);
         }
     }
 }

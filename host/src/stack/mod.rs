@@ -99,6 +99,12 @@ pub struct Stack {
     port_commands: VecDeque<Command>,
     /// By connection id: memory of a connection that is over, until the NIC has forgotten it.
     leaving: Vec<Option<open::BufferPair>>,
+    /// Slots of connections that are over, for the next ones.
+    #[allow(
+        clippy::vec_box,
+        reason = "a slot stays in its box from table to table"
+    )]
+    spare_slots: Vec<Box<Slot>>,
     /// Memory of connections that are over, mapped already, for the next ones.
     spare_buffers: Vec<open::BufferPair>,
     raw_frames: RawFrames,
@@ -143,6 +149,7 @@ impl Stack {
             dirty: VecDeque::with_capacity(connections.into()),
             port_commands: VecDeque::new(),
             leaving: (0..connections).map(|_| None).collect(),
+            spare_slots: Vec::new(),
             spare_buffers: Vec::with_capacity(connections.into()),
             raw_frames: RawFrames::new(&nic)?,
             frame: Box::new([0; SLOT_BYTES]),

@@ -90,16 +90,13 @@ impl Stack {
         let tuple = tuple(local_port);
         let (id, buffers) = self.take_connection()?;
         let (iss, config) = self.begin(now_ns, &tuple);
-        let connection = Connection::connect(config, now_ns, iss, buffers.clone().into());
-        Ok(self.install(
-            now_ns,
-            id,
-            tuple,
-            next_hop,
-            connection,
-            buffers,
-            Owner::Socket,
-        ))
+        self.tell_changed(now_ns, tuple, None, Some(State::SynSent));
+        let owner = Owner::Socket;
+        Ok(
+            self.install(now_ns, id, tuple, next_hop, buffers, owner, |buffers| {
+                Connection::connect(config, now_ns, iss, buffers)
+            }),
+        )
     }
 
     /// Opens a local port for connections; 0: any free one. `backlog` connections may wait.
@@ -164,13 +161,14 @@ impl Stack {
         if let Some(least) = least_iss {
             iss = iss.max(least);
         }
-        let connection = Connection::accept(config, now_ns, iss, buffers.clone().into(), segment);
-        self.tell(|| arrival.observed(now_ns, None, Some(connection.state())));
+        self.tell(|| arrival.observed(now_ns, None, Some(State::SynReceived)));
         if let Some(listener) = self.listeners.get_mut(&tuple.local_port) {
             listener.open();
         }
         let owner = Owner::Listener { queued: false };
-        self.install(now_ns, id, *tuple, next_hop, connection, buffers, owner);
+        self.install(now_ns, id, *tuple, next_hop, buffers, owner, |buffers| {
+            Connection::accept(config, now_ns, iss, buffers, segment)
+        });
         Ok(())
     }
 
@@ -207,19 +205,15 @@ impl Stack {
         id: u16,
         tuple: Tuple,
         next_hop: u32,
-        connection: Connection,
         buffers: BufferPair,
         owner: Owner,
+        open: impl FnOnce(Buffers) -> Connection,
     ) -> SocketId {
-        // The lookup makes the entry that is then kept for this connection.
-        self.neighbours.lookup(next_hop, now_ns);
-        self.neighbours.retain(next_hop);
+        self.neighbours.retain(next_hop, now_ns);
         let generation = self.next_generation();
-        let state = connection.state();
-        if owner == Owner::Socket {
-            self.tell_changed(now_ns, tuple, None, Some(state));
-        }
-        self.slots[usize::from(id)] = Some(Box::new(Slot {
+        let connection = open(buffers.clone().into());
+        let slot = Slot {
+            state: connection.state(),
             connection,
             buffers,
             tuple,
@@ -231,10 +225,16 @@ impl Stack {
             tos: 0,
             next_hop,
             dirty: false,
-            state,
             failure: None,
             error_taken: false,
-        }));
+        };
+        self.slots[usize::from(id)] = Some(match self.spare_slots.pop() {
+            Some(mut spare) => {
+                *spare = slot;
+                spare
+            }
+            None => Box::new(slot),
+        });
         self.by_tuple.insert(tuple, id);
         self.mark_dirty(id);
         SocketId {

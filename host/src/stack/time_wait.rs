@@ -57,24 +57,22 @@ impl TimeWaits {
     }
 
     /// Ends a connection whose time is over; call until `None`.
-    pub(super) fn expire(&mut self, now_ns: u64) -> Option<Tuple> {
+    pub(super) fn expire(&mut self, now_ns: u64) -> Option<Box<Slot>> {
         while let Some((deadline_ns, tuple)) = self.order.front().copied() {
             if deadline_ns > now_ns {
                 return None;
             }
             self.order.pop_front();
-            let Some(slot) = self.by_tuple.get_mut(&tuple) else {
+            let Some(mut slot) = self.by_tuple.remove(&tuple) else {
                 continue;
             };
             slot.connection.timeout(now_ns);
             match slot.connection.deadline() {
                 Some(later_ns) if slot.connection.state() != State::Closed => {
+                    self.by_tuple.insert(tuple, slot);
                     self.order.push_back((later_ns, tuple));
                 }
-                _ => {
-                    self.by_tuple.remove(&tuple);
-                    return Some(tuple);
-                }
+                _ => return Some(slot),
             }
         }
         None

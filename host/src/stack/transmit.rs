@@ -37,7 +37,11 @@ impl Stack {
             let Some(id) = self.dirty.pop_front() else {
                 break;
             };
-            if self.transmit_text(now_ns, id)? {
+            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+                continue;
+            };
+            slot.dirty = false;
+            if slot.state == State::Established && self.transmit_text(now_ns, id)? {
                 continue;
             }
             if self.transmit_connection(now_ns, id)? == Outcome::RingFull {
@@ -63,14 +67,12 @@ impl Stack {
     }
 
     /// Sends text with nothing in its way. False: `transmit_connection` is to look at what is left.
-    #[inline]
+    #[inline(always)]
     fn transmit_text(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return Ok(true);
         };
-        slot.dirty = false;
-        let is_open = slot.state == State::Established && matches!(slot.flow, Flow::Known(_));
-        if slot.headers_due || !is_open {
+        if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) {
             return Ok(false);
         }
         while self.nic.command_room() > 0 {
@@ -124,6 +126,10 @@ impl Stack {
             let command = outgoing.command(id, &slot.buffers.send);
             let states = (Some(before), Some(after));
             self.submit_segment(now_ns, &tuple, &outgoing.segment, command, states)?;
+            if outgoing.segment.syn() {
+                // Nothing may follow it yet.
+                break;
+            }
         }
         self.settle(now_ns, id).map(|settled| {
             if settled {
