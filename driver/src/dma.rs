@@ -304,6 +304,15 @@ impl DmaMemory {
         len_bytes: usize,
     ) {
         let mut done = 0;
+        if (offset | source_offset) % WORD_BYTES == 0 {
+            let (mut to, mut from) = (self.word(offset), source.word(source_offset));
+            for _ in 0..len_bytes / WORD_BYTES {
+                // SAFETY: both in range (checked by the caller) and aligned.
+                unsafe { to.write_volatile(from.read_volatile()) };
+                (to, from) = (to.wrapping_add(1), from.wrapping_add(1));
+            }
+            done = len_bytes / WORD_BYTES * WORD_BYTES;
+        }
         while done < len_bytes {
             let mut chunk = [0; 256];
             let take = chunk.len().min(len_bytes - done);
