@@ -19,9 +19,9 @@ const KINDS: &str = "Three kinds of numbers, never mixed unseen: *measured* is h
 /// What host costs can be compared, and what cannot.
 const COMPARED: &str = "Host cost is the time in one end's code, both ends in one thread, without waiting and without what \
     carries the frames: for ours that is a prepared device, so the figures hold no gateware, no PCI Express and no wire; for \
-    smoltcp a queue in memory; for Linux the system calls, whose kernel work includes the loopback device or veth. Buffers, MTU \
-    and Nagle's algorithm are set alike; ours sends and reads timestamps and runs congestion control, smoltcp by default does \
-    not; ours is compiled with overflow checks, smoltcp, as its users have it, without. On a noisy machine only the ratios inside one run mean something.";
+    smoltcp a queue in memory; for Linux the system calls, whose kernel work includes the loopback device or veth. Buffers, MTU, \
+    Nagle's algorithm, timestamps and congestion control are set alike; ours is compiled with overflow checks, smoltcp, as its \
+    users have it, without. On a noisy machine only the ratios inside one run mean something.";
 
 /// The section's heading and its text and table; every report has them in this order.
 fn sections(study: &Study) -> Vec<(&'static str, &'static str, table::Table)> {

@@ -61,7 +61,7 @@ pub trait Stack {
 pub enum Library {
     /// Driver and host of this workspace.
     Ours,
-    /// smoltcp, with its defaults.
+    /// smoltcp, with timestamps and congestion control, as ours has them.
     Smoltcp,
     /// No stack: what the harness itself costs.
     Null,
