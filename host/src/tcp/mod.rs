@@ -8,6 +8,7 @@
 //! - `arrival`, `syn_sent`: what an arriving segment does, step by step as in RFC 9293 3.10.7;
 //! - `acknowledgment`: what its ACK field does; `text`: what its data does;
 //! - `receive_buffer`, `ranges`: the ring the data goes to, holes included; `delayed_ack`: when it is acknowledged;
+//! - [`prediction`]: the short way of the segments that nearly all traffic is made of, to be read after the long one;
 //! - `output`: the next segment to send; `send_buffer`: the ring that the NIC reads its payload from;
 //! - `timer`: deadlines; `rtt`: the retransmission time-out; `recovery`: what is lost; `congestion`: how much may be
 //!   sent; `timestamps`: RFC 7323; `unreachable`: ICMP errors;
