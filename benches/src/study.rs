@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::gateware::{Figures, Hops};
 use crate::model::parameters::Parameters;
 use crate::model::{self, Journey};
-use crate::record::{Cost, Run, VERSION};
+use crate::record::{Cost, LeftOut, OverNic, Run, VERSION};
 use crate::stack::linux;
 use crate::stack::Library;
 use crate::{BenchError, Work};
@@ -24,6 +24,9 @@ pub struct Study {
     pub hops: Vec<Hops>,
     /// Modelled: what no machine without the card can measure.
     pub parameters: Parameters,
+    /// Measured over a card, instead of modelled; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<OverNic>,
 }
 
 impl Study {
@@ -80,9 +83,26 @@ impl Study {
         Some(count.both())
     }
 
-    /// The whole ways over the NIC, put together from measured, simulated and modelled parts.
+    /// The whole ways over the NIC, put together from measured, simulated and modelled parts. None where a card was
+    /// measured: then nobody needs a model.
     pub fn journeys(&self) -> Vec<Journey> {
+        if self.card.is_some() {
+            return Vec::new();
+        }
         model::journeys(&self.run, &self.hops, &self.parameters)
+    }
+
+    /// What could not be measured, with what a card that was cut short left undone.
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        let of_card = |card: &OverNic| {
+            Some(LeftOut {
+                what: format!("the rest of what the {} was to do", card.nic),
+                reason: card.cut_short.clone()?,
+            })
+        };
+        let mut all = self.run.left_out.clone();
+        all.extend(self.card.as_ref().and_then(of_card));
+        all
     }
 
     /// The names of the stacks that were measured, each once, in order.

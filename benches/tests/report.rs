@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use handclasp_benches::distribution::Distribution;
+use handclasp_benches::latency::Waiting;
 use handclasp_benches::model::Kind;
+use handclasp_benches::record::{Latency, OverNic, Rate};
 use handclasp_benches::report::plots::kind_colour;
 use handclasp_benches::report::{self, readme};
-use handclasp_benches::Study;
+use handclasp_benches::{Study, Work};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -15,6 +19,38 @@ fn repository() -> PathBuf {
 /// The run that the README is made of.
 fn stored() -> Study {
     Study::read(&repository().join("docs/bench/run.json")).unwrap()
+}
+
+/// The same, had there been a card: a round trip of 64 bytes takes 5 to 9 µs on it, connect() 20 to 40 µs.
+fn with_card() -> Study {
+    let latency = |work: Work, times_us: std::ops::Range<u64>| Latency {
+        stack: "card 0000:03:00.0".into(),
+        waiting: Waiting::Blocking,
+        work: work.name().into(),
+        size_bytes: work.size_bytes(),
+        time: Distribution::of(times_us.map(Duration::from_micros)).unwrap(),
+    };
+    let mut study = stored();
+    study.card = Some(OverNic {
+        nic: "card 0000:03:00.0".into(),
+        peer: "192.0.2.1:7".into(),
+        machine: study.run.machine.clone(),
+        latencies: vec![
+            latency(Work::Handshake, 20..41),
+            latency(Work::Echo(64), 5..10),
+            latency(Work::Stream(1460), 1..4),
+        ],
+        rates: vec![Rate {
+            work: "stream".into(),
+            size_bytes: Some(1460),
+            count: 1000,
+            seconds: 0.002,
+            back_bytes: 0,
+        }],
+        counters: [("tx_segments".to_owned(), 7)].into(),
+        cut_short: None,
+    });
+    study
 }
 
 /// The report on disk, gone with the value.
@@ -198,4 +234,64 @@ fn the_text_has_every_table() {
         assert!(text.contains(heading), "{heading}");
     }
     assert!(text.contains("| handshake, P50 |") && text.contains("pcie-bench"));
+}
+
+#[test]
+fn what_a_card_measured_takes_the_place_of_the_model() {
+    let study = with_card();
+    let text = report::markdown(&study);
+    let way = between(&text, "## From end to end", "\n## ").expect("the section");
+    assert!(
+        way.contains("Measured over the card 0000:03:00.0, with the server 192.0.2.1:7"),
+        "{way}"
+    );
+    for row in [
+        "| handshake | 30.0 µs | 40.0 µs |",
+        "| echo, 64 bytes | 7.00 µs | 9.00 µs |",
+        "| stream, 1460 bytes | 2.00 µs | 3.00 µs |",
+        // 1000 times 1460 bytes in 2 ms.
+        " 730.00 MB/s |",
+    ] {
+        assert!(way.contains(row), "{row}: {way}");
+    }
+    let waiting = between(&text, "## What a client waits", "\n## ").expect("the section");
+    assert!(
+        waiting.contains("| echo, 64 bytes | card 0000:03:00.0 | measured, blocking | 7.00 µs |")
+    );
+    // Not even the word, but where it says so.
+    assert_eq!(text.matches("modelled").count(), 1, "{text}");
+
+    let page = report::html(&study).unwrap();
+    assert!(!page.contains("id=\"way\"") && !page.contains("modelled: "));
+    let shown = |page: &str, id: &str| {
+        let figure = between(page, &format!("<figure id=\"{id}\">"), "</figure>").expect(id);
+        figure.contains("card 0000:03:00.0, blocking")
+    };
+    let page_without = report::html(&stored()).unwrap();
+    for id in ["wait-handshake", "wait-echo"] {
+        assert!(shown(&page, id), "{id} lacks the card");
+        assert!(!shown(&page_without, id));
+    }
+
+    let section = readme::section(&study);
+    assert!(
+        section.contains("*Measured* over the card 0000:03:00.0") && !section.contains("modelled")
+    );
+}
+
+#[test]
+fn a_card_that_was_cut_short_says_so_and_is_kept_on_disk() {
+    let mut study = with_card();
+    if let Some(card) = &mut study.card {
+        card.cut_short = Some("the NIC was reset".into());
+    }
+    let text = report::markdown(&study);
+    assert!(
+        text.contains("| the rest of what the card 0000:03:00.0 was to do | the NIC was reset |")
+    );
+    assert!(text.contains("| echo, 64 bytes | 7.00 µs |"));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.json");
+    study.write(&path).unwrap();
+    assert!(Study::read(&path).unwrap() == study);
 }

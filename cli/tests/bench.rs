@@ -253,3 +253,42 @@ fn rtt_and_stream_print_every_stack() {
         assert_eq!(run.latencies.is_empty(), bench == "stream");
     }
 }
+
+/// Both hops of each width and length are in the file and on the screen, in cycles and in ns of a clock that is assumed.
+#[test]
+fn cycles_prints_each_hop() {
+    let run = |arguments: &[&str]| {
+        let output = Process::new(env!("CARGO_BIN_EXE_handclasp"))
+            .args(["bench", "cycles"])
+            .args(arguments)
+            .output()
+            .expect("the command runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let text = run(&[]);
+    let json: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
+    assert!(
+        text.contains("W = 64 at 156.25 MHz (assumed)")
+            && text.contains("W = 512 at 250.00 MHz (assumed)")
+    );
+    let hops = json["hops"].as_array().expect("hops");
+    assert_eq!(hops.len(), 4, "two widths, two lengths");
+    for hop in hops {
+        for (cycles, words) in [
+            ("tx_cycles", "doorbell to first beat out"),
+            ("rx_cycles", "last beat in to event written"),
+        ] {
+            let cycles = hop[cycles].as_u64().expect(cycles);
+            let row = format!("{} bytes of payload: {words}", hop["payload_len_bytes"]);
+            let row = text
+                .lines()
+                .find(|line| line.contains(&row))
+                .expect("a row");
+            assert!(
+                row.contains(&format!("| {cycles} (")) && row.contains(" ns)"),
+                "{row}"
+            );
+        }
+    }
+}

@@ -17,6 +17,8 @@ pub const FILE: &str = "file";
 pub const LONG_FILE: &str = "long";
 /// Port of the HTTP server on the host.
 pub const HOST_PORT: u16 = 8000;
+/// Port of the server on the host that sends back what it receives (RFC 862).
+pub const ECHO_PORT: u16 = 7;
 /// Port of `handclasp serve` in the guest.
 pub const GUEST_PORT: u16 = 80;
 /// High half of I/O addresses that the driver never maps: it takes them from the low end.

@@ -10,6 +10,7 @@
 
 mod vfio_guest {
     pub mod boot;
+    mod echo;
     pub mod evidence;
 }
 

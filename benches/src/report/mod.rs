@@ -11,10 +11,23 @@ pub use page::html;
 
 use crate::study::Study;
 
-/// What the three kinds of numbers are, for the top of every report.
-const KINDS: &str = "Three kinds of numbers, never mixed unseen: *measured* is host code by the clock or in instructions, on \
-    the machine named here; *simulated* is gateware, in clock cycles counted in its Verilated model, as ns at an assumed clock; \
-    *modelled* is what no machine here has, PCI Express and the wire, with ranges and sources.";
+/// What the kinds of numbers are, for the top of every report.
+fn kinds(study: &Study) -> String {
+    const HERE: &str =
+        "*measured* is host code by the clock or in instructions, on the machine named here";
+    const SIMULATED: &str = "*simulated* is gateware, in clock cycles counted in its Verilated model, as ns at an assumed clock";
+    match &study.card {
+        None => format!(
+            "Three kinds of numbers, never mixed unseen: {HERE}; {SIMULATED}; *modelled* is what no machine here has, PCI \
+             Express and the wire, with ranges and sources."
+        ),
+        Some(card) => format!(
+            "Two kinds of numbers, never mixed unseen: {HERE}, or the whole way over the {} in it; {SIMULATED}. Nothing is \
+             modelled.",
+            card.nic
+        ),
+    }
+}
 
 /// What host costs can be compared, and what cannot.
 const COMPARED: &str = "Host cost is the time in one end's code, both ends in one thread, without waiting and without what \
@@ -23,46 +36,86 @@ const COMPARED: &str = "Host cost is the time in one end's code, both ends in on
     Nagle's algorithm, timestamps and congestion control are set alike; ours is compiled with overflow checks, smoltcp, as its \
     users have it, without. On a noisy machine only the ratios inside one run mean something.";
 
-/// The section's heading and its text and table; every report has them in this order.
-fn sections(study: &Study) -> Vec<(&'static str, &'static str, table::Table)> {
-    vec![
-        ("Host cost", COMPARED, tables::costs(study)),
-        (
-            "What a client waits",
-            "Linux is measured between two threads of this machine, without a NIC; ours is modelled, with one.",
-            tables::waiting(study),
-        ),
-        (
-            "From end to end",
-            "A handshake is what connect() waits for: SYN there, SYN+ACK back. An echo is one segment there and one back. The low \
-             ends are added up, and so are the high ones, so the range is wider than any real quantile.",
-            tables::parts(study),
-        ),
-        (
-            "The modelled numbers",
-            "Each with where it is from.",
-            tables::parameters(study),
-        ),
+/// A section's heading, its text and its table.
+type Section = (&'static str, String, table::Table);
+
+/// Every report has them in this order.
+fn sections(study: &Study) -> Vec<Section> {
+    let mut sections = vec![("Host cost", COMPARED.into(), tables::costs(study))];
+    sections.extend(whole_way(study));
+    sections.extend([
         (
             "Instructions",
-            "Counted by callgrind in the sections of each end; the same on every machine that runs this build.",
+            "Counted by callgrind in the sections of each end; the same on every machine that runs this build.".into(),
             tables::instructions(study),
         ),
         (
             "The gateware",
-            "Simulated. Memory answers at once; reads and writes that wait for memory are counted, not timed. No synthesis has \
-             confirmed the clocks.",
-            tables::gateware(study),
+            "Simulated. Memory answers at once. No synthesis has confirmed the clocks.".into(),
+            tables::gateware(&study.gateware),
         ),
-        ("The machine", "", tables::machine(study)),
-        ("Left out", "", tables::left_out(study)),
-    ]
+        (
+            "The gateware, hop by hop",
+            format!("Simulated: {}.", tables::HOPS),
+            tables::hops(&study.hops),
+        ),
+        ("The machine", String::new(), tables::machine(study)),
+        ("Left out", String::new(), tables::left_out(study)),
+    ]);
+    sections
+}
+
+/// From one application to the other: measured over a card, or else modelled.
+fn whole_way(study: &Study) -> Vec<Section> {
+    const LINUX: &str = "Linux is measured between two threads of this machine, without a NIC";
+    match &study.card {
+        Some(card) => vec![
+            (
+                "What a client waits",
+                format!(
+                    "{LINUX}; ours is measured over the {}, with the server {}.",
+                    card.nic, card.peer
+                ),
+                tables::waiting(study),
+            ),
+            (
+                "From end to end",
+                format!(
+                    "Measured over the {}, with the server {}, by the application's clock. {}",
+                    card.nic,
+                    card.peer,
+                    tables::CARD
+                ),
+                tables::card(card),
+            ),
+        ],
+        None => vec![
+            (
+                "What a client waits",
+                format!("{LINUX}; ours is modelled, with one."),
+                tables::waiting(study),
+            ),
+            (
+                "From end to end",
+                "A handshake is what connect() waits for: SYN there, SYN+ACK back. An echo is one segment there and one back. \
+                 The low ends are added up, and so are the high ones, so the range is wider than any real quantile."
+                    .into(),
+                tables::parts(study),
+            ),
+            (
+                "The modelled numbers",
+                "Each with where it is from.".into(),
+                tables::parameters(study),
+            ),
+        ],
+    }
 }
 
 /// The report as Markdown: tables only.
 pub fn markdown(study: &Study) -> String {
     let mut out = format!(
-        "# Handclasp: latency\n\n{KINDS}\n\n{}",
+        "# Handclasp: latency\n\n{}\n\n{}",
+        kinds(study),
         tables::summary(study).markdown()
     );
     for (heading, text, table) in sections(study) {

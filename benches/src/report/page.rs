@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::table::escape;
-use super::{plots, sections, tables, KINDS};
+use super::{kinds, plots, sections, tables};
 use crate::study::Study;
 use crate::BenchError;
 
@@ -57,7 +57,7 @@ pub fn html(study: &Study) -> Result<String, BenchError> {
         machine.cpus,
         machine.kernel.as_deref().unwrap_or("unknown"),
     ));
-    out += &paragraph(KINDS);
+    out += &paragraph(&kinds(study));
     let _ = write!(
         out,
         "<div class=\"summary\">\n{}</div>\n",
@@ -78,7 +78,7 @@ pub fn html(study: &Study) -> Result<String, BenchError> {
         }
         let _ = writeln!(out, "<h2>{heading}</h2>");
         if !text.is_empty() {
-            out += &paragraph(text);
+            out += &paragraph(&text);
         }
         out += &table.html();
     }

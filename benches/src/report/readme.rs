@@ -1,8 +1,9 @@
 //! The section on latency of the README, made from a stored study.
 
-use super::table::time;
+use super::table::{time, Table};
 use super::tables;
 use crate::model::Kind;
+use crate::record::OverNic;
 use crate::study::Study;
 
 /// The section lies between these lines.
@@ -26,10 +27,39 @@ pub fn section(study: &Study) -> String {
         machine.date.get(..10).unwrap_or(&machine.date),
     );
     out += &tables::summary(study).markdown();
-    out += "\n*Modelled*, since nobody here has the card: from application to application over the NIC. The host's part is \
+    out += &match &study.card {
+        Some(card) => measured(card),
+        None => modelled(study),
+    };
+    let all_left_out = study.left_out();
+    for left_out in &all_left_out {
+        out += &format!("\nLeft out: {}, {}.", left_out.what, left_out.reason);
+    }
+    if !all_left_out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// What was measured over a card.
+fn measured(card: &OverNic) -> String {
+    format!(
+        "\n*Measured* over the {}, with the server {}: the whole way from application to application and back. {}\n\n{}",
+        card.nic,
+        card.peer,
+        tables::CARD,
+        tables::card(card).markdown()
+    )
+}
+
+/// What it would be over a card.
+fn modelled(study: &Study) -> String {
+    let mut out = String::from(
+        "\n*Modelled*, since nobody here has the card: from application to application over the NIC. The host's part is \
             measured, the gateware's simulated at an assumed clock, PCI Express and the wire are modelled from published \
-            figures and stated assumptions.\n\n";
-    let mut table = super::table::Table::new(
+            figures and stated assumptions.\n\n",
+    );
+    let mut table = Table::new(
         1,
         &[
             "over the NIC, modelled",
@@ -51,12 +81,6 @@ pub fn section(study: &Study) -> String {
         table.row(cells);
     }
     out += &table.markdown();
-    for left_out in &study.run.left_out {
-        out += &format!("\nLeft out: {}, {}.", left_out.what, left_out.reason);
-    }
-    if !study.run.left_out.is_empty() {
-        out.push('\n');
-    }
     out
 }
 

@@ -3,21 +3,21 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use handclasp_benches::gateware::{Figures, Hops};
+use anyhow::{bail, Context, Result};
 use handclasp_benches::model::parameters::Parameters;
-use handclasp_benches::model::PAYLOADS_LEN_BYTES;
+use handclasp_benches::record::OverNic;
 use handclasp_benches::report::{self, tables};
-use handclasp_benches::{Plan, Study};
+use handclasp_benches::{Plan, Study, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::card::Card;
+use super::session::Limit;
 use super::{cost, cycles};
-use crate::width::Width;
 
 /// Arguments of `handclasp bench all`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where run.json, report.md and report.html go
+    /// Where run.json, report.md and report.html go; with a card also card.json, as soon as it has been measured
     #[arg(long, value_name = "DIR", default_value = "build/bench")]
     out: PathBuf,
     /// Measurements of each work and size by each stack
@@ -26,18 +26,23 @@ pub struct Args {
     /// Do not count instructions: they take most of the time, and valgrind
     #[arg(long)]
     no_instructions: bool,
+    #[command(flatten)]
+    card: Option<Card>,
 }
 
 /// Measures, writes the report, and prints where it is and its first table.
 pub fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&args.out)
         .with_context(|| format!("making the directory {}", args.out.display()))?;
+    let card = (args.card.as_ref())
+        .map(|card| measure(card, args))
+        .transpose()?;
     let bar = ProgressBar::new(0)
         .with_style(ProgressStyle::with_template(
             "[{elapsed}] {wide_bar} {pos}/{len} {msg}",
         )?)
         .with_message("gateware, simulated");
-    let (gateware, hops) = simulate()?;
+    let (gateware, hops) = cycles::simulate()?;
     let plan = Plan {
         samples: args.samples as usize,
         ..Plan::all((!args.no_instructions).then(cost::program).transpose()?)
@@ -56,6 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
         gateware,
         hops,
         parameters: Parameters::default(),
+        card,
     };
     study.write(&args.out.join("run.json"))?;
     let write = |name: &str, text: String| {
@@ -65,24 +71,28 @@ pub fn run(args: &Args) -> Result<()> {
     };
     write("report.md", report::markdown(&study))?;
     let page = write("report.html", report::html(&study)?)?;
-    for left_out in &study.run.left_out {
+    for left_out in study.left_out() {
         println!("left out: {}: {}", left_out.what, left_out.reason);
     }
     println!("{}", page.display());
     print!("\n{}", tables::summary(&study).markdown());
-    Ok(())
+    match study.card.and_then(|card| card.cut_short) {
+        None => Ok(()),
+        Some(why) => bail!("the card's part was cut short, the rest is in the report: {why}"),
+    }
 }
 
-/// The gateware of both widths.
-fn simulate() -> Result<(Vec<Figures>, Vec<Hops>)> {
-    let mut figures = Vec::new();
-    let mut hops = Vec::new();
-    for width in Width::ALL {
-        let simulating = || format!("simulating the gateware, W = {}", width.bits());
-        figures.push(cycles::measure(width).with_context(simulating)?);
-        for len_bytes in PAYLOADS_LEN_BYTES {
-            hops.push(cycles::hops::measure(width, len_bytes).with_context(simulating)?);
-        }
-    }
-    Ok((figures, hops))
+/// Everything that is measured over a card. Kept on disk at once: what comes then takes minutes, and may fail.
+fn measure(card: &Card, args: &Args) -> Result<OverNic> {
+    let mut works = Plan::all(None).works;
+    works.retain(|work| *work != Work::Close);
+    let limit = Limit {
+        samples: args.samples as usize,
+        time: None,
+    };
+    let record = card.measure(&works, limit)?;
+    let path = args.out.join("card.json");
+    fs::write(&path, serde_json::to_string_pretty(&record)?)
+        .with_context(|| format!("writing {}", path.display()))?;
+    Ok(record)
 }

@@ -1,9 +1,13 @@
-//! What the benches measure instead of simulated gateware: a card, and a server that it can reach.
+//! What the benches measure instead of simulated gateware and models: a card, and a server that it can reach.
 
 use std::net::SocketAddr;
 
+use anyhow::Result;
+use handclasp_benches::record::OverNic;
+use handclasp_benches::Work;
 use handclasp_driver::pci::PciAddress;
 
+use super::session::{self, Limit};
 use crate::station::{Args as StationArgs, Cidr};
 
 /// Arguments that name a card and a server. All of them, or none.
@@ -12,18 +16,28 @@ use crate::station::{Args as StationArgs, Cidr};
 pub struct Card {
     /// Measure the card at this PCI address, like 03:00.0
     #[arg(long, value_name = "ADDR", required = false)]
-    pub device: PciAddress,
+    device: PciAddress,
     /// Its address and the length of the network's prefix, like 192.0.2.2/24
     #[arg(long, required = false)]
     ip: Cidr,
-    /// The server, like 192.0.2.1:80: it accepts connections, and for round trips sends back what it receives
+    /// The server, like 192.0.2.1:7. It accepts connections until it is left, reads everything, and closes when the other end
+    /// does; for round trips it sends back what it receives. Best for a stream is one that only reads
     #[arg(long, value_name = "IP:PORT", required = false)]
-    pub peer: SocketAddr,
+    peer: SocketAddr,
 }
 
 impl Card {
-    /// The station with this card.
-    pub fn station(&self) -> StationArgs {
-        StationArgs::with_card(self.device, self.ip)
+    /// Measures these works over the card, each to its limit.
+    ///
+    /// # Errors
+    /// The card could not be opened. What goes wrong later is in the record.
+    pub fn measure(&self, works: &[Work], limit: Limit) -> Result<OverNic> {
+        session::measure(
+            &StationArgs::with_card(self.device, self.ip),
+            format!("card {}", self.device),
+            (self.peer.to_string(), self.peer),
+            works,
+            limit,
+        )
     }
 }

@@ -1,9 +1,10 @@
 //! `handclasp bench rtt` and `bench stream`: what a connection costs the host, beside smoltcp and the Linux kernel doing
-//! the same. No gateware is in it, and no wire: see `handclasp-benches`.
+//! the same. No gateware is in it, and no wire: see `handclasp-benches`. With a card they take the time of the whole way
+//! instead.
 
 use std::env;
 
-use anyhow::{anyhow, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use comfy_table::Table;
 use handclasp_benches::distribution::Distribution;
 use handclasp_benches::instructions::{self, Program};
@@ -13,21 +14,26 @@ use handclasp_benches::work::SIZES_BYTES;
 use handclasp_benches::{Plan, Run, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::card::Card;
+use super::session::{self, Limit};
+
 /// Arguments of `handclasp bench rtt` and `bench stream`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Bytes of a message; may be given more than once
     #[arg(long = "size", value_name = "BYTES", default_values_t = SIZES_BYTES, value_parser = size_bytes)]
-    pub sizes_bytes: Vec<usize>,
+    sizes_bytes: Vec<usize>,
     /// Measurements of each size by each stack
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub samples: u32,
+    samples: u32,
     /// Also count instructions; needs valgrind
     #[arg(long)]
-    pub instructions: bool,
+    instructions: bool,
+    #[command(flatten)]
+    card: Option<Card>,
     /// Print the result as JSON, with quantiles for plots
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 /// Largest message: what any stack's buffers take whole.
@@ -55,9 +61,19 @@ pub struct Workload {
 
 /// Measures `work` of each size and prints a table, or JSON.
 pub fn run(args: &Args, work: fn(usize) -> Work) -> Result<()> {
+    let works: Vec<Work> = args.sizes_bytes.iter().copied().map(work).collect();
+    let samples = args.samples as usize;
+    if let Some(card) = &args.card {
+        ensure!(
+            !args.instructions,
+            "--instructions counts what a prepared device costs the host: leave --device away"
+        );
+        let time = None;
+        return session::print(&card.measure(&works, Limit { samples, time })?, args.json);
+    }
     let plan = Plan {
-        works: args.sizes_bytes.iter().copied().map(work).collect(),
-        samples: args.samples as usize,
+        works,
+        samples,
         instructions: args.instructions.then(program).transpose()?,
     };
     let bar = if args.json {

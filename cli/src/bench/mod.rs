@@ -9,6 +9,8 @@ mod cycles;
 mod handshake;
 mod readme;
 mod rtt;
+mod session;
+mod stream;
 
 use anyhow::Result;
 use handclasp_benches::Work;
@@ -24,13 +26,15 @@ pub struct Args {
 enum Bench {
     /// Latency and throughput of the gateware, in simulated clock cycles
     Cycles(cycles::Args),
-    /// Connections a second against the Linux kernel over TAP, one after another, in real time
+    /// Connections one after another, in real time, with the Linux kernel over TAP; from a card with a server elsewhere
     Handshake(handshake::Args),
-    /// What a request and its answer cost the host: ours, smoltcp and Linux; and how long they take between Linux's threads
-    Rtt(rtt::Args),
-    /// What a stream costs the host: ours, smoltcp and Linux
+    /// What a request and its answer cost the host: ours, smoltcp and Linux; how long they take between Linux's threads, or
+    /// from a card to a server and back
+    Rtt(cost::Args),
+    /// What a stream costs the host: ours, smoltcp and Linux; or how fast it is from a card to a server
     Stream(cost::Args),
-    /// All of it, with a latency model from application to application, as a report of HTML
+    /// All of it, with a latency model from application to application, as a report of HTML; from a card it is measured
+    /// instead of modelled
     All(all::Args),
     /// Compare two reports' runs: what became slower, beyond the noise
     Compare(compare::Args),
@@ -47,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.bench {
         Bench::Cycles(args) => cycles::run(args),
         Bench::Handshake(args) => handshake::run(args),
-        Bench::Rtt(args) => rtt::run(args),
+        Bench::Rtt(args) => cost::run(args, Work::Echo),
         Bench::Stream(args) => cost::run(args, Work::Stream),
         Bench::All(args) => all::run(args),
         Bench::Compare(args) => compare::run(args),

@@ -1,84 +1,43 @@
-//! `handclasp bench rtt`: what a request and its answer cost the host; from a card, how long they take.
+//! `handclasp bench rtt` over a NIC: how long a request and its answer take.
 
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use anyhow::{ensure, Context, Result};
-use handclasp_benches::distribution::Distribution;
-use handclasp_benches::latency::Waiting;
-use handclasp_benches::record::Latency;
-use handclasp_benches::Work;
-use handclasp_host::TcpStream;
+use handclasp_benches::record::Rate;
+use handclasp_host::Host;
 
-use super::card::Card;
-use super::cost;
-use crate::station::Station;
+use super::session::{connect_to_talk, Times};
 
 /// Round trips before the first that counts.
-const WARM_UP: usize = 200;
+pub const WARM_UP: usize = 200;
 
-/// Arguments of `handclasp bench rtt`.
-#[derive(clap::Args)]
-pub struct Args {
-    #[command(flatten)]
-    cost: cost::Args,
-    #[command(flatten)]
-    card: Option<Card>,
+/// Round trips on one connection with a server that sends back what it receives. They have no rate.
+pub fn ask_often(
+    host: &Host,
+    server: SocketAddr,
+    size_bytes: usize,
+    mut times: Times,
+) -> (Times, Result<Option<Rate>>) {
+    let outcome = connect_to_talk(host, server)
+        .and_then(|stream| round_trips(&mut &stream, size_bytes, &mut times));
+    (times, outcome.map(|()| None))
 }
 
-/// Measures and prints.
-pub fn run(args: &Args) -> Result<()> {
-    let Some(card) = &args.card else {
-        return cost::run(&args.cost, Work::Echo);
-    };
-    ensure!(
-        !args.cost.instructions,
-        "--instructions counts what a prepared device costs the host: leave --device away"
-    );
-    let latencies = measure(card, &args.cost.sizes_bytes, args.cost.samples as usize)?;
-    if args.cost.json {
-        println!("{}", serde_json::to_string_pretty(&latencies)?);
-    } else {
-        println!(
-            "{}",
-            cost::latency_table(&format!("round trip to {}, ns", card.peer), &latencies)
-        );
-    }
-    Ok(())
-}
-
-/// Round trips to a server that sends back what it receives, one connection for each size.
-fn measure(card: &Card, sizes_bytes: &[usize], samples: usize) -> Result<Vec<Latency>> {
-    let station = Station::start(&card.station())?;
-    let mut latencies = Vec::new();
-    for &size_bytes in sizes_bytes {
-        let stream = TcpStream::connect(&station.host, card.peer)
-            .with_context(|| format!("connecting to {}", card.peer))?;
-        stream.set_nodelay(true)?;
-        round_trips(&mut &stream, size_bytes, WARM_UP)?;
-        let times = round_trips(&mut &stream, size_bytes, samples)?;
-        latencies.extend(Distribution::of(times).map(|time| Latency {
-            stack: format!("NIC {}", card.device),
-            waiting: Waiting::Blocking,
-            work: Work::Echo(size_bytes).name().into(),
-            size_bytes: Some(size_bytes),
-            time,
-        }));
-    }
-    station.finish()?;
-    Ok(latencies)
-}
-
-/// Times of so many round trips, each byte of the answers compared.
+/// Times round trips, each byte of the answers compared.
 fn round_trips(
     stream: &mut (impl Read + Write),
     size_bytes: usize,
-    count: usize,
-) -> Result<Vec<Duration>> {
-    let mut times = Vec::with_capacity(count);
+    times: &mut Times,
+) -> Result<()> {
     let mut question = vec![0; size_bytes];
     let mut answer = vec![0; size_bytes];
-    for number in 0..count {
+    for number in 0_u64.. {
+        if !times.wants_more() {
+            break;
+        }
+        // Another one than before.
         question.fill(number as u8);
         let begin = Instant::now();
         stream.write_all(&question).context("asking")?;
@@ -91,47 +50,100 @@ fn round_trips(
             "the server did not send back what it received"
         );
     }
-    Ok(times)
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream};
+    use crate::bench::session::Limit;
+    use handclasp_host::{StackConfig, TcpListener, TcpStream};
+    use handclasp_sim::clock::Clock;
+    use handclasp_sim::reference::ReferenceNic;
+    use handclasp_sim::wire::cable::Cable;
+    use handclasp_sim::wire::Wire;
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
     use std::thread;
+    use std::time::Duration;
 
-    /// Asks a server of the standard library that answers each byte with `answer` of it.
-    fn ask(answer: fn(u8) -> u8) -> Result<Vec<Duration>> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+    /// How it went with a connection.
+    pub type Served = std::io::Result<()>;
+
+    /// Runs `client` with a host and the address of a server, on a cable to it, that serves each connection with `serve`.
+    pub fn with_server<T>(
+        serve: fn(&mut TcpStream) -> Served,
+        client: impl FnOnce(&Host, SocketAddr) -> T,
+    ) -> T {
+        let clock = Clock::wall();
+        let host = |wire: Box<dyn Wire>, ip: Ipv4Addr| {
+            let bus = Arc::new(ReferenceNic::new(wire, clock.clone()).unwrap());
+            Host::start(bus, StackConfig::new(ip.to_bits().into(), ip, 24)).unwrap()
+        };
+        let (near, far) = Cable::pair(500);
+        let (server, near) = (host(Box::new(far), SERVER), host(Box::new(near), CLIENT));
+        let listener = TcpListener::bind(&server, (SERVER, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut data = [0; 64];
-            while stream.read_exact(&mut data).is_ok() {
-                thread::sleep(Duration::from_millis(2));
-                stream.write_all(&data.map(answer)).unwrap();
+        // Not joined: it waits for connections until the process ends.
+        thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                // A client that goes is no concern of the server.
+                thread::spawn(move || drop(serve(&mut stream)));
             }
         });
-        let mut stream = TcpStream::connect(address).unwrap();
-        let times = round_trips(&mut stream, 64, 10);
-        drop(stream);
-        server.join().unwrap();
-        times
+        client(&near, address)
+    }
+
+    /// Asks a server that answers each byte with `answer` of it, after a while.
+    fn ask(serve: fn(&mut TcpStream) -> Served) -> (Times, Result<Option<Rate>>) {
+        with_server(serve, |host, server| {
+            let limit = Limit {
+                samples: 10,
+                time: None,
+            };
+            let times = Times::new(limit, 0, indicatif::ProgressBar::hidden());
+            ask_often(host, server, 64, times)
+        })
+    }
+
+    fn answer(stream: &mut TcpStream, answer: fn(u8) -> u8) -> Served {
+        let mut data = [0; 64];
+        loop {
+            stream.read_exact(&mut data)?;
+            thread::sleep(Duration::from_millis(2));
+            stream.write_all(&data.map(answer))?;
+        }
     }
 
     #[test]
     fn a_round_trip_is_timed_to_its_end() {
-        let times = ask(|byte| byte).unwrap();
-        assert_eq!(times.len(), 10);
-        assert!(
-            times.iter().all(|time| *time >= Duration::from_millis(2)),
-            "{times:?}"
-        );
+        let (times, outcome) = ask(|stream| answer(stream, |byte| byte));
+        outcome.unwrap();
+        assert_eq!(times.measured().len(), 10);
+        let least = times.measured().iter().min();
+        assert!(least.is_some_and(|time| *time >= Duration::from_millis(2)));
     }
 
     #[test]
     fn a_server_that_answers_something_else_is_found() {
-        let error = ask(|byte| byte ^ 1).unwrap_err().to_string();
+        let (_, outcome) = ask(|stream| answer(stream, |byte| byte ^ 1));
+        let error = outcome.unwrap_err().to_string();
         assert!(error.contains("did not send back"), "{error}");
+    }
+
+    #[test]
+    fn what_was_measured_before_the_server_left_is_kept() {
+        let (times, outcome) = ask(|stream| {
+            let mut data = [0; 4 * 64];
+            stream.read_exact(&mut data[..64])?;
+            stream.write_all(&data[..64])?;
+            stream.read_exact(&mut data[..64])?;
+            stream.write_all(&data[..64])
+        });
+        outcome.unwrap_err();
+        assert_eq!(times.measured().len(), 2);
     }
 }

@@ -18,6 +18,7 @@ use handclasp_tests::qemu::{Machine, Parts};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
+use super::echo::Echo;
 use super::evidence;
 
 /// Length of the file that goes both ways.
@@ -58,6 +59,7 @@ pub fn boot(folder: &Path) -> Result<(), String> {
     write(&initramfs, &archive(&parts, &contents)?)?;
 
     let _http = http_server(&www)?;
+    let _echo = Echo::start().map_err(|error| format!("the echo server: {error}"))?;
     let socket = temporary.join("nic");
     let mut nic = nic_server(folder, &socket)?;
     let console_log = folder.join("console");

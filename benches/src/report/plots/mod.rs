@@ -107,13 +107,17 @@ pub fn all(study: &Study) -> Result<Vec<Plot>, BenchError> {
         (Work::Handshake, "handshake", "connect()"),
         (Work::Echo(64), "echo", "a 64-byte echo"),
     ] {
-        let curves: Vec<Curve> = (study.run.latencies.iter())
-            .filter(|latency| {
+        let linux = (study.run.latencies.iter()).map(|latency| (latency.stack.as_str(), latency));
+        let over_card = study.card.iter().flat_map(|card| &card.latencies);
+        let ours = over_card.map(|latency| (Library::Ours.name(), latency));
+        let curves: Vec<Curve> = linux
+            .chain(ours)
+            .filter(|(_, latency)| {
                 latency.work == work.name() && latency.size_bytes == work.size_bytes()
             })
-            .map(|latency| Curve {
+            .map(|(stack, latency)| Curve {
                 name: format!("{}, {}", latency.stack, latency.waiting.name()),
-                colour: colour(&latency.stack),
+                colour: colour(stack),
                 width: match latency.waiting {
                     Waiting::Blocking => 3,
                     Waiting::BusyPoll => 1,
@@ -129,8 +133,12 @@ pub fn all(study: &Study) -> Result<Vec<Plot>, BenchError> {
         plots.extend(distribution::draw(
             &format!("wait-{name}"),
             format!(
-                "How long a client waits for {words}. Lines: measured, the Linux kernel between two threads of this machine, \
-                 without any NIC, the fastest 98 %. Bands: modelled, ours over the NIC, from low to high with the typical value as a line."
+                "How long a client waits for {words}. Lines: measured, the fastest 98 %; the Linux kernel between two threads of \
+                 this machine, without any NIC{}",
+                match &study.card {
+                    Some(card) => format!("; ours over the {}.", card.nic),
+                    None => ". Bands: modelled, ours over the NIC, from low to high with the typical value as a line.".into(),
+                }
             ),
             &curves,
             &journeys,

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::width::Width;
 use anyhow::{bail, ensure, Context, Result};
 use comfy_table::Table;
-use handclasp_benches::gateware::Figures;
+use handclasp_benches::gateware::{Figures, Hops};
+use handclasp_benches::model::PAYLOADS_LEN_BYTES;
+use handclasp_benches::report::tables;
 use handclasp_driver::{Command, Event, Nic, NicConfig};
 use handclasp_layout::header::{tcp_flags, TTL_DEFAULT};
 use handclasp_layout::queue::{FlowCommand, Opcode, SegmentCommand, Status, Verdict, ENTRY_BYTES};
@@ -19,6 +21,7 @@ use handclasp_sim::dut;
 use handclasp_sim::observation::{Observation, Span};
 use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::world::{World, WorldConfig};
+use serde::Serialize;
 
 /// A pure ACK of 60 bytes, made by scapy 2.5.0: Ether(dst="02:00:c0:00:02:02", src="02:00:c0:00:02:01") /
 /// IP(src="192.0.2.1", dst="192.0.2.2", id=1, flags="DF") / TCP(sport=4660, dport=80, seq=0x01020304, ack=0x05060708,
@@ -68,14 +71,36 @@ pub struct Args {
     json: bool,
 }
 
-/// Measures both widths and prints a table, or JSON.
+/// What `--json` prints; `run.json` of `handclasp bench all` has the same.
+#[derive(Serialize)]
+struct Report<'a> {
+    gateware: &'a [Figures],
+    hops: &'a [Hops],
+}
+
+/// The gateware of both widths: by itself, and hop by hop on the way of a segment.
+pub fn simulate() -> Result<(Vec<Figures>, Vec<Hops>)> {
+    let mut figures = Vec::new();
+    let mut hops = Vec::new();
+    for width in Width::ALL {
+        let simulating = || format!("simulating the gateware, W = {}", width.bits());
+        figures.push(measure(width).with_context(simulating)?);
+        for len_bytes in PAYLOADS_LEN_BYTES {
+            hops.push(hops::measure(width, len_bytes).with_context(simulating)?);
+        }
+    }
+    Ok((figures, hops))
+}
+
+/// Measures both widths and prints tables, or JSON.
 pub fn run(args: &Args) -> Result<()> {
-    let figures = Width::ALL
-        .into_iter()
-        .map(|width| measure(width).with_context(|| format!("W = {}", width.bits())))
-        .collect::<Result<Vec<_>>>()?;
+    let (figures, hops) = simulate()?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
+        let report = Report {
+            gateware: &figures,
+            hops: &hops,
+        };
+        println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
     let mut table = Table::new();
@@ -119,6 +144,8 @@ pub fn run(args: &Args) -> Result<()> {
     });
     println!("{table}");
     println!("ns at the assumed clocks of 156.25 MHz (W = 64) and 250 MHz (W = 512); memory answers without delay");
+    print!("\n{}", tables::hops(&hops).markdown());
+    println!("{}", tables::HOPS);
     Ok(())
 }
 

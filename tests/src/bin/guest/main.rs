@@ -2,6 +2,7 @@
 //! went and switches the machine off. `tests/vfio_guest.rs` boots it.
 #![forbid(unsafe_code)]
 
+mod benches;
 mod binding;
 mod boot;
 mod machine;

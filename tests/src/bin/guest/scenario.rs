@@ -9,7 +9,7 @@ use anyhow::Result;
 use handclasp_tests::guest::Line;
 
 use crate::machine::Machine;
-use crate::{binding, misfortunes, transfers};
+use crate::{benches, binding, misfortunes, transfers};
 
 /// Longest that one scenario may take; more is a hang.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -35,12 +35,14 @@ const SCENARIOS: &[Scenario] = scenarios! {
     binding::already_open
     transfers::get_as_root
     transfers::serve
+    benches::benches
     transfers::ordinary_user
     transfers::little_locked_memory
     transfers::huge_pages
     misfortunes::unmapped_iova
     misfortunes::bus_master_off
     misfortunes::reset_in_mid_transfer
+    benches::reset_while_measuring
     misfortunes::killed_in_mid_transfer
     transfers::reopening
     binding::unbind

@@ -1,5 +1,11 @@
 //! The tables of a report.
 
+mod card;
+mod gateware;
+
+pub use card::{card, CARD};
+pub use gateware::{gateware, hops, HOPS};
+
 use super::table::{time, Table};
 use crate::distribution::Distribution;
 use crate::model::Range;
@@ -118,7 +124,7 @@ pub fn costs(study: &Study) -> Table {
     table
 }
 
-/// How long a client of the Linux kernel waits, and as long as the model says for ours.
+/// How long a client of the Linux kernel waits, and one of ours: measured over the card, or else as long as the model says.
 pub fn waiting(study: &Study) -> Table {
     let mut table = Table::new(
         3,
@@ -133,7 +139,10 @@ pub fn waiting(study: &Study) -> Table {
             "far out",
         ],
     );
-    for latency in &study.run.latencies {
+    let over_card = study.card.iter().flat_map(|card| &card.latencies);
+    // A write() waits for room in a buffer, not for the server.
+    let over_card = over_card.filter(|latency| latency.work != Work::Stream(0).name());
+    for latency in study.run.latencies.iter().chain(over_card) {
         let mut cells = vec![
             words(&latency.work, latency.size_bytes),
             latency.stack.clone(),
@@ -186,79 +195,6 @@ pub fn instructions(study: &Study) -> Table {
                 format!("{:.2}", count.both() / ours.both())
             }),
         ]);
-    }
-    table
-}
-
-/// The gateware by itself.
-pub fn gateware(study: &Study) -> Table {
-    let mut header = vec!["simulated clock cycles".to_owned()];
-    header.extend((study.gateware.iter()).map(|width| {
-        format!(
-            "W = {} at {:.2} MHz (assumed)",
-            width.width_bits,
-            1e3 / width.assumed_period_ns
-        )
-    }));
-    let mut table = Table {
-        header,
-        rows: Vec::new(),
-        text_columns: 1,
-    };
-    let cycles =
-        |cycles: u64, period_ns: f64| format!("{cycles} ({})", time(cycles as f64 * period_ns));
-    let mut row = |name: String, cell: &dyn Fn(&crate::gateware::Figures) -> String| {
-        let mut cells = vec![name];
-        cells.extend(study.gateware.iter().map(cell));
-        table.row(cells);
-    };
-    row(
-        "minimum frame: first beat in, to event written".into(),
-        &|width| cycles(width.rx_event_cycles, width.assumed_period_ns),
-    );
-    row("command in hand, to first beat out".into(), &|width| {
-        cycles(width.tx_first_beat_cycles, width.assumed_period_ns)
-    });
-    row("minimum frames, receive: cycles a frame".into(), &|width| {
-        format!(
-            "{:.2} (line: {:.2}; {} dropped)",
-            width.rx_cycles_per_frame, width.line_cycles_per_frame, width.rx_dropped_frames
-        )
-    });
-    row("control segments, send: cycles a frame".into(), &|width| {
-        format!("{:.2}", width.tx_cycles_per_frame)
-    });
-    let mut lengths: Vec<_> = study
-        .hops
-        .iter()
-        .map(|hops| hops.payload_len_bytes)
-        .collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    for len_bytes in lengths {
-        let hops = |width: &crate::gateware::Figures| {
-            (study.hops.iter()).find(|hops| {
-                hops.width_bits == width.width_bits && hops.payload_len_bytes == len_bytes
-            })
-        };
-        row(
-            format!("{len_bytes} bytes of payload: doorbell to first beat out"),
-            &|width| {
-                hops(width).map_or(NOTHING.into(), |hops| {
-                    cycles(hops.tx_cycles, hops.assumed_period_ns)
-                        + &format!(" + {} reads", hops.tx_read_waits)
-                })
-            },
-        );
-        row(
-            format!("{len_bytes} bytes of payload: last beat in to event written"),
-            &|width| {
-                hops(width).map_or(NOTHING.into(), |hops| {
-                    cycles(hops.rx_cycles, hops.assumed_period_ns)
-                        + &format!(" + {} writes", hops.rx_write_waits)
-                })
-            },
-        );
     }
     table
 }
@@ -397,8 +333,8 @@ pub fn machine(study: &Study) -> Table {
 /// What is missing, and why.
 pub fn left_out(study: &Study) -> Table {
     let mut table = Table::new(2, &["left out", "why"]);
-    for left_out in &study.run.left_out {
-        table.row([left_out.what.clone(), left_out.reason.clone()]);
+    for left_out in study.left_out() {
+        table.row([left_out.what, left_out.reason]);
     }
     table
 }
