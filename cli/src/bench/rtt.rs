@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use handclasp_benches::record::Rate;
 use handclasp_host::Host;
 
-use super::session::{connect_to_talk, Times};
+use super::session::{connect_to_talk, explain, Times};
 
 /// Round trips before the first that counts.
 pub const WARM_UP: usize = 200;
@@ -33,17 +33,20 @@ fn round_trips(
 ) -> Result<()> {
     let mut question = vec![0; size_bytes];
     let mut answer = vec![0; size_bytes];
-    for number in 0_u64.. {
-        if !times.wants_more() {
-            break;
-        }
-        // Another one than before.
-        question.fill(number as u8);
+    let mut number = 0_u8;
+    while times.wants_more() {
+        number = number.wrapping_add(1);
+        question.fill(number);
         let begin = Instant::now();
-        stream.write_all(&question).context("asking")?;
-        stream
-            .read_exact(&mut answer)
-            .context("waiting for the answer: does the server send back what it receives?")?;
+        (stream.write_all(&question))
+            .and_then(|()| stream.read_exact(&mut answer))
+            .map_err(|error| {
+                explain(
+                    "waiting for an answer",
+                    error,
+                    "the server must send back what it receives (`ncat -lk -e /bin/cat 7`)",
+                )
+            })?;
         times.push(begin.elapsed());
         ensure!(
             answer == question,

@@ -1,11 +1,11 @@
 //! Works done over a NIC, one after the other, with a server elsewhere. What has been measured is kept, whatever comes then.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use handclasp_benches::distribution::Distribution;
 use handclasp_benches::latency::Waiting;
 use handclasp_benches::machine::Machine;
@@ -86,10 +86,28 @@ impl Times {
     }
 }
 
+/// What went wrong, with advice where the server is to blame, and not the NIC.
+pub fn explain(doing: &str, error: io::Error, advice: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::WouldBlock => anyhow!("{doing}: nothing moved for {SILENCE_MAX:?}; {advice}"),
+        ErrorKind::UnexpectedEof
+        | ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::TimedOut => anyhow!("{doing}: {error}; {advice}"),
+        _ => anyhow!("{doing}: {error}"),
+    }
+}
+
 /// Connects to the server.
 pub fn connect(host: &Host, server: SocketAddr) -> Result<TcpStream> {
-    TcpStream::connect(host, server).with_context(|| {
-        format!("connecting to {server}: does a server listen there, and is it in our network?")
+    TcpStream::connect(host, server).map_err(|error| {
+        explain(
+            &format!("connecting to {server}"),
+            error,
+            "let a server listen there, in the network of --ip",
+        )
     })
 }
 

@@ -9,7 +9,7 @@ use handclasp_benches::record::Rate;
 use handclasp_benches::Work;
 use handclasp_host::{Host, TcpStream};
 
-use super::session::{connect_to_talk, Times};
+use super::session::{connect_to_talk, explain, Times};
 
 /// Pieces before the first that counts: the congestion window has grown.
 pub const WARM_UP: usize = 200;
@@ -37,23 +37,38 @@ fn pieces(stream: &TcpStream, size_bytes: usize, times: &mut Times) -> Result<Ra
     let begin = Instant::now();
     while times.wants_more() {
         let begin = Instant::now();
-        (&mut &*stream)
-            .write_all(&piece)
-            .context("writing: does the server read what it gets?")?;
+        (&mut &*stream).write_all(&piece).map_err(|error| {
+            explain(
+                "writing",
+                error,
+                "the server must read what it gets, and stay",
+            )
+        })?;
         times.push(begin.elapsed());
         count += 1;
         unread_bytes += size_bytes;
         if unread_bytes >= READ_EVERY_BYTES {
             unread_bytes = 0;
-            back_bytes += read_back(stream).context("reading what the server sends back")?;
+            back_bytes += read_back(stream).map_err(|error| {
+                explain(
+                    "looking for answers",
+                    error,
+                    "the server must not close first",
+                )
+            })?;
         }
     }
     // The server's end is the proof that it has read everything.
     stream
         .shutdown(Shutdown::Write)
         .context("ending the stream")?;
-    back_bytes += io::copy(&mut &*stream, &mut io::sink())
-        .context("waiting for the server's end: does it close when there is no more to read?")?;
+    back_bytes += io::copy(&mut &*stream, &mut io::sink()).map_err(|error| {
+        explain(
+            "waiting for the server's end",
+            error,
+            "it must read everything, and then close",
+        )
+    })?;
     let seconds = begin.elapsed().as_secs_f64();
     let sent_bytes = (count * size_bytes) as u64;
     ensure!(

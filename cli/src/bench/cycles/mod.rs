@@ -144,8 +144,12 @@ pub fn run(args: &Args) -> Result<()> {
     });
     println!("{table}");
     println!("ns at the assumed clocks of 156.25 MHz (W = 64) and 250 MHz (W = 512); memory answers without delay");
-    print!("\n{}", tables::hops(&hops).markdown());
-    println!("{}", tables::HOPS);
+    let hops = tables::hops(&hops);
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(hops.header);
+    table.add_rows(hops.rows);
+    println!("\n{table}\n{}", tables::HOPS);
     Ok(())
 }
 
