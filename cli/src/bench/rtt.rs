@@ -44,7 +44,7 @@ fn round_trips(
                 explain(
                     "waiting for an answer",
                     error,
-                    "the server must send back what it receives (`ncat -lk -e /bin/cat 7`)",
+                    "the server must send back what it receives (`socat TCP-LISTEN:7,fork,nodelay PIPE`)",
                 )
             })?;
         times.push(begin.elapsed());
