@@ -15,7 +15,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use super::namespace::{Namespaces, Place, SERVER_IP};
 use super::traffic::Traffic;
 use super::Stack;
-use crate::meter::{End, Meter};
+use crate::meter::{End, Meter, Unmetered};
 use crate::BenchError;
 
 /// Ports that the server listens on, one after the other: each pair of addresses has 28,000 ports for clients, which
@@ -85,6 +85,11 @@ impl Linux {
         let listened = linux.listen();
         linux.enter(Place::Home)?;
         listened.map_err(|error| format!("the kernel's listener: {error}"))?;
+        // Now it shows whether the path carries anything, and not when half of the others are measured.
+        linux
+            .open(&mut Unmetered)
+            .and_then(|()| linux.close(&mut Unmetered))
+            .map_err(|error| format!("its first connection: {error}; is the device up?"))?;
         Ok(linux)
     }
 
