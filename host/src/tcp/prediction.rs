@@ -127,7 +127,7 @@ impl Connection {
         segment: &Plain,
         payload: &impl PayloadSource,
     ) -> bool {
-        let Some(timestamps) = &mut self.timestamps else {
+        let Some(timestamps) = &self.timestamps else {
             return false;
         };
         let len = u32::from(segment.payload_len_bytes);
@@ -152,7 +152,7 @@ impl Connection {
         self.timers.heard(now_ns);
         if octets > 0 {
             self.una_moves(now_ns, segment.ack, Some(segment.ts_ecr), octets);
-            self.recovery.acknowledged_in_quiet(segment.ack);
+            self.recovery.marks_follow(segment.ack);
             self.congestion.acknowledged(octets);
         }
         let wnd = u32::from(segment.window) << self.snd.wind_shift;

@@ -158,13 +158,11 @@ impl Recovery {
     /// SND.UNA has moved by `octets` to `una`.
     pub(super) fn acknowledged(&mut self, una: SeqNumber, octets: u32, smss: u32) -> Verdict {
         self.scoreboard.remove_before(una);
-        self.lost_edge = self.lost_edge.max(una);
-        self.high_rxt = self.high_rxt.max(una);
+        self.marks_follow(una);
         self.dup_acks = 0;
         match self.phase {
             Phase::Open => {
                 self.left_network = 0;
-                self.recover_follows(una);
                 Verdict::Progress
             }
             Phase::FastRecovery if una.ge(self.recover) => {
@@ -193,17 +191,16 @@ impl Recovery {
         }
     }
 
-    /// As [`Recovery::acknowledged`], while [`Recovery::is_quiet`]: the window makes progress.
+    /// SND.UNA has moved to `una`: what marks lie behind it move with it. While [`Recovery::is_quiet`] this is all that
+    /// [`Recovery::acknowledged`] does, and the window makes progress.
     #[inline]
-    pub(super) fn acknowledged_in_quiet(&mut self, una: SeqNumber) {
+    pub(super) fn marks_follow(&mut self, una: SeqNumber) {
         self.lost_edge = self.lost_edge.max(una);
         self.high_rxt = self.high_rxt.max(una);
-        self.recover_follows(una);
-    }
-
-    /// Kept near, lest it seems to lie ahead once half of the sequence space is behind it.
-    fn recover_follows(&mut self, una: SeqNumber) {
-        self.recover = self.recover.max(una - 1);
+        if self.phase == Phase::Open {
+            // Kept near, lest it seems to lie ahead once half of the sequence space is behind it.
+            self.recover = self.recover.max(una - 1);
+        }
     }
 
     /// A duplicate ACK; `news`: it SACKed something new.
