@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use handclasp_layout::queue::{
-    CompletionEvent, EventKind, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
+    CompletionEvent, DropReason, EventKind, RxEvent, SackEvent, SegmentCommand, Verdict,
+    ENTRY_BYTES,
 };
 use handclasp_layout::register::{
     Capabilities, Control, CounterInfo, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
@@ -195,10 +196,10 @@ impl Nic {
         })
     }
 
-    /// The event that [`Nic::next_segment`] told of last.
+    /// The segment that [`Nic::next_segment`] told of last, which had this payload, as [`Nic::next_event`] would have.
     #[inline]
-    pub fn last_event(&self) -> &[u8; ENTRY_BYTES] {
-        &self.entry
+    pub fn last_segment(&self, payload: Payload) -> Received {
+        Received::new(Verdict::Flow, DropReason::None, &self.entry, payload, None)
     }
 
     /// The next event, if there is one. Reads memory only, no register.

@@ -1,10 +1,10 @@
 //! Events come out of the NIC and find what they are about.
 
-use handclasp_driver::{Completion, Event, Next, Payload, Received};
+use handclasp_driver::{Completion, Event, Next, Received};
 use handclasp_layout::header::{
     ArpPacket, EthernetHeader, ETHERTYPE_ARP, ETHERTYPE_IPV4, MAC_BROADCAST,
 };
-use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict, ENTRY_BYTES};
+use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict};
 use handclasp_layout::register::SLOT_BYTES;
 
 use super::arrival::{Arrival, InSlot};
@@ -19,12 +19,6 @@ const EVENTS_PER_POLL: usize = 64;
 /// VLAN identifier in a tag; 0 only gives a priority (IEEE 802.1Q clause 9.6).
 const VLAN_ID_MASK: u16 = 0x0fff;
 
-/// Whether the frame of an [`RxEvent`] has come from a VLAN that is not ours.
-#[inline]
-fn is_of_another_vlan(event: &[u8; ENTRY_BYTES]) -> bool {
-    RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0
-}
-
 impl Stack {
     /// Takes events; says how many.
     #[inline]
@@ -36,7 +30,8 @@ impl Stack {
                     let (id, is_tagged) = (RxEvent::connection(event), RxEvent::has_vlan(event));
                     let plain = Arrival::plain(event, payload).filter(|_| !is_tagged);
                     if !plain.is_some_and(|arrival| self.expected_arrives(now_ns, id, &arrival)) {
-                        self.flow_segment_arrives(now_ns, payload)?;
+                        let received = self.nic.last_segment(payload);
+                        self.frame_arrives(now_ns, &received)?;
                     }
                 }
                 Next::Other => self.take_event(now_ns)?,
@@ -87,22 +82,10 @@ impl Stack {
         true
     }
 
-    /// Takes any other segment of a connection.
     #[inline(never)]
-    fn flow_segment_arrives(&mut self, now_ns: u64, payload: Payload) -> Result<(), StackError> {
-        let event = self.nic.last_event();
-        if is_of_another_vlan(event) {
-            self.statistics.bad_source += 1;
-            return Ok(());
-        }
-        let id = RxEvent::connection(event);
-        let arrival = Arrival::new(event, &[], payload);
-        self.segment_arrives(now_ns, Some(id), &arrival)
-    }
-
     fn frame_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
         let event = received.entry();
-        if is_of_another_vlan(event) {
+        if RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0 {
             self.statistics.bad_source += 1;
             return Ok(());
         }

@@ -69,32 +69,23 @@ impl Stack {
     /// Sends text with nothing in its way. False: `transmit_connection` is to look at what is left.
     #[inline(always)]
     fn transmit_text(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
-            return Ok(true);
-        };
-        if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) {
-            return Ok(false);
-        }
         while self.nic.command_room() > 0 {
+            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+                return Ok(true);
+            };
+            if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) {
+                break;
+            }
             let Some(text) = slot.connection.next_plain_text(now_ns) else {
                 break;
             };
-            let mut command = text.command(id, &slot.buffers.send);
-            command.want_completion = self.observer.is_some();
-            let command_index = self.nic.submit_segment(&command)?;
-            self.commands += 1;
-            if let Some(observer) = &mut self.observer {
-                observer(&Observation::Sent {
-                    at_ns: now_ns,
-                    command_index,
-                    tuple: slot.tuple,
-                    segment: text.header.into(),
-                    before: Some(State::Established),
-                    after: Some(State::Established),
-                });
-            }
+            let command = text.command(id, &slot.buffers.send);
             if text.is_last() {
                 self.deadlines.set(id, slot.connection.deadline());
+            }
+            let (tuple, state) = (slot.tuple, Some(State::Established));
+            self.submit_segment(now_ns, &tuple, text.header, command, (state, state))?;
+            if text.is_last() {
                 return Ok(true);
             }
         }
@@ -125,7 +116,7 @@ impl Stack {
             let (tuple, after) = (slot.tuple, slot.state);
             let command = outgoing.command(id, &slot.buffers.send);
             let states = (Some(before), Some(after));
-            self.submit_segment(now_ns, &tuple, &outgoing.segment, command, states)?;
+            self.submit_segment(now_ns, &tuple, outgoing.segment, command, states)?;
             if outgoing.segment.syn() {
                 // Nothing may follow it yet.
                 break;
@@ -223,17 +214,17 @@ impl Stack {
         };
         // Without payload the memory is not looked at.
         let command = outgoing.command(NO_CONNECTION, self.raw_frames.region());
-        self.submit_segment(now_ns, tuple, segment, command, (state, state))?;
+        self.submit_segment(now_ns, tuple, *segment, command, (state, state))?;
         Ok(true)
     }
 
     /// `states`: the connection's before and after, for the observer.
-    #[inline]
+    #[inline(always)]
     fn submit_segment(
         &mut self,
         now_ns: u64,
         tuple: &Tuple,
-        segment: &Segment,
+        segment: impl Into<Segment>,
         mut command: SegmentCommand,
         states: (Option<State>, Option<State>),
     ) -> Result<(), StackError> {
@@ -245,7 +236,7 @@ impl Stack {
             at_ns: now_ns,
             command_index,
             tuple: *tuple,
-            segment: *segment,
+            segment: segment.into(),
             before: states.0,
             after: states.1,
         });
