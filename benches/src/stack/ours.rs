@@ -162,10 +162,8 @@ impl Ends for Ours {
 
     fn send(&mut self, end: End, now_ns: u64, data: &[u8]) -> Result<usize, BenchError> {
         let host = self.host(end);
-        let sent = host.stack.send(host.socket()?, data);
-        let count = unless_blocked("sending", sent)?.unwrap_or(0);
-        host.stack.push(now_ns)?;
-        Ok(count)
+        let sent = host.stack.send(now_ns, host.socket()?, data);
+        Ok(unless_blocked("sending", sent)?.unwrap_or(0))
     }
 
     fn receive(&mut self, end: End, out: &mut [u8]) -> Result<usize, BenchError> {

@@ -56,17 +56,17 @@ impl TcpStream {
     fn attempt<T>(
         &self,
         timeout_ns: &AtomicU64,
-        mut attempt: impl FnMut(&mut Stack, SocketId) -> io::Result<T>,
+        mut attempt: impl FnMut(&mut Stack, u64, SocketId) -> io::Result<T>,
     ) -> io::Result<T> {
         let (shared, id) = (self.inner.host.shared(), self.inner.id);
         if self.inner.nonblocking.load(Ordering::Relaxed) {
-            return shared.call(|stack, _| attempt(stack, id));
+            return shared.call(|stack, now_ns| attempt(stack, now_ns, id));
         }
         let give_up_ns = match timeout_ns.load(Ordering::Relaxed) {
             FOR_EVER => None,
             timeout_ns => Some(shared.now_ns().saturating_add(timeout_ns)),
         };
-        shared.wait_for(give_up_ns, |stack, _| attempt(stack, id))
+        shared.wait_for(give_up_ns, |stack, now_ns| attempt(stack, now_ns, id))
     }
 
     fn call<T>(&self, action: impl FnOnce(&mut Stack, SocketId) -> T) -> T {
@@ -283,7 +283,7 @@ fn timeout(place: &AtomicU64) -> Option<Duration> {
 
 impl Read for &TcpStream {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.attempt(&self.inner.read_timeout_ns, |stack, id| {
+        self.attempt(&self.inner.read_timeout_ns, |stack, _, id| {
             stack.receive(id, out)
         })
     }
@@ -291,8 +291,8 @@ impl Read for &TcpStream {
 
 impl Write for &TcpStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.attempt(&self.inner.write_timeout_ns, |stack, id| {
-            stack.send(id, data)
+        self.attempt(&self.inner.write_timeout_ns, |stack, now_ns, id| {
+            stack.send(now_ns, id, data)
         })
     }
 

@@ -47,16 +47,16 @@ impl Stack {
         }
     }
 
-    /// Puts data into the send buffer; says how much of it. It goes with the next [`Stack::push`] or [`Stack::poll`].
+    /// Puts data into the send buffer, and gives the NIC at once what may go of it; says how much was taken.
     ///
     /// # Errors
     /// `WouldBlock` without room; why the connection failed, once; then, and after [`Stack::shutdown_write`], `BrokenPipe`.
-    pub fn send(&mut self, id: SocketId, data: &[u8]) -> io::Result<usize> {
+    pub fn send(&mut self, now_ns: u64, id: SocketId, data: &[u8]) -> io::Result<usize> {
         let slot = self.socket_mut(id)?;
         match slot.connection.send(data) {
             Ok(0) if !data.is_empty() => would_block(),
             Ok(count) => {
-                self.mark_dirty(id.connection);
+                self.push_text(now_ns, id.connection);
                 Ok(count)
             }
             Err(SendError::Failed(error)) if !slot.error_taken => {
@@ -76,7 +76,7 @@ impl Stack {
         match slot.connection.receive(out) {
             Ok(None) => would_block(),
             Ok(Some(count)) => {
-                if slot.connection.has_answer() {
+                if slot.connection.owes_ack() {
                     // The window is offered anew.
                     self.mark_dirty(id.connection);
                 }

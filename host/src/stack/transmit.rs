@@ -28,6 +28,24 @@ impl Stack {
         self.transmit_all(now_ns)
     }
 
+    /// The connection has new text to send: it goes at once, unless others wait, or there is more to it than text. Should
+    /// the device fail meanwhile, the next call says so.
+    #[inline]
+    pub(super) fn push_text(&mut self, now_ns: u64, id: u16) {
+        if let Err(error) = self.try_push_text(now_ns, id) {
+            self.fail(&error);
+        }
+    }
+
+    #[inline(always)]
+    fn try_push_text(&mut self, now_ns: u64, id: u16) -> Result<(), StackError> {
+        if self.dirty.is_empty() && self.transmit_text(now_ns, id)? {
+            return Ok(self.nic.flush()?);
+        }
+        self.mark_dirty(id);
+        self.push(now_ns)
+    }
+
     #[inline(never)]
     fn transmit_all(&mut self, now_ns: u64) -> Result<(), StackError> {
         if !self.port_commands.is_empty() && !self.transmit_ports()? {
@@ -41,7 +59,7 @@ impl Stack {
                 continue;
             };
             slot.dirty = false;
-            if slot.state == State::Established && self.transmit_text(now_ns, id)? {
+            if self.transmit_text(now_ns, id)? {
                 continue;
             }
             if self.transmit_connection(now_ns, id)? == Outcome::RingFull {

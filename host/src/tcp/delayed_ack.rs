@@ -1,10 +1,13 @@
 //! When received data is acknowledged (RFC 9293 3.8.6.3, RFC 5681 4.2).
 
+use super::due::Due;
+
 /// Decides between an ACK now and an ACK a little later, in the hope of data to carry it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DelayedAck {
     now: bool,
-    at_ns: Option<u64>,
+    /// The latest time for an ACK.
+    due: Due,
     /// Octets received since the last ACK.
     unacknowledged: u32,
     /// Longest text seen: the size of the peer's full segments.
@@ -24,9 +27,9 @@ impl DelayedAck {
         // RFC 9293 SHLD-19: at least every second full-sized segment is acknowledged.
         if self.unacknowledged >= self.full_segment.saturating_mul(2) {
             self.now = true;
-        } else if self.at_ns.is_none() {
+        } else if !self.due.is_set() {
             // RFC 9293 MUST-40: the delay is less than 0.5 s, counted from the first unacknowledged octet.
-            self.at_ns = Some(now_ns.saturating_add(delay_ns));
+            self.due = Due::after(now_ns, delay_ns);
         }
     }
 
@@ -42,14 +45,14 @@ impl DelayedAck {
         self.now
     }
 
-    pub(super) fn deadline(&self) -> Option<u64> {
-        self.at_ns
+    pub(super) fn deadline(&self) -> Due {
+        self.due
     }
 
     /// The time is `now_ns`.
     pub(super) fn expire(&mut self, now_ns: u64) {
-        if self.at_ns.is_some_and(|at| at <= now_ns) {
-            self.at_ns = None;
+        if self.due.has_come(now_ns) {
+            self.due = Due::NEVER;
             self.now = true;
         }
     }

@@ -25,6 +25,7 @@ pub mod config;
 mod congestion;
 pub mod connection;
 mod delayed_ack;
+mod due;
 pub mod error;
 pub mod isn;
 mod output;

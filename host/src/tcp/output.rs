@@ -99,7 +99,8 @@ impl Connection {
     /// There is data, or a FIN, that was never sent.
     #[inline]
     pub(super) fn has_new(&self) -> bool {
-        self.send_buffer.available(self.snd.nxt) > 0 || self.has_new_fin()
+        self.send_buffer.len() > 0 && self.send_buffer.available(self.snd.nxt) > 0
+            || self.has_new_fin()
     }
 
     fn has_new_fin(&self) -> bool {
@@ -266,7 +267,7 @@ impl Connection {
 
     /// The window field to send; the window offered grows by steps worth a segment only (RFC 9293 3.8.6.2.2,
     /// MUST-39), and its right edge never moves back (SHLD-14).
-    #[inline]
+    #[inline(always)]
     pub(super) fn offer_window(&mut self, syn: bool) -> u16 {
         let free = self.receive_buffer.free();
         if syn {
@@ -282,12 +283,13 @@ impl Connection {
         } else {
             offered
         };
-        let mut field = wnd >> shift;
-        if field << shift < offered && (field + 1) << shift <= free {
-            // Rounding down would take back a part of what was offered. Where there is no room to round up, it does
-            // so by less than one unit (RFC 7323 2.4), and what was offered is still accepted.
-            field += 1;
-        }
+        // Rounding down would take back a part of what was offered. Where there is no room to round up, it does
+        // so by less than one unit (RFC 7323 2.4), and what was offered is still accepted.
+        let rounded_up = (wnd + ((1 << shift) - 1)) >> shift;
+        let field = match rounded_up << shift <= free {
+            true => rounded_up,
+            false => wnd >> shift,
+        };
         let field = field.min(u32::from(u16::MAX));
         self.rcv.edge = self.rcv.edge.max(self.rcv.nxt + (field << shift));
         field as u16

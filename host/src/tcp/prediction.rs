@@ -167,12 +167,18 @@ impl Connection {
     /// [`Connection::next_segment`] may have something to send, now that an expected segment has arrived.
     #[inline]
     pub fn has_answer(&self) -> bool {
-        self.ack.is_due() || self.has_new()
+        self.owes_ack() || self.has_new()
+    }
+
+    /// An ACK is to be sent at once: [`Connection::next_segment`] has one, or what carries it.
+    #[inline]
+    pub fn owes_ack(&self) -> bool {
+        self.ack.is_due()
     }
 
     /// As [`Connection::next_segment`], when the next one is new text with nothing in its way; `next_segment` is to be
     /// asked for all else.
-    #[inline]
+    #[inline(always)]
     pub fn next_plain_text(&mut self, now_ns: u64) -> Option<PlainText> {
         let timestamps = self.timestamps?;
         if !self.is_plain() {

@@ -94,27 +94,34 @@ impl ReceiveBuffer {
             return Placed::Refused;
         }
         if left != *rcv_nxt {
-            if !self.held.insert(left, right) {
-                return Placed::Refused;
-            }
-            self.report(left);
-            return Placed::OutOfOrder;
+            return self.hold(left, right);
         }
-        let had_holes = self.has_holes();
-        let mut end = right;
-        if had_holes {
-            if let Some(next) = self.held.containing(right) {
-                end = next.right;
-            }
-            self.held.remove_before(end);
-        }
-        self.len += end.since(*rcv_nxt) as usize;
+        let (end, placed) = match self.has_holes() {
+            true => (self.fill_hole(right), Placed::FilledHole),
+            false => (right, Placed::InOrder),
+        };
+        self.len += end.since(left) as usize;
         *rcv_nxt = end;
-        if had_holes {
-            Placed::FilledHole
-        } else {
-            Placed::InOrder
+        placed
+    }
+
+    /// Keeps what lies beyond a hole.
+    #[cold]
+    fn hold(&mut self, left: SeqNumber, right: SeqNumber) -> Placed {
+        if !self.held.insert(left, right) {
+            return Placed::Refused;
         }
+        self.report(left);
+        Placed::OutOfOrder
+    }
+
+    /// All before `right` is here: says up to where there is no hole now.
+    #[cold]
+    fn fill_hole(&mut self, right: SeqNumber) -> SeqNumber {
+        let next = self.held.containing(right);
+        let end = next.map_or(right, |next| next.right);
+        self.held.remove_before(end);
+        end
     }
 
     /// Takes the oldest octets out; says how many.

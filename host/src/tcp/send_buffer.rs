@@ -83,13 +83,13 @@ impl SendBuffer {
     #[inline]
     pub(super) fn acknowledge(&mut self, seq: SeqNumber) {
         let gone = (seq.since(self.base) as usize).min(self.len);
-        self.head = wrap(self.head + gone, self.capacity);
         self.len -= gone;
         self.base = self.base + gone as u32;
-        if self.len == 0 {
-            // An empty ring starts anew: its next segments are not cut by its end.
-            self.head = 0;
-        }
+        // An empty ring starts anew: its next segments are not cut by its end.
+        self.head = match self.len {
+            0 => 0,
+            _ => wrap(self.head + gone, self.capacity),
+        };
     }
 
     /// Octets from `seq` to the end.

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::connection::Connection;
+use super::due::Due;
 use super::state::State;
 
 /// Bounds of the time-out that overrides silly window avoidance (RFC 9293 3.8.6.2.1: 0.1 to 1.0 s).
@@ -10,7 +11,7 @@ const OVERRIDE_NS: std::ops::RangeInclusive<u64> = 100_000_000..=1_000_000_000;
 /// Timers of a connection. One serves retransmission and window probes, since never both are wanted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Timers {
-    retransmit_at_ns: Option<u64>,
+    retransmit: Due,
     /// Expiries since the last progress.
     back_offs: u32,
     /// When SND.UNA moved, or the first of what is in flight was sent.
@@ -24,7 +25,7 @@ pub(super) struct Timers {
     probe_due: bool,
     override_due: bool,
     /// End of TIME-WAIT, or of FIN-WAIT-2 after a close of both directions.
-    end_at_ns: Option<u64>,
+    end: Due,
 }
 
 impl Timers {
@@ -34,7 +35,7 @@ impl Timers {
 
     /// Something is sent that asks for an answer: the timer runs, if it did not (RFC 6298 5.1).
     pub(super) fn start(&mut self, now_ns: u64, rto_ns: u64) {
-        if self.retransmit_at_ns.is_none() {
+        if !self.retransmit.is_set() {
             self.progress_ns = now_ns;
             self.restart(now_ns, rto_ns);
         }
@@ -42,19 +43,19 @@ impl Timers {
 
     /// RFC 6298 5.3 and 5.6.
     pub(super) fn restart(&mut self, now_ns: u64, rto_ns: u64) {
-        self.retransmit_at_ns = Some(now_ns.saturating_add(rto_ns));
+        self.retransmit = Due::after(now_ns, rto_ns);
     }
 
     /// All is acknowledged (RFC 6298 5.2).
     pub(super) fn stop(&mut self) {
-        self.retransmit_at_ns = None;
+        self.retransmit = Due::NEVER;
         self.probe_due = false;
         self.override_due = false;
     }
 
     pub(super) fn stop_all(&mut self) {
         self.stop();
-        self.end_at_ns = None;
+        self.end = Due::NEVER;
     }
 
     /// SND.UNA has moved, or a closed window has opened.
@@ -90,7 +91,7 @@ impl Timers {
 
     /// Data waits for the window to open, and nothing is in flight whose ACK could tell (RFC 9293 3.8.6.1).
     pub(super) fn wait_for_window(&mut self, now_ns: u64, closed: bool, rto_ns: u64) {
-        if self.retransmit_at_ns.is_none() {
+        if !self.retransmit.is_set() {
             self.heard_ns = now_ns;
             let wait_ns = if closed {
                 rto_ns
@@ -117,7 +118,7 @@ impl Timers {
     /// TIME-WAIT begins, or begins again.
     pub(super) fn start_time_wait(&mut self, now_ns: u64, config: &Config) {
         self.stop();
-        self.end_at_ns = Some(now_ns.saturating_add(config.msl_ns.saturating_mul(2)));
+        self.end = Due::after(now_ns, config.msl_ns.saturating_mul(2));
     }
 }
 
@@ -126,22 +127,19 @@ impl Connection {
     /// no deadline: ask [`Connection::next_segment`] after each call.
     #[inline]
     pub fn deadline(&self) -> Option<u64> {
-        let or_never = |at_ns: Option<u64>| at_ns.unwrap_or(u64::MAX);
-        let earliest_ns = or_never(self.timers.retransmit_at_ns)
-            .min(or_never(self.timers.end_at_ns))
-            .min(or_never(self.ack.deadline()));
-        (earliest_ns != u64::MAX).then_some(earliest_ns)
+        let timers = self.timers.retransmit.min(self.timers.end);
+        timers.min(self.ack.deadline()).at_ns()
     }
 
     /// Time has passed: it is `now_ns`. Calling it early does no harm.
     pub fn timeout(&mut self, now_ns: u64) {
         self.ack.expire(now_ns);
-        if self.timers.end_at_ns.is_some_and(|at| at <= now_ns) {
+        if self.timers.end.has_come(now_ns) {
             // RFC 9293 3.10.8, TIME-WAIT time-out: delete the TCB.
             return self.end(None);
         }
-        if self.timers.retransmit_at_ns.is_some_and(|at| at <= now_ns) {
-            self.timers.retransmit_at_ns = None;
+        if self.timers.retransmit.has_come(now_ns) {
+            self.timers.retransmit = Due::NEVER;
             match self.state {
                 State::SynSent | State::SynReceived => self.syn_timed_out(now_ns),
                 _ if self.snd.wnd == 0 => self.window_probe_due(now_ns),
@@ -154,7 +152,7 @@ impl Connection {
     /// FIN-WAIT-2 has begun, or its user has closed: with no one left to read, it does not last for ever.
     pub(super) fn start_fin_wait_2(&mut self, now_ns: u64) {
         if self.closed {
-            self.timers.end_at_ns = Some(now_ns.saturating_add(self.config.fin_wait_2_ns));
+            self.timers.end = Due::after(now_ns, self.config.fin_wait_2_ns);
         }
     }
 

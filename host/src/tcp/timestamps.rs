@@ -47,9 +47,9 @@ impl Timestamps {
 
     /// PAWS (RFC 7323 5.3 R1): a TSval before TS.Recent belongs to an old duplicate.
     pub(super) fn is_old(&self, now_ns: u64, ts_val: u32) -> bool {
-        self.has_recent
+        SeqNumber(ts_val).lt(SeqNumber(self.recent))
+            && self.has_recent
             && now_ns.saturating_sub(self.recent_at_ns) < RECENT_VALID_NS
-            && SeqNumber(ts_val).lt(SeqNumber(self.recent))
     }
 
     /// An acceptable segment that covers what we acknowledged last brought `ts_val` (RFC 7323 4.3 (2), 5.3 R3).
