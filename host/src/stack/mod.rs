@@ -171,13 +171,16 @@ impl Stack {
     pub fn poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
         self.check_device()?;
         self.commands = 0;
-        let result = self.try_poll(now_ns);
-        if let Err(error) = &result {
-            self.fail(error);
+        match self.try_poll(now_ns) {
+            Ok(progress) => Ok(progress),
+            Err(error) => {
+                self.fail(&error);
+                Err(error)
+            }
         }
-        result
     }
 
+    #[inline(always)]
     fn try_poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
         let events = self.take_events(now_ns)?;
         self.run_timers(now_ns)?;

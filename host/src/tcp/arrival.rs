@@ -11,6 +11,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 impl Connection {
     /// A segment of this connection arrives, with `payload_len_bytes` of payload. The NIC has verified its checksum.
     pub fn segment_arrives(&mut self, now_ns: u64, segment: &Segment, payload: &dyn PayloadSource) {
+        self.plain = false;
         match self.state {
             State::Closed => self.reply = self.reply.or_else(|| answer_unmatched(segment)),
             State::SynSent => self.arrives_in_syn_sent(now_ns, segment, payload),

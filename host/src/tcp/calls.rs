@@ -87,6 +87,7 @@ impl Connection {
         if self.fin_queued {
             return;
         }
+        self.plain = false;
         match self.state {
             // RFC 9293 3.10.4: delete the TCB.
             State::SynSent => self.end(None),
@@ -106,6 +107,7 @@ impl Connection {
 
     /// The user will read no more; data that still arrives is acknowledged and thrown away.
     pub fn shutdown_read(&mut self) {
+        self.plain = false;
         self.receive_shut = true;
         self.drop_unread();
     }
@@ -117,6 +119,7 @@ impl Connection {
             return self.abort();
         }
         self.shutdown_write();
+        self.plain = false;
         self.receive_shut = true;
         self.closed = true;
         if self.state == State::FinWait2 {
@@ -126,6 +129,7 @@ impl Connection {
 
     /// Ends the connection at once, with a RST where the peer knows of it (RFC 9293 3.10.5).
     pub fn abort(&mut self) {
+        self.plain = false;
         match self.state {
             State::SynReceived
             | State::Established

@@ -76,6 +76,8 @@ pub struct Connection {
     pub(super) rcv: ReceiveVariables,
     pub(super) send_buffer: SendBuffer,
     pub(super) receive_buffer: ReceiveBuffer,
+    /// It was [plain](Connection::is_plain) when it was last looked at, and nothing has happened since but plain segments.
+    pub(super) plain: bool,
     /// The user closed the sending side: a FIN follows the data.
     pub(super) fin_queued: bool,
     /// The user will read no more.
@@ -162,6 +164,7 @@ impl Connection {
             },
             send_buffer: SendBuffer::new(buffers.send, iss + 1),
             receive_buffer,
+            plain: false,
             fin_queued: false,
             receive_shut: false,
             closed: false,

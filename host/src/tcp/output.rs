@@ -13,6 +13,12 @@ impl Connection {
     /// The next segment to send at `now_ns`, until there is none. It counts as sent: one that is not is one that the
     /// network lost.
     pub fn next_segment(&mut self, now_ns: u64) -> Option<Outgoing> {
+        let next = self.next_of_any_kind(now_ns);
+        self.plain = next.is_none() && self.is_plain();
+        next
+    }
+
+    fn next_of_any_kind(&mut self, now_ns: u64) -> Option<Outgoing> {
         if let Some(segment) = self.reply.take() {
             return Some(bare(segment));
         }
@@ -304,14 +310,14 @@ impl Connection {
     /// The user has read: a window that was closed, or has much more room now, is offered anew at once.
     #[inline]
     pub(super) fn offer_read_room(&mut self) {
-        if !self.state.is_synchronized() || !self.state.may_receive() {
-            return;
-        }
         let offered = self.rcv_wnd();
         let growth = self.receive_buffer.free().saturating_sub(offered);
         let step = self.window_step();
+        if growth < step || !self.state.is_synchronized() || !self.state.may_receive() {
+            return;
+        }
         let half = self.receive_buffer.capacity() as u32 / 2;
-        if growth >= half || offered < step && growth >= step {
+        if growth >= half || offered < step {
             self.ack.at_once();
         }
     }

@@ -109,12 +109,15 @@ impl PlainText {
 }
 
 impl Connection {
-    /// Open both ways, with nothing lost, and nothing said but text: what prediction is for.
-    #[inline(always)]
-    fn is_plain(&self) -> bool {
+    /// Open both ways, with nothing lost, and nothing said but text: what prediction is for. Plain segments leave it so;
+    /// whatever else happens makes it doubtful, until [`Connection::next_segment`] has looked at all and has nothing more.
+    pub(super) fn is_plain(&self) -> bool {
         self.state == State::Established
+            && self.timestamps.is_some()
             && self.recovery.is_quiet()
             && !self.receive_buffer.has_holes()
+            && !self.receive_shut
+            && self.rcv.fin.is_none()
             && self.reply.is_none()
     }
 
@@ -139,7 +142,7 @@ impl Connection {
             && segment.ack.le(self.snd.nxt)
             // Else a duplicate ACK, or a window update.
             && (len > 0 || octets > 0);
-        if !expected || self.rcv.fin.is_some() || !self.is_plain() {
+        if !expected || !self.plain {
             return false;
         }
         // First (RFC 7323 4.3 (2)): all before it is acknowledged, or this is no news of the peer's clock.
@@ -180,10 +183,7 @@ impl Connection {
     /// asked for all else.
     #[inline(always)]
     pub fn next_plain_text(&mut self, now_ns: u64) -> Option<PlainText> {
-        let timestamps = self.timestamps?;
-        if !self.is_plain() {
-            return None;
-        }
+        let timestamps = self.timestamps.filter(|_| self.plain)?;
         let (una, seq) = (self.snd.una, self.snd.nxt);
         let unsent = self.send_buffer.available(seq);
         let mss = self.smss();

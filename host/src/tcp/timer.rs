@@ -133,6 +133,7 @@ impl Connection {
 
     /// Time has passed: it is `now_ns`. Calling it early does no harm.
     pub fn timeout(&mut self, now_ns: u64) {
+        self.plain = false;
         self.ack.expire(now_ns);
         if self.timers.end.has_come(now_ns) {
             // RFC 9293 3.10.8, TIME-WAIT time-out: delete the TCB.

@@ -20,6 +20,7 @@ impl Connection {
     /// end a connection that is being opened; later they count as soft ones, as RFC 5927 5.2 advises against
     /// RFC 9293 SHLD-26, since one forged packet must not end a connection. Soft errors end nothing (MUST-56).
     pub fn destination_unreachable(&mut self, code: u8, quoted_seq: SeqNumber, mtu: u16) {
+        self.plain = false;
         let in_flight = self.snd.una.le(quoted_seq) && quoted_seq.lt(self.snd.max);
         if !in_flight || self.state == State::Closed {
             return;

@@ -294,7 +294,7 @@ fn user(rig: &mut Rig, act: &Act) -> Vec<u8> {
 fn a_connection_with_prediction_is_like_one_without() {
     let hits = Hits::default();
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 2048,
+        cases: 3072,
         ..ProptestConfig::default()
     });
     let begin = (any::<bool>(), any::<bool>(), any::<bool>());
