@@ -140,8 +140,8 @@ pub(crate) struct CommandRing {
     rung: u32,
     /// Index of the next command.
     written: u32,
-    /// Commands written since one was asked for its completion.
-    unasked: u32,
+    /// The command that is asked for its completion even if nobody wants it: only completions give entries back.
+    asks: u32,
 }
 
 impl CommandRing {
@@ -153,7 +153,7 @@ impl CommandRing {
             completed: 0,
             rung: 0,
             written: 0,
-            unasked: 0,
+            asks: entries / 4 - 1,
         })
     }
 
@@ -190,12 +190,14 @@ impl CommandRing {
                 entries: self.entries,
             });
         }
-        let ask = wants_completion || self.unasked + 1 >= self.entries / 4;
         let index = self.written;
+        let ask = wants_completion || index == self.asks;
         let place = index & (self.entries - 1);
         self.region.write_entry(place as usize, &encode(ask))?;
         self.written = index.wrapping_add(1);
-        self.unasked = if ask { 0 } else { self.unasked + 1 };
+        if ask {
+            self.asks = index.wrapping_add(self.entries / 4);
+        }
         Ok(index)
     }
 
@@ -238,7 +240,7 @@ mod tests {
             completed: start,
             rung: start,
             written: start,
-            unasked: 0,
+            asks: start.wrapping_add(1),
         };
         let command = Command::ListenAdd {
             port: 80,

@@ -159,7 +159,8 @@ impl Nic {
         self.commands.room()
     }
 
-    /// Rings the doorbells of whatever moved: commands to carry out, events and slots given back.
+    /// Rings the doorbells of whatever moved: commands to carry out; events and slots given back, once there are enough of
+    /// them to be worth it.
     ///
     /// Called after every batch of commands and events: what is not given back, the NIC cannot fill.
     ///

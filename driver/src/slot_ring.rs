@@ -9,7 +9,8 @@
 //! # Ownership
 //! - Up to `posted`, slots are the NIC's to fill. It fills them in order, one for each event with a payload.
 //! - The slot of the event that was read last is the driver's ("held"), until the next event is asked for. Then it is
-//!   posted again, which the NIC learns from the doorbell. At most one slot is held at a time.
+//!   posted again, which the NIC learns from the doorbell, of an eighth of the slots at a time. At most one slot is held at
+//!   a time.
 //!
 //! # Memory barriers
 //! - From the NIC: the payload is complete before its event; reading the event (acquire, [`crate::event_ring`]) makes
@@ -21,6 +22,7 @@ use handclasp_layout::register::{SLOT_BYTES, SLOT_PRODUCER};
 use crate::bus::Bus;
 use crate::dma::{DmaRegion, OutOfRange};
 use crate::error::{DriverError, Lie};
+use crate::event_ring::BATCHES_A_ROUND;
 
 /// Where the payload of an event lies. It can be read through [`crate::Nic::read_payload`] until the next event is
 /// asked for.
@@ -57,11 +59,9 @@ pub(crate) struct SlotRing {
     slots: u32,
     /// Index of the next slot that the NIC fills.
     filled: u32,
-    /// Index of the slot that is being read.
-    held: Option<u32>,
-    /// First slot that the NIC may not fill yet.
-    posted: u32,
-    /// What the doorbell says of `posted`.
+    /// The slot before that one is being read.
+    held: bool,
+    /// First slot that the NIC may not fill yet, as the doorbell says.
     rung: u32,
 }
 
@@ -73,8 +73,7 @@ impl SlotRing {
             region: bus.allocate(slots as usize * SLOT_BYTES)?,
             slots,
             filled: 0,
-            held: None,
-            posted: slots,
+            held: false,
             rung: 0,
         })
     }
@@ -108,24 +107,24 @@ impl SlotRing {
     pub(crate) fn hold(&mut self, len_bytes: u16) -> Payload {
         let index = self.filled;
         self.filled = index.wrapping_add(1);
-        self.held = Some(index);
+        self.held = true;
         Payload { index, len_bytes }
     }
 
     /// Posts the held slot again.
     #[inline]
     pub(crate) fn release(&mut self) {
-        if self.held.take().is_some() {
-            self.posted = self.posted.wrapping_add(1);
-        }
+        self.held = false;
     }
 
-    /// Passes the posted slots on to the NIC.
+    /// Passes the posted slots on to the NIC when there is a batch of them.
     #[inline]
     pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
-        if self.rung != self.posted {
-            bus.write32(SLOT_PRODUCER.offset, self.posted)?;
-            self.rung = self.posted;
+        let free = self.filled.wrapping_sub(u32::from(self.held));
+        let posted = free.wrapping_add(self.slots);
+        if posted.wrapping_sub(self.rung) >= self.slots / BATCHES_A_ROUND {
+            bus.write32(SLOT_PRODUCER.offset, posted)?;
+            self.rung = posted;
         }
         Ok(())
     }
@@ -138,7 +137,8 @@ impl SlotRing {
         offset: usize,
         len_bytes: usize,
     ) -> Result<(&DmaRegion, usize), DriverError> {
-        if self.held != Some(payload.index) && !payload.is_empty() {
+        let held = self.held && payload.index == self.filled.wrapping_sub(1);
+        if !held && !payload.is_empty() {
             return Err(DriverError::PayloadGone);
         }
         match offset.checked_add(len_bytes) {
