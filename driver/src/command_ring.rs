@@ -161,6 +161,12 @@ impl CommandRing {
         self.region.iova()
     }
 
+    /// Free-running index of the next command.
+    #[inline]
+    pub(crate) fn next_index(&self) -> u32 {
+        self.written
+    }
+
     /// Commands that can be pushed before [`DriverError::RingFull`].
     #[inline]
     pub(crate) fn room(&self) -> u32 {

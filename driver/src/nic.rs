@@ -153,6 +153,12 @@ impl Nic {
         self.commands.push_segment(command)
     }
 
+    /// Free-running number of commands submitted so far: the index of the next one.
+    #[inline]
+    pub fn commands(&self) -> u32 {
+        self.commands.next_index()
+    }
+
     /// Number of commands that [`Nic::submit`] takes before `RingFull`.
     #[inline]
     pub fn command_room(&self) -> u32 {

@@ -114,8 +114,6 @@ pub struct Stack {
     statistics: Statistics,
     observer: Option<Observer>,
     generation: u64,
-    /// Commands given to the NIC since the poll began.
-    commands: u32,
     /// Why the device is of no use any more.
     failed: Option<String>,
 }
@@ -157,7 +155,6 @@ impl Stack {
             statistics: Statistics::default(),
             observer: None,
             generation: 0,
-            commands: 0,
             failed: None,
             nic,
             config,
@@ -170,7 +167,6 @@ impl Stack {
     /// The device failed; from then on every call fails.
     pub fn poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
         self.check_device()?;
-        self.commands = 0;
         match self.try_poll(now_ns) {
             Ok(progress) => Ok(progress),
             Err(error) => {
@@ -182,6 +178,7 @@ impl Stack {
 
     #[inline(always)]
     fn try_poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
+        let commands = self.nic.commands();
         let events = self.take_events(now_ns)?;
         self.run_timers(now_ns)?;
         self.run_neighbours(now_ns)?;
@@ -189,7 +186,7 @@ impl Stack {
         self.nic.flush()?;
         Ok(Progress {
             events,
-            commands: self.commands,
+            commands: self.nic.commands().wrapping_sub(commands),
         })
     }
 

@@ -241,9 +241,7 @@ impl Stack {
 
     /// Sends the first `len` bytes of `self.frame`.
     fn send_frame(&mut self, len: usize) -> Result<(), StackError> {
-        if self.raw_frames.send(&mut self.nic, &self.frame[..len])? {
-            self.commands += 1;
-        } else {
+        if !self.raw_frames.send(&mut self.nic, &self.frame[..len])? {
             self.statistics.raw_not_sent += 1;
         }
         Ok(())

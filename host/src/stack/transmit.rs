@@ -249,7 +249,6 @@ impl Stack {
         // Who watches wants to know when the frame left; nobody else needs the event.
         command.want_completion = self.observer.is_some();
         let command_index = self.nic.submit_segment(&command)?;
-        self.commands += 1;
         self.tell(|| Observation::Sent {
             at_ns: now_ns,
             command_index,
@@ -262,9 +261,7 @@ impl Stack {
     }
 
     pub(super) fn submit(&mut self, command: &Command) -> Result<u32, StackError> {
-        let index = self.nic.submit(command)?;
-        self.commands += 1;
-        Ok(index)
+        Ok(self.nic.submit(command)?)
     }
 
     /// Sends the ARP requests that are due, and has connections look at neighbours that changed.

@@ -282,7 +282,8 @@ impl Connection {
             self.rcv.edge = self.rcv.edge.max(self.rcv.nxt + field);
             return field as u16;
         }
-        let shift = self.rcv.wind_shift;
+        // At most 14 (RFC 7323 2.3), and the window at most 2^30: nothing is lost by shifting.
+        let shift = u32::from(self.rcv.wind_shift);
         let offered = self.rcv_wnd();
         let wnd = if free.saturating_sub(offered) >= self.window_step() {
             free
@@ -291,13 +292,12 @@ impl Connection {
         };
         // Rounding down would take back a part of what was offered. Where there is no room to round up, it does
         // so by less than one unit (RFC 7323 2.4), and what was offered is still accepted.
-        let rounded_up = (wnd + ((1 << shift) - 1)) >> shift;
-        let field = match rounded_up << shift <= free {
-            true => rounded_up,
-            false => wnd >> shift,
-        };
-        let field = field.min(u32::from(u16::MAX));
-        self.rcv.edge = self.rcv.edge.max(self.rcv.nxt + (field << shift));
+        let unit = 1_u32.wrapping_shl(shift);
+        let rounded_up = wnd.wrapping_add(unit - 1) & unit.wrapping_neg();
+        let wnd = if rounded_up <= free { rounded_up } else { wnd };
+        let field = wnd.wrapping_shr(shift).min(u32::from(u16::MAX));
+        let edge = self.rcv.nxt + field.wrapping_shl(shift);
+        self.rcv.edge = self.rcv.edge.max(edge);
         field as u16
     }
 

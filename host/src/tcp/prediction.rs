@@ -154,8 +154,9 @@ impl Connection {
         // Fifth.
         self.timers.heard(now_ns);
         if octets > 0 {
+            self.recovery
+                .acknowledged_in_quiet(self.snd.una, segment.ack);
             self.una_moves(now_ns, segment.ack, Some(segment.ts_ecr), octets);
-            self.recovery.marks_follow(segment.ack);
             self.congestion.acknowledged(octets);
         }
         let wnd = u32::from(segment.window) << self.snd.wind_shift;
@@ -185,7 +186,7 @@ impl Connection {
     pub fn next_plain_text(&mut self, now_ns: u64) -> Option<PlainText> {
         let timestamps = self.timestamps.filter(|_| self.plain)?;
         let (una, seq) = (self.snd.una, self.snd.nxt);
-        let unsent = self.send_buffer.available(seq);
+        let unsent = self.send_buffer.end().since(seq);
         let mss = self.smss();
         let pipe = seq.since(una);
         // All there is, or a full segment; into the window, and at once.

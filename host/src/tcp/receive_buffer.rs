@@ -71,8 +71,30 @@ impl ReceiveBuffer {
 
     /// Copies the octets `left..right`, which lie `skip` bytes into the payload, to their place; `rcv_nxt` moves over
     /// all that is now in order. The caller has trimmed them to the window, which is never larger than the room.
-    #[inline]
+    #[inline(never)]
     pub(super) fn place<P: PayloadSource + ?Sized>(
+        &mut self,
+        rcv_nxt: &mut SeqNumber,
+        (left, right): (SeqNumber, SeqNumber),
+        payload: &P,
+        skip: usize,
+    ) -> Placed {
+        // Nearly always it is the next text, and one piece.
+        let len = right.since(left) as usize;
+        let at = wrap(self.head + self.len, self.capacity);
+        if left != *rcv_nxt || self.has_holes() || len > self.capacity - self.len.max(at) {
+            return self.place_anywhere(rcv_nxt, (left, right), payload, skip);
+        }
+        if payload.copy_to(skip, &self.region, at, len).is_err() {
+            return Placed::Refused;
+        }
+        self.len += len;
+        *rcv_nxt = right;
+        Placed::InOrder
+    }
+
+    #[inline(never)]
+    fn place_anywhere<P: PayloadSource + ?Sized>(
         &mut self,
         rcv_nxt: &mut SeqNumber,
         (left, right): (SeqNumber, SeqNumber),

@@ -8,6 +8,9 @@ use super::ranges::Ranges;
 use super::segment::SackBlock;
 use super::seq::SeqNumber;
 
+/// While nothing is lost the marks follow SND.UNA when it enters another piece of 2^this octets of the sequence space.
+const MARKS_FOLLOW_BITS: u32 = 24;
+
 /// Duplicate ACKs, or discontiguous SACKed ranges, that mean a loss (RFC 5681 3.2, RFC 6675 2: DupThresh).
 const DUP_THRESH: u32 = 3;
 
@@ -191,14 +194,20 @@ impl Recovery {
         }
     }
 
-    /// SND.UNA has moved to `una`: what marks lie behind it move with it. While [`Recovery::is_quiet`] this is all that
-    /// [`Recovery::acknowledged`] does, and the window makes progress.
+    /// SND.UNA has moved from `old` to `una` while [`Recovery::is_quiet`]: as [`Recovery::acknowledged`], and the window
+    /// makes progress. Marks behind SND.UNA say nothing, wherever they are, so they follow now and then only.
     #[inline]
-    pub(super) fn marks_follow(&mut self, una: SeqNumber) {
+    pub(super) fn acknowledged_in_quiet(&mut self, old: SeqNumber, una: SeqNumber) {
+        if (old.0 ^ una.0) >> MARKS_FOLLOW_BITS != 0 {
+            self.marks_follow(una);
+        }
+    }
+
+    /// What marks lie behind `una` move there, lest they seem to lie ahead once half of the sequence space is behind them.
+    fn marks_follow(&mut self, una: SeqNumber) {
         self.lost_edge = self.lost_edge.max(una);
         self.high_rxt = self.high_rxt.max(una);
         if self.phase == Phase::Open {
-            // Kept near, lest it seems to lie ahead once half of the sequence space is behind it.
             self.recover = self.recover.max(una - 1);
         }
     }
