@@ -5,6 +5,7 @@
 
 use std::alloc::{alloc_zeroed, dealloc, Layout};
 use std::ptr::NonNull;
+use std::sync::atomic::{fence, Ordering};
 use std::sync::Arc;
 
 use crate::vfio::Pages;
@@ -227,19 +228,32 @@ impl DmaMemory {
         }
     }
 
-    /// Copies entry `index` of a ring of such entries out, which are whole words.
+    /// Copies entry `index` of a ring of such entries out, which are whole words: the last word first, and the others if
+    /// `is_there` says so of it. Whether it did.
     #[inline]
-    fn read_entry<const BYTES: usize>(&self, index: usize) -> Result<[u8; BYTES], OutOfRange> {
+    fn read_entry<const BYTES: usize>(
+        &self,
+        index: usize,
+        entry: &mut [u8; BYTES],
+        is_there: impl FnOnce(&[u8; BYTES]) -> bool,
+    ) -> Result<bool, OutOfRange> {
         const { assert!(BYTES % WORD_BYTES == 0) };
         let offset = index.saturating_mul(BYTES);
         self.check(offset, BYTES)?;
-        let mut entry = [0; BYTES];
-        for (at, word) in entry.chunks_exact_mut(WORD_BYTES).enumerate() {
+        let words = self.word(offset);
+        let copy = |entry: &mut [u8; BYTES], at: usize| {
             // SAFETY: in range (checked), and aligned, being a whole number of words from the base.
-            let value = unsafe { self.word(offset + at * WORD_BYTES).read_volatile() };
-            word.copy_from_slice(&value.to_ne_bytes());
+            let value = unsafe { words.wrapping_add(at).read_volatile() };
+            entry[at * WORD_BYTES..][..WORD_BYTES].copy_from_slice(&value.to_ne_bytes());
+        };
+        let last = BYTES / WORD_BYTES - 1;
+        copy(entry, last);
+        if !is_there(entry) {
+            return Ok(false);
         }
-        Ok(entry)
+        fence(Ordering::Acquire);
+        (0..=last).for_each(|at| copy(entry, at));
+        Ok(true)
     }
 
     /// Copies entry `index` of a ring of such entries in, in ascending order.
@@ -444,7 +458,9 @@ impl DmaRegion {
             .copy_from(offset, source, source_offset, len_bytes)
     }
 
-    /// Copies entry `index` of a ring out: the memory as an array of entries of `BYTES`, which are whole words.
+    /// Copies entry `index` of a ring out: the memory as an array of entries of `BYTES`, which are whole words. The last
+    /// word comes first, and the others only if `is_there` says so of it; then what the device wrote before that word is
+    /// seen as well. Whether it did.
     ///
     /// # Errors
     /// [`OutOfRange`].
@@ -452,8 +468,10 @@ impl DmaRegion {
     pub(crate) fn read_entry<const BYTES: usize>(
         &self,
         index: usize,
-    ) -> Result<[u8; BYTES], OutOfRange> {
-        self.mapping.memory.read_entry(index)
+        entry: &mut [u8; BYTES],
+        is_there: impl FnOnce(&[u8; BYTES]) -> bool,
+    ) -> Result<bool, OutOfRange> {
+        self.mapping.memory.read_entry(index, entry, is_there)
     }
 
     /// Copies an entry in, as [`DmaRegion::read_entry`] copies it out.
@@ -483,6 +501,27 @@ impl std::fmt::Debug for DmaRegion {
 mod tests {
     use super::*;
 
+    fn entry(region: &DmaRegion, index: usize) -> Result<[u8; 64], OutOfRange> {
+        let mut entry = [0; 64];
+        region
+            .read_entry(index, &mut entry, |_| true)
+            .map(|_| entry)
+    }
+
+    #[test]
+    fn an_entry_that_is_not_there_is_not_copied() -> Result<(), Box<dyn std::error::Error>> {
+        let region = DmaRegion::heap(PAGE_BYTES).ok_or("no memory")?;
+        region.write_entry(1, &[7; 64])?;
+        let mut entry = [0; 64];
+        let mut seen = 0;
+        let copied = region.read_entry(1, &mut entry, |entry| {
+            seen = entry[63];
+            false
+        });
+        assert_eq!((copied, seen, entry[0]), (Ok(false), 7, 0));
+        Ok(())
+    }
+
     /// Around words that are whole and words that are not, nothing else is touched.
     #[test]
     fn bytes_of_any_place_and_length_are_copied() -> Result<(), Box<dyn std::error::Error>> {
@@ -493,7 +532,7 @@ mod tests {
                 expected[offset..offset + len].copy_from_slice(&data[..len]);
                 let region = DmaRegion::heap(PAGE_BYTES).ok_or("no memory")?;
                 region.write(offset, &data[..len])?;
-                assert_eq!(region.read_entry::<64>(0)?, expected);
+                assert_eq!(entry(&region, 0)?, expected);
                 let mut out = [0xff; 40];
                 region.read(offset, &mut out[..len])?;
                 assert_eq!(out[..len], data[..len]);
@@ -504,7 +543,7 @@ mod tests {
                     to.copy_from(to_offset, &region, offset, len)?;
                     let mut expected = [0; 64];
                     expected[to_offset..to_offset + len].copy_from_slice(&data[..len]);
-                    assert_eq!(to.read_entry::<64>(0)?, expected);
+                    assert_eq!(entry(&to, 0)?, expected);
                 }
             }
         }
@@ -516,9 +555,9 @@ mod tests {
         let region = DmaRegion::heap(PAGE_BYTES).ok_or("no memory")?;
         let entries = PAGE_BYTES / 64;
         region.write_entry(entries - 1, &[7; 64])?;
-        assert_eq!(region.read_entry::<64>(entries - 1)?, [7; 64]);
+        assert_eq!(entry(&region, entries - 1)?, [7; 64]);
         for index in [entries, usize::MAX] {
-            assert!(region.read_entry::<64>(index).is_err());
+            assert!(entry(&region, index).is_err());
             assert!(region.write_entry(index, &[7; 64]).is_err());
         }
         let other = region.clone();

@@ -18,8 +18,6 @@
 //!   covers the slot.
 //! - To the NIC: the entry has been copied out before the doorbell is rung; [`Bus::write32`] orders the two (release).
 
-use std::sync::atomic::{fence, Ordering};
-
 use handclasp_layout::queue::{RxEvent, ENTRY_BYTES};
 use handclasp_layout::register::EVENT_CONSUMER;
 
@@ -69,24 +67,17 @@ impl EventRing {
     /// there is none yet.
     #[inline]
     pub(crate) fn peek(&self, entry: &mut [u8; ENTRY_BYTES]) -> Result<bool, OutOfRange> {
-        const WORDS: usize = ENTRY_BYTES / 8;
-        const LAST: usize = ENTRY_BYTES - 8;
         let index = (self.consumed & self.mask) as usize;
-        let last_word = self.region.read_entry::<8>(index * WORDS + WORDS - 1)?;
-        entry[LAST..].copy_from_slice(&last_word);
-        if RxEvent::phase(entry) != self.expected_phase() {
-            return Ok(false);
-        }
-        fence(Ordering::Acquire);
-        *entry = self.region.read_entry(index)?;
-        Ok(true)
+        self.region.read_entry(index, entry, |entry| {
+            RxEvent::phase(entry) == self.expected_phase()
+        })
     }
 
     /// The phase bit of the next event: 1 on the first pass through the ring.
     #[inline]
     fn expected_phase(&self) -> bool {
         // The ring has a power of two of entries: the bit above an index's place counts the passes.
-        self.consumed & (self.mask + 1) == 0
+        self.consumed & self.mask.wrapping_add(1) == 0
     }
 
     /// The next event has been read.

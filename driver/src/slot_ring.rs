@@ -56,7 +56,10 @@ impl Payload {
 #[derive(Debug)]
 pub(crate) struct SlotRing {
     region: DmaRegion,
-    slots: u32,
+    /// Slots less one: what of an index is the slot's number, there being a power of two of them.
+    mask: u32,
+    /// So many slots are posted together.
+    batch: u32,
     /// Index of the next slot that the NIC fills.
     filled: u32,
     /// The slot before that one is being read.
@@ -71,7 +74,8 @@ impl SlotRing {
         let slots = 1 << log2;
         Ok(Self {
             region: bus.allocate(slots as usize * SLOT_BYTES)?,
-            slots,
+            mask: slots - 1,
+            batch: slots / BATCHES_A_ROUND,
             filled: 0,
             held: false,
             rung: 0,
@@ -82,10 +86,10 @@ impl SlotRing {
         self.region.iova()
     }
 
-    /// The slot with a free-running index: there is a power of two of them.
+    /// The slot with a free-running index.
     #[inline]
     fn number(&self, index: u32) -> u32 {
-        index & (self.slots - 1)
+        index & self.mask
     }
 
     /// The number that the next event with a payload must carry.
@@ -121,8 +125,8 @@ impl SlotRing {
     #[inline]
     pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
         let free = self.filled.wrapping_sub(u32::from(self.held));
-        let posted = free.wrapping_add(self.slots);
-        if posted.wrapping_sub(self.rung) >= self.slots / BATCHES_A_ROUND {
+        let posted = free.wrapping_add(self.mask).wrapping_add(1);
+        if posted.wrapping_sub(self.rung) >= self.batch {
             bus.write32(SLOT_PRODUCER.offset, posted)?;
             self.rung = posted;
         }
