@@ -181,6 +181,15 @@ impl Nic {
         self.commands.ring(bus)
     }
 
+    /// Rings the doorbell of the commands alone: for who has submitted some, and looked at no event.
+    ///
+    /// # Errors
+    /// `Bus`.
+    #[inline]
+    pub fn flush_commands(&mut self) -> Result<(), DriverError> {
+        self.commands.ring(&*self.device.bus)
+    }
+
     /// The next event, if it is what nearly all are: a segment of a connection, without SACK blocks. Any other is left for
     /// [`Nic::next_event`], which would also have told of this one.
     ///

@@ -40,7 +40,7 @@ impl Stack {
     #[inline(always)]
     fn try_push_text(&mut self, now_ns: u64, id: u16) -> Result<(), StackError> {
         if self.dirty.is_empty() && self.transmit_text(now_ns, id)? {
-            return Ok(self.nic.flush()?);
+            return Ok(self.nic.flush_commands()?);
         }
         self.mark_dirty(id);
         self.push(now_ns)
