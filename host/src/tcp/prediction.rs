@@ -186,22 +186,23 @@ impl Connection {
     pub fn next_plain_text(&mut self, now_ns: u64) -> Option<PlainText> {
         let timestamps = self.timestamps.filter(|_| self.plain)?;
         let (una, seq) = (self.snd.una, self.snd.nxt);
-        let unsent = self.send_buffer.end().since(seq);
+        let (mut payload, unsent) = self.send_buffer.rest(seq);
         let mss = self.smss();
         let pipe = seq.since(una);
         // All there is, or a full segment; into the window, and at once.
         let wanted = unsent.min(mss);
         let at_once = pipe == 0 || self.config.nodelay || wanted == mss;
-        if wanted == 0 || !at_once || wanted > (una + self.snd.wnd).since(seq) {
+        let sent = pipe.saturating_add(wanted);
+        if wanted == 0 || !at_once || sent > self.snd.wnd {
             return None;
         }
         if pipe == 0 && self.timers.is_idle(now_ns, self.rtt.rto_ns()) {
             self.congestion.restart_after_idle();
         }
-        if pipe.saturating_add(wanted) > self.congestion.cwnd() {
+        if sent > self.congestion.cwnd() {
             return None;
         }
-        let payload = self.send_buffer.slice(seq, wanted)?;
+        payload.len_bytes = payload.len_bytes.min(wanted as usize);
         let len = payload.len_bytes as u32;
         let window = self.offer_window(false);
         let (ts_val, ts_ecr) = timestamps.option(now_ns);

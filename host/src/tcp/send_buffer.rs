@@ -97,6 +97,18 @@ impl SendBuffer {
         self.end().since(seq.max(self.base))
     }
 
+    /// The octets from `seq` to the end, as far as they lie in one piece, and how many they are in all.
+    #[inline]
+    pub(super) fn rest(&self, seq: SeqNumber) -> (SendSlice, u32) {
+        let len_bytes = (self.end().since(seq) as usize).min(self.len);
+        let offset = wrap(self.head + (self.len - len_bytes), self.capacity);
+        let piece = SendSlice {
+            offset,
+            len_bytes: len_bytes.min(self.capacity - offset),
+        };
+        (piece, len_bytes as u32)
+    }
+
     /// At most `len_bytes` octets from `seq`, as far as they lie in one piece: a segment ends where the ring wraps.
     pub(super) fn slice(&self, seq: SeqNumber, len_bytes: u32) -> Option<SendSlice> {
         let skip = seq.since(self.base) as usize;
