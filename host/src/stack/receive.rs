@@ -148,8 +148,13 @@ impl Stack {
             .segment_arrives(now_ns, &arrival.segment, &payload);
         slot.state = slot.connection.state();
         let after = slot.state;
+        if slot.connection.is_content() {
+            self.deadlines.set(id, slot.connection.deadline());
+            self.handshake_may_be_over(id);
+        } else {
+            self.mark_dirty(id);
+        }
         self.tell(|| arrival.observed(now_ns, Some(before), Some(after)));
-        self.mark_dirty(id);
     }
 
     /// A segment of no connection, to no listener (RFC 9293 3.10.7.1).

@@ -59,7 +59,7 @@ impl Stack {
                 continue;
             };
             slot.dirty = false;
-            if self.transmit_text(now_ns, id)? {
+            if self.transmit_text(now_ns, id)? || self.transmit_ack(now_ns, id)? {
                 continue;
             }
             if self.transmit_connection(now_ns, id)? == Outcome::RingFull {
@@ -108,6 +108,26 @@ impl Stack {
             }
         }
         Ok(false)
+    }
+
+    /// Sends a bare ACK, if that is all there is to send. False: `transmit_connection` is to look at what is left.
+    #[inline]
+    fn transmit_ack(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return Ok(true);
+        };
+        if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) || self.nic.command_room() == 0
+        {
+            return Ok(false);
+        }
+        let Some(ack) = slot.connection.next_plain_ack(now_ns) else {
+            return Ok(false);
+        };
+        let command = ack.command(id, &slot.buffers.send);
+        self.deadlines.set(id, slot.connection.deadline());
+        let (tuple, state) = (slot.tuple, Some(State::Established));
+        self.submit_segment(now_ns, &tuple, ack.header, command, (state, state))?;
+        Ok(true)
     }
 
     #[inline(never)]

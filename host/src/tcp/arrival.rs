@@ -11,8 +11,8 @@ use std::ops::ControlFlow::{self, Break, Continue};
 impl Connection {
     /// A segment of this connection arrives, with `payload_len_bytes` of payload. The NIC has verified its checksum.
     pub fn segment_arrives(&mut self, now_ns: u64, segment: &Segment, payload: &dyn PayloadSource) {
-        self.plain = false;
-        match self.state {
+        let before = self.state;
+        match before {
             State::Closed => self.reply = self.reply.or_else(|| answer_unmatched(segment)),
             State::SynSent => self.arrives_in_syn_sent(now_ns, segment, payload),
             _ => {
@@ -20,6 +20,8 @@ impl Connection {
                 let _ = self.arrives_in_other_states(now_ns, segment, payload);
             }
         }
+        // A connection that has just opened has nothing behind it that would have to be looked at.
+        self.plain = !before.is_synchronized() && self.is_plain();
     }
 
     fn arrives_in_other_states(

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::segment::{Options, PayloadSource, Segment, SendSlice};
 use super::seq::SeqNumber;
 use super::state::State;
+use super::timestamps::Timestamps;
 use handclasp_driver::dma::DmaRegion;
 use handclasp_layout::header::tcp_flags::{ACK, PSH};
 use handclasp_layout::queue::{Opcode, RxEvent, SegmentCommand, ENTRY_BYTES};
@@ -71,17 +72,17 @@ impl From<Plain> for Segment {
     }
 }
 
-/// New text to send, with nothing but an ACK beside it.
+/// New text to send, with nothing but an ACK beside it; or a bare ACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlainText {
     /// Its header.
     pub header: Plain,
-    /// Its payload.
+    /// Its payload; of a bare ACK, no bytes.
     pub payload: SendSlice,
 }
 
 impl PlainText {
-    /// Nothing is left to be sent behind it.
+    /// Nothing is left to be sent behind this text.
     #[inline]
     pub fn is_last(&self) -> bool {
         self.header.flags & PSH != 0
@@ -174,14 +175,18 @@ impl Connection {
         self.owes_ack() || self.has_new()
     }
 
+    /// [`Connection::next_segment`] has nothing to send.
+    pub fn is_content(&self) -> bool {
+        self.plain && !self.has_answer()
+    }
+
     /// An ACK is to be sent at once: [`Connection::next_segment`] has one, or what carries it.
     #[inline]
     pub fn owes_ack(&self) -> bool {
         self.ack.is_due()
     }
 
-    /// As [`Connection::next_segment`], when the next one is new text with nothing in its way; `next_segment` is to be
-    /// asked for all else.
+    /// As [`Connection::next_segment`], when the next one is new text with nothing in its way.
     #[inline(always)]
     pub fn next_plain_text(&mut self, now_ns: u64) -> Option<PlainText> {
         let timestamps = self.timestamps.filter(|_| self.plain)?;
@@ -204,20 +209,42 @@ impl Connection {
         }
         payload.len_bytes = payload.len_bytes.min(wanted as usize);
         let len = payload.len_bytes as u32;
+        // RFC 9293 MUST-61: PSH on the last of what is buffered.
+        let flags = if len == unsent { ACK | PSH } else { ACK };
+        let header = self.plain_header(now_ns, timestamps, flags, len);
+        self.new_is_sent(now_ns, seq + len, pipe.saturating_add(len));
+        Some(PlainText { header, payload })
+    }
+
+    /// As [`Connection::next_segment`], when all that there is to send is an ACK.
+    #[inline]
+    pub fn next_plain_ack(&mut self, now_ns: u64) -> Option<PlainText> {
+        let timestamps = self.timestamps.filter(|_| self.plain)?;
+        if !self.owes_ack() || self.has_new() {
+            return None;
+        }
+        let payload = SendSlice {
+            offset: 0,
+            len_bytes: 0,
+        };
+        let header = self.plain_header(now_ns, timestamps, ACK, 0);
+        Some(PlainText { header, payload })
+    }
+
+    /// The header of a segment at SND.NXT with `len` octets of text; its ACK acknowledges all that has arrived.
+    #[inline(always)]
+    fn plain_header(&mut self, now_ns: u64, timestamps: Timestamps, flags: u16, len: u32) -> Plain {
         let window = self.offer_window(false);
         let (ts_val, ts_ecr) = timestamps.option(now_ns);
-        let header = Plain {
-            seq,
+        Plain {
+            seq: self.snd.nxt,
             ack: self.acknowledge_all(),
-            // RFC 9293 MUST-61: PSH on the last of what is buffered.
-            flags: if len == unsent { ACK | PSH } else { ACK },
+            flags,
             window,
             ts_val,
             ts_ecr,
             // At most the MSS.
             payload_len_bytes: len as u16,
-        };
-        self.new_is_sent(now_ns, seq + len, pipe.saturating_add(len));
-        Some(PlainText { header, payload })
+        }
     }
 }

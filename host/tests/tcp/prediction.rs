@@ -143,18 +143,26 @@ impl<'a> Twins<'a> {
                 .segment_arrives(now, segment, &payload),
         }
         // What the stack relies on, when it does not ask for a segment.
-        let answers = self.with.connection().has_answer();
+        let with = self.with.connection();
+        let answers = match plain {
+            Some(_) => with.has_answer(),
+            None => !with.is_content(),
+        };
         self.without
             .connection()
             .segment_arrives(now, segment, &payload);
-        if plain.is_some() && !answers {
+        if !answers {
             assert!(self.next_without().is_none(), "there was an answer");
         }
     }
 
     fn next_with(&mut self) -> Option<Sent> {
         let now = self.with.now;
-        let Some(text) = self.with.connection().next_plain_text(now) else {
+        let with = self.with.connection();
+        let text = with.next_plain_text(now);
+        // Behind a bare ACK there is nothing either.
+        let is_last = text.is_none_or(|text| text.is_last());
+        let Some(text) = text.or_else(|| with.next_plain_ack(now)) else {
             return self.with.endpoint.next(now);
         };
         self.hits.sent.set(self.hits.sent.get() + 1);
@@ -162,7 +170,7 @@ impl<'a> Twins<'a> {
             segment: text.header.into(),
             payload: Some(text.payload),
         });
-        if text.is_last() {
+        if is_last {
             assert!(
                 self.with.endpoint.next(now).is_none(),
                 "it was not the last"
