@@ -200,10 +200,7 @@ impl Stack {
             self.transmit(now_ns)?;
             Ok(self.nic.flush()?)
         });
-        if let Err(error) = &result {
-            self.fail(error);
-        }
-        result
+        self.or_fail(result)
     }
 
     /// When [`Stack::poll`] has something to do even if nothing arrives; `None`: never.
@@ -224,6 +221,11 @@ impl Stack {
     /// `Driver`.
     pub fn arm_interrupt(&self) -> Result<(), StackError> {
         Ok(self.nic.arm_interrupt()?)
+    }
+
+    /// What came of a call that has the device do something: when it failed, all later ones do.
+    fn or_fail<T>(&mut self, result: Result<T, StackError>) -> Result<T, StackError> {
+        result.inspect_err(|error| self.fail(error))
     }
 
     /// The device is of no use any more: every call says so from now on.

@@ -44,10 +44,11 @@ impl From<BufferPair> for Buffers {
 
 impl Stack {
     /// Active open (RFC 9293 3.10.1): takes a connection id and memory, and has a SYN sent as soon as the next hop's MAC
-    /// address is known. Whether it succeeds, [`Stack::connected`] tells.
+    /// address is known; [`Stack::push`] passes it on. Whether it succeeds, [`Stack::connected`] tells.
     ///
     /// # Errors
-    /// `NoHost`, `NoRoute`, `NoConnection`, `NoPort`, `PortInUse` (of `local_port`, to this peer), `Driver` without memory.
+    /// `NoHost`, `NoRoute`, `NoConnection`, `NoPort`, `PortInUse` (of `local_port`, to this peer), `Driver` without memory,
+    /// or when the device failed.
     pub fn connect(
         &mut self,
         now_ns: u64,
@@ -92,11 +93,12 @@ impl Stack {
         let (iss, config) = self.begin(now_ns, &tuple);
         self.tell_changed(now_ns, tuple, None, Some(State::SynSent));
         let owner = Owner::Socket;
-        Ok(
-            self.install(now_ns, id, tuple, next_hop, buffers, owner, |buffers| {
-                Connection::connect(config, now_ns, iss, buffers)
-            }),
-        )
+        let socket = self.install(now_ns, id, tuple, next_hop, buffers, owner, |buffers| {
+            Connection::connect(config, now_ns, iss, buffers)
+        });
+        let sent = self.transmit_syn(now_ns, id);
+        self.or_fail(sent)?;
+        Ok(socket)
     }
 
     /// Opens a local port for connections; 0: any free one. `backlog` connections may wait.
@@ -169,7 +171,7 @@ impl Stack {
         self.install(now_ns, id, *tuple, next_hop, buffers, owner, |buffers| {
             Connection::accept(config, now_ns, iss, buffers, segment)
         });
-        Ok(())
+        self.transmit_syn(now_ns, id)
     }
 
     /// A passive open has come to its end: the listener queues the connection, or forgets it.
@@ -236,7 +238,6 @@ impl Stack {
             None => Box::new(slot),
         });
         self.by_tuple.insert(tuple, id);
-        self.mark_dirty(id);
         SocketId {
             connection: id,
             generation,

@@ -110,8 +110,7 @@ impl Stack {
         // The NIC's answer is checked against ours: the connection may have gone since.
         let is_its = |slot: &Slot| slot.is_live() && slot.tuple == *tuple;
         if let Some(id) = found.filter(|id| self.slot(*id).is_some_and(is_its)) {
-            self.connection_takes(now_ns, id, arrival);
-            return Ok(());
+            return self.connection_takes(now_ns, id, arrival);
         }
         // RFC 9293 MUST-57, MUST-63: nothing from or to an address that is not one host's, and nothing from ourselves.
         if tuple.local_ip != self.config.ip.to_bits()
@@ -123,10 +122,7 @@ impl Stack {
         }
         // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full.
         match self.by_tuple.get(tuple).copied() {
-            Some(id) => {
-                self.connection_takes(now_ns, id, arrival);
-                Ok(())
-            }
+            Some(id) => self.connection_takes(now_ns, id, arrival),
             None if self.time_waits.contains(tuple) => self.time_wait_takes(now_ns, arrival),
             None if self.listeners.contains_key(&tuple.local_port) => {
                 self.listener_takes(now_ns, arrival, None)
@@ -135,9 +131,14 @@ impl Stack {
         }
     }
 
-    fn connection_takes(&mut self, now_ns: u64, id: u16, arrival: &Arrival) {
+    fn connection_takes(
+        &mut self,
+        now_ns: u64,
+        id: u16,
+        arrival: &Arrival,
+    ) -> Result<(), StackError> {
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
-            return;
+            return Ok(());
         };
         let before = slot.state;
         let payload = InSlot {
@@ -148,13 +149,20 @@ impl Stack {
             .segment_arrives(now_ns, &arrival.segment, &payload);
         slot.state = slot.connection.state();
         let after = slot.state;
-        if slot.connection.is_content() {
+        let opened = slot.connection.predicts();
+        let has_answer = !opened || slot.connection.has_answer();
+        if !has_answer {
             self.deadlines.set(id, slot.connection.deadline());
-            self.handshake_may_be_over(id);
-        } else {
-            self.mark_dirty(id);
         }
         self.tell(|| arrival.observed(now_ns, Some(before), Some(after)));
+        if before == State::SynReceived {
+            self.handshake_may_be_over(id);
+        }
+        let at_once = opened && self.dirty.is_empty();
+        if has_answer && !(at_once && self.transmit_ack(now_ns, id)?) {
+            self.mark_dirty(id);
+        }
+        Ok(())
     }
 
     /// A segment of no connection, to no listener (RFC 9293 3.10.7.1).

@@ -46,6 +46,14 @@ impl Stack {
         self.push(now_ns)
     }
 
+    /// The SYN of a new connection, or its SYN+ACK, goes at once, unless others wait.
+    pub(super) fn transmit_syn(&mut self, now_ns: u64, id: u16) -> Result<(), StackError> {
+        if !self.dirty.is_empty() || self.transmit_connection(now_ns, id)? == Outcome::RingFull {
+            self.mark_dirty(id);
+        }
+        Ok(())
+    }
+
     #[inline(never)]
     fn transmit_all(&mut self, now_ns: u64) -> Result<(), StackError> {
         if !self.port_commands.is_empty() && !self.transmit_ports()? {
@@ -59,7 +67,8 @@ impl Stack {
                 continue;
             };
             slot.dirty = false;
-            if self.transmit_text(now_ns, id)? || self.transmit_ack(now_ns, id)? {
+            let predicts = slot.connection.predicts();
+            if predicts && (self.transmit_text(now_ns, id)? || self.transmit_ack(now_ns, id)?) {
                 continue;
             }
             if self.transmit_connection(now_ns, id)? == Outcome::RingFull {
@@ -111,8 +120,8 @@ impl Stack {
     }
 
     /// Sends a bare ACK, if that is all there is to send. False: `transmit_connection` is to look at what is left.
-    #[inline]
-    fn transmit_ack(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
+    #[inline(never)]
+    pub(super) fn transmit_ack(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return Ok(true);
         };

@@ -122,6 +122,12 @@ impl Connection {
             && self.reply.is_none()
     }
 
+    /// There is an expected segment, and what is sent is text with nothing in its way, or a bare ACK.
+    #[inline]
+    pub fn predicts(&self) -> bool {
+        self.plain
+    }
+
     /// As [`Connection::segment_arrives`], when the segment is the expected one. False: nothing was done, and
     /// `segment_arrives` is to have it.
     #[inline(always)]
@@ -169,15 +175,10 @@ impl Connection {
         true
     }
 
-    /// [`Connection::next_segment`] may have something to send, now that an expected segment has arrived.
+    /// [`Connection::next_segment`] may have something to send, while the connection [predicts](Connection::predicts).
     #[inline]
     pub fn has_answer(&self) -> bool {
         self.owes_ack() || self.has_new()
-    }
-
-    /// [`Connection::next_segment`] has nothing to send.
-    pub fn is_content(&self) -> bool {
-        self.plain && !self.has_answer()
     }
 
     /// An ACK is to be sent at once: [`Connection::next_segment`] has one, or what carries it.

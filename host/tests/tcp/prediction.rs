@@ -144,10 +144,7 @@ impl<'a> Twins<'a> {
         }
         // What the stack relies on, when it does not ask for a segment.
         let with = self.with.connection();
-        let answers = match plain {
-            Some(_) => with.has_answer(),
-            None => !with.is_content(),
-        };
+        let answers = !with.predicts() || with.has_answer();
         self.without
             .connection()
             .segment_arrives(now, segment, &payload);
