@@ -25,14 +25,11 @@ impl Listener {
         }
     }
 
-    /// Whether a SYN can be taken.
-    pub(super) fn has_room(&self) -> bool {
-        self.half_open + self.queue.len() < self.backlog
-    }
-
-    /// A SYN was taken.
-    pub(super) fn open(&mut self) {
-        self.half_open += 1;
+    /// Takes a SYN, if there is room for it.
+    pub(super) fn open(&mut self) -> bool {
+        let has_room = self.half_open + self.queue.len() < self.backlog;
+        self.half_open += usize::from(has_room);
+        has_room
     }
 
     /// A handshake failed.

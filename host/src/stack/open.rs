@@ -128,7 +128,7 @@ impl Stack {
         Ok(ListenerId { port, generation })
     }
 
-    /// A segment of no connection to a listening port (RFC 9293 3.10.7.2). `least_iss`: the new connection takes
+    /// A segment of no connection, perhaps to a listening port (RFC 9293 3.10.7.2). `least_iss`: the new connection takes
     /// the place of one in TIME-WAIT, and must not begin below this sequence number (RFC 9293 3.6.1, MAY-2).
     pub(super) fn listener_takes(
         &mut self,
@@ -137,6 +137,9 @@ impl Stack {
         least_iss: Option<SeqNumber>,
     ) -> Result<(), StackError> {
         let (tuple, segment) = (&arrival.tuple, &arrival.segment);
+        let Some(listener) = self.listeners.get_mut(&tuple.local_port) else {
+            return self.nobody_takes(now_ns, arrival);
+        };
         // First, RST: it cannot be about anything that we sent. Second, ACK: neither can it, and that is answered.
         // Third, SYN. Fourth, anything else: not reached by a connection that began right, so dropped without answer.
         if segment.rst() || segment.has_ack() || !segment.syn() {
@@ -148,15 +151,15 @@ impl Stack {
         let Some(next_hop) = self.config.next_hop(tuple.remote_ip) else {
             return Ok(());
         };
-        match self.listeners.get(&tuple.local_port) {
-            Some(listener) if listener.has_room() => {}
-            _ => {
-                self.statistics.syn_dropped_backlog += 1;
-                return Ok(());
-            }
+        if !listener.open() {
+            self.statistics.syn_dropped_backlog += 1;
+            return Ok(());
         }
         let Ok((id, buffers)) = self.take_connection() else {
             self.statistics.syn_dropped_no_room += 1;
+            if let Some(listener) = self.listeners.get_mut(&tuple.local_port) {
+                listener.fail();
+            }
             return Ok(());
         };
         let (mut iss, config) = self.begin(now_ns, tuple);
@@ -164,9 +167,6 @@ impl Stack {
             iss = iss.max(least);
         }
         self.tell(|| arrival.observed(now_ns, None, Some(State::SynReceived)));
-        if let Some(listener) = self.listeners.get_mut(&tuple.local_port) {
-            listener.open();
-        }
         let owner = Owner::Listener { queued: false };
         self.install(now_ns, id, *tuple, next_hop, buffers, owner, |buffers| {
             Connection::accept(config, now_ns, iss, buffers, segment)

@@ -124,10 +124,7 @@ impl Stack {
         match self.by_tuple.get(tuple).copied() {
             Some(id) => self.connection_takes(now_ns, id, arrival),
             None if self.time_waits.contains(tuple) => self.time_wait_takes(now_ns, arrival),
-            None if self.listeners.contains_key(&tuple.local_port) => {
-                self.listener_takes(now_ns, arrival, None)
-            }
-            None => self.nobody_takes(now_ns, arrival),
+            None => self.listener_takes(now_ns, arrival, None),
         }
     }
 
