@@ -72,6 +72,15 @@ enum State {
     Failed,
 }
 
+impl State {
+    fn mac(self) -> Option<u64> {
+        match self {
+            Self::Known { mac } | Self::Checking { mac, .. } => Some(mac),
+            Self::Asking { .. } | Self::Failed => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     state: State,
@@ -115,10 +124,7 @@ impl Neighbours {
 
     /// The MAC address, if it is known: never sends a request, so a stranger's packet cannot make us broadcast.
     pub fn cached(&self, ip: u32) -> Option<u64> {
-        match self.entries.get(&ip)?.state {
-            State::Known { mac } | State::Checking { mac, .. } => Some(mac),
-            State::Asking { .. } | State::Failed => None,
-        }
+        self.entries.get(&ip)?.state.mac()
     }
 
     /// The MAC address, asking for it if it is not known.
@@ -135,17 +141,15 @@ impl Neighbours {
     }
 
     /// A connection sends to this neighbour from now on: it is asked for its address if that is not known, kept, and checked
-    /// when its lifetime is over.
-    pub fn retain(&mut self, ip: u32, now_ns: u64) {
-        match self.entries.get_mut(&ip) {
-            Some(entry) => entry.users = entry.users.saturating_add(1),
-            None => {
-                self.insert(ip, State::Asking { requests: 0 }, now_ns);
-                if let Some(entry) = self.entries.get_mut(&ip) {
-                    entry.users = 1;
-                }
-            }
-        }
+    /// when its lifetime is over. Returns the address, if it is known.
+    pub fn retain(&mut self, ip: u32, now_ns: u64) -> Option<u64> {
+        let Some(entry) = self.entries.get_mut(&ip) else {
+            self.insert(ip, State::Asking { requests: 0 }, now_ns);
+            self.entries.get_mut(&ip)?.users = 1;
+            return None;
+        };
+        entry.users = entry.users.saturating_add(1);
+        entry.state.mac()
     }
 
     /// A connection that had called [`Neighbours::retain`] is gone.

@@ -211,7 +211,7 @@ impl Stack {
         owner: Owner,
         open: impl FnOnce(Buffers) -> Connection,
     ) -> SocketId {
-        self.neighbours.retain(next_hop, now_ns);
+        let next_hop_mac = self.neighbours.retain(next_hop, now_ns);
         let generation = self.next_generation();
         let connection = open(buffers.clone().into());
         let slot = Slot {
@@ -226,6 +226,7 @@ impl Stack {
             ttl: TTL_DEFAULT,
             tos: 0,
             next_hop,
+            next_hop_mac,
             dirty: false,
             failure: None,
             error_taken: false,

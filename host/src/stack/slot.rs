@@ -67,6 +67,8 @@ pub(super) struct Slot {
     pub(super) tos: u8,
     /// Neighbour that its packets are handed to.
     pub(super) next_hop: u32,
+    /// MAC address of that neighbour, once it is known. Should it not answer any more, the last one is as good as any.
+    pub(super) next_hop_mac: Option<u64>,
     /// It is in the list of connections with something to send.
     pub(super) dirty: bool,
     /// Its state when last looked at.

@@ -185,11 +185,10 @@ impl Stack {
             _ => return Ok(Outcome::Done),
         };
         let (flow, next_hop) = (slot.flow, slot.next_hop);
-        let mac = match (flow, self.neighbours.cached(next_hop)) {
+        let mac = match (flow, slot.next_hop_mac) {
+            (Flow::Leaving | Flow::Gone, _) => return Ok(Outcome::Done),
             (Flow::Unknown | Flow::Known(_), Some(mac)) => mac,
-            // The neighbour does not answer any more: the last address is as good as any.
-            (Flow::Known(headers), None) => headers.mac,
-            (Flow::Unknown, None) => {
+            (Flow::Unknown | Flow::Known(_), None) => {
                 if self.neighbours.lookup(next_hop, now_ns) == Lookup::Unreachable {
                     if let Some(slot) = self.slot_mut(id) {
                         slot.fail(ConnectionError::Unreachable);
@@ -197,7 +196,6 @@ impl Stack {
                 }
                 return Ok(Outcome::Done);
             }
-            (Flow::Leaving | Flow::Gone, _) => return Ok(Outcome::Done),
         };
         let headers = Headers {
             mac,
@@ -308,8 +306,10 @@ impl Stack {
             self.send_arp(request.dst_mac, &request.packet)?;
         }
         while let Some(ip) = self.neighbours.next_change() {
+            let mac = self.neighbours.cached(ip);
             for id in 0..self.slots.len() as u16 {
                 if let Some(slot) = self.slot_mut(id).filter(|slot| slot.next_hop == ip) {
+                    slot.next_hop_mac = mac.or(slot.next_hop_mac);
                     slot.headers_due = true;
                     self.mark_dirty(id);
                 }
