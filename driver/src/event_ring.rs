@@ -9,8 +9,7 @@
 //! # Ownership
 //! - `consumed..returned + entries` is the NIC's to write. The driver looks only at the phase bit of entry `consumed`:
 //!   the NIC writes 1 there on its first pass through the ring, 0 on the second, and so on; the memory starts as 0.
-//! - The entry with the expected phase bit is the driver's. It stays so until the doorbell gives it back, an eighth of the
-//!   ring at a time: a doorbell costs more than the rest of an event.
+//! - The entry with the expected phase bit is the driver's. It stays so until the doorbell gives it back.
 //!
 //! # Memory barriers
 //! - From the NIC: the last word, which holds the phase bit and which the NIC writes last, is read first; then an acquire
@@ -25,17 +24,12 @@ use crate::bus::Bus;
 use crate::dma::{DmaRegion, OutOfRange};
 use crate::error::DriverError;
 
-/// Batches in which a round of events, or of slots, goes back to the NIC.
-pub(crate) const BATCHES_A_ROUND: u32 = 8;
-
 /// The ring of events; see the module for who owns what.
 #[derive(Debug)]
 pub(crate) struct EventRing {
     region: DmaRegion,
     /// Entries less one: what of an index is the place in the ring.
     mask: u32,
-    /// So many events are given back together.
-    batch: u32,
     /// First event that the doorbell has not given back.
     returned: u32,
     /// Index of the next event to read.
@@ -47,7 +41,6 @@ impl EventRing {
         Ok(Self {
             region: bus.allocate(ENTRY_BYTES << log2)?,
             mask: (1 << log2) - 1,
-            batch: (1 << log2) / BATCHES_A_ROUND,
             returned: 0,
             consumed: 0,
         })
@@ -86,13 +79,16 @@ impl EventRing {
         self.consumed = self.consumed.wrapping_add(1);
     }
 
-    /// Gives the read events back to the NIC when there is a batch of them.
+    /// Events that have been read and not given back.
     #[inline]
+    pub(crate) fn kept(&self) -> u32 {
+        self.consumed.wrapping_sub(self.returned)
+    }
+
+    /// Gives all read events back to the NIC.
     pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
-        if self.consumed.wrapping_sub(self.returned) >= self.batch {
-            bus.write32(EVENT_CONSUMER.offset, self.consumed)?;
-            self.returned = self.consumed;
-        }
+        bus.write32(EVENT_CONSUMER.offset, self.consumed)?;
+        self.returned = self.consumed;
         Ok(())
     }
 }
@@ -108,7 +104,6 @@ mod tests {
         let mut ring = EventRing {
             region: region.clone(),
             mask: 7,
-            batch: 1,
             returned: u32::MAX - 7,
             consumed: u32::MAX - 7,
         };

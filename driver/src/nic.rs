@@ -27,6 +27,10 @@ use crate::slot_ring::{Payload, SlotRing};
 /// a simulated NIC advances with each.
 const STATUS_POLLS_MAX: u32 = 1_000_000;
 
+/// Events and slots go back to the NIC by the eighth (2^this) of the smaller ring: a doorbell costs more than the rest of an
+/// event.
+const BATCH_LOG2: u32 = 3;
+
 /// What a register reads when the device has gone from the bus.
 const ALL_ONES: u32 = u32::MAX;
 
@@ -38,6 +42,8 @@ pub struct Nic {
     commands: CommandRing,
     events: EventRing,
     slots: SlotRing,
+    /// So many events, and the slots of their payloads, are given back together.
+    batch: u32,
     /// A SACK event whose segment's event has not been read yet.
     sack: Option<SackEvent>,
     /// The event that was looked at last.
@@ -91,6 +97,7 @@ impl Nic {
             commands,
             events,
             slots,
+            batch: 1 << (config.event_log2.min(config.slot_log2) - BATCH_LOG2),
             sack: None,
             entry: [0; ENTRY_BYTES],
             width_bits,
@@ -98,7 +105,7 @@ impl Nic {
             monitor: config.monitor,
         };
         nic.device.bus.write32(QUEUE_ENABLE.offset, 1)?;
-        nic.flush()?;
+        nic.give_back()?;
         let control = Control {
             rx_enable: true,
             tx_enable: true,
@@ -174,11 +181,19 @@ impl Nic {
     /// `Bus`.
     #[inline]
     pub fn flush(&mut self) -> Result<(), DriverError> {
+        if self.events.kept() >= self.batch {
+            self.give_back()?;
+        }
+        self.flush_commands()
+    }
+
+    /// Gives events and slots back to the NIC.
+    #[inline(never)]
+    fn give_back(&mut self) -> Result<(), DriverError> {
         let bus = &*self.device.bus;
         // Slots first: a frame that arrives between two doorbells finds its slot.
         self.slots.ring(bus)?;
-        self.events.ring(bus)?;
-        self.commands.ring(bus)
+        self.events.ring(bus)
     }
 
     /// Rings the doorbell of the commands alone: for who has submitted some, and looked at no event.

@@ -9,8 +9,7 @@
 //! # Ownership
 //! - Up to `posted`, slots are the NIC's to fill. It fills them in order, one for each event with a payload.
 //! - The slot of the event that was read last is the driver's ("held"), until the next event is asked for. Then it is
-//!   posted again, which the NIC learns from the doorbell, of an eighth of the slots at a time. At most one slot is held at
-//!   a time.
+//!   posted again, which the NIC learns from the doorbell. At most one slot is held at a time.
 //!
 //! # Memory barriers
 //! - From the NIC: the payload is complete before its event; reading the event (acquire, [`crate::event_ring`]) makes
@@ -22,7 +21,6 @@ use handclasp_layout::register::{SLOT_BYTES, SLOT_PRODUCER};
 use crate::bus::Bus;
 use crate::dma::{DmaRegion, OutOfRange};
 use crate::error::{DriverError, Lie};
-use crate::event_ring::BATCHES_A_ROUND;
 
 /// Where the payload of an event lies. It can be read through [`crate::Nic::read_payload`] until the next event is
 /// asked for.
@@ -58,14 +56,10 @@ pub(crate) struct SlotRing {
     region: DmaRegion,
     /// Slots less one: what of an index is the slot's number, there being a power of two of them.
     mask: u32,
-    /// So many slots are posted together.
-    batch: u32,
     /// Index of the next slot that the NIC fills.
     filled: u32,
     /// The slot before that one is being read.
     held: bool,
-    /// First slot that the NIC may not fill yet, as the doorbell says.
-    rung: u32,
 }
 
 impl SlotRing {
@@ -75,10 +69,8 @@ impl SlotRing {
         Ok(Self {
             region: bus.allocate(slots as usize * SLOT_BYTES)?,
             mask: slots - 1,
-            batch: slots / BATCHES_A_ROUND,
             filled: 0,
             held: false,
-            rung: 0,
         })
     }
 
@@ -121,16 +113,11 @@ impl SlotRing {
         self.held = false;
     }
 
-    /// Passes the posted slots on to the NIC when there is a batch of them.
-    #[inline]
-    pub(crate) fn ring(&mut self, bus: &dyn Bus) -> Result<(), DriverError> {
+    /// Passes all posted slots on to the NIC.
+    pub(crate) fn ring(&self, bus: &dyn Bus) -> Result<(), DriverError> {
         let free = self.filled.wrapping_sub(u32::from(self.held));
         let posted = free.wrapping_add(self.mask).wrapping_add(1);
-        if posted.wrapping_sub(self.rung) >= self.batch {
-            bus.write32(SLOT_PRODUCER.offset, posted)?;
-            self.rung = posted;
-        }
-        Ok(())
+        Ok(bus.write32(SLOT_PRODUCER.offset, posted)?)
     }
 
     /// Place of the payload's byte `offset` in the slots' memory, when all `len_bytes` from there are held.
