@@ -149,6 +149,21 @@ impl ReceiveBuffer {
     /// Takes the oldest octets out; says how many.
     #[inline]
     pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
+        // Nearly always it is one piece.
+        let count = out.len().min(self.len);
+        if count > self.capacity - self.head {
+            return self.read_in_pieces(out);
+        }
+        if self.region.read(self.head, &mut out[..count]).is_err() {
+            return 0;
+        }
+        self.head = wrap(self.head + count, self.capacity);
+        self.len -= count;
+        count
+    }
+
+    #[inline(never)]
+    fn read_in_pieces(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.len);
         let (first, second) = out[..count].split_at_mut(count.min(self.capacity - self.head));
         let mut copied = self.region.read(self.head, first);

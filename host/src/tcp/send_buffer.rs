@@ -65,6 +65,20 @@ impl SendBuffer {
     /// Puts as much of `data` behind the last octet as there is room for; says how much.
     #[inline]
     pub(super) fn push(&mut self, data: &[u8]) -> usize {
+        // Nearly always it is one piece.
+        let at = wrap(self.head + self.len, self.capacity);
+        if data.len() > self.capacity - self.len.max(at) {
+            return self.push_in_pieces(data);
+        }
+        if self.region.write(at, data).is_err() {
+            return 0;
+        }
+        self.len += data.len();
+        data.len()
+    }
+
+    #[inline(never)]
+    fn push_in_pieces(&mut self, data: &[u8]) -> usize {
         let data = &data[..data.len().min(self.room())];
         let at = wrap(self.head + self.len, self.capacity);
         let (first, second) = data.split_at(data.len().min(self.capacity - at));
