@@ -71,7 +71,7 @@ impl Stack {
             return;
         };
         self.neighbours.release(slot.next_hop);
-        self.leaving[usize::from(id)] = Some(slot.buffers.clone());
+        self.leaving[usize::from(id)] = Some(slot.connection.buffers());
         if slot.state == State::TimeWait {
             let deadline_ns = slot.connection.deadline().unwrap_or(now_ns);
             if self.time_waits.insert(deadline_ns, slot) {
@@ -107,7 +107,7 @@ impl Stack {
             return;
         };
         self.neighbours.release(slot.next_hop);
-        self.spare_buffers.push(slot.buffers.clone());
+        self.spare_buffers.push(slot.connection.buffers());
         self.free.push(id);
         self.recycle(slot);
     }

@@ -42,7 +42,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::config::StackConfig;
 use crate::neighbour::Neighbours;
-use crate::tcp::{IsnGenerator, State};
+use crate::tcp::{Buffers, IsnGenerator, State};
 use deadlines::Deadlines;
 use listener::Listener;
 use raw_frames::RawFrames;
@@ -98,7 +98,7 @@ pub struct Stack {
     /// Commands that open and close ports, waiting for room in the ring.
     port_commands: VecDeque<Command>,
     /// By connection id: memory of a connection that is over, until the NIC has forgotten it.
-    leaving: Vec<Option<open::BufferPair>>,
+    leaving: Vec<Option<Buffers>>,
     /// Slots of connections that are over, for the next ones.
     #[allow(
         clippy::vec_box,
@@ -106,7 +106,7 @@ pub struct Stack {
     )]
     spare_slots: Vec<Box<Slot>>,
     /// Memory of connections that are over, mapped already, for the next ones.
-    spare_buffers: Vec<open::BufferPair>,
+    spare_buffers: Vec<Buffers>,
     raw_frames: RawFrames,
     /// Where a raw frame is looked at and turned into its answer.
     frame: Box<[u8; SLOT_BYTES]>,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddrV4;
 
-use handclasp_driver::{Command, DmaRegion};
+use handclasp_driver::Command;
 use handclasp_layout::header::TTL_DEFAULT;
 
 use super::arrival::Arrival;
@@ -22,23 +22,6 @@ impl ListenerId {
     /// The local port.
     pub fn port(&self) -> u16 {
         self.port
-    }
-}
-
-/// A connection's memory. The stack keeps it in hand beside the connection, for the payload's I/O address, and for the
-/// next connection.
-#[derive(Clone, Debug)]
-pub(super) struct BufferPair {
-    pub(super) send: DmaRegion,
-    pub(super) receive: DmaRegion,
-}
-
-impl From<BufferPair> for Buffers {
-    fn from(pair: BufferPair) -> Self {
-        Self {
-            send: pair.send,
-            receive: pair.receive,
-        }
     }
 }
 
@@ -207,17 +190,16 @@ impl Stack {
         id: u16,
         tuple: Tuple,
         next_hop: u32,
-        buffers: BufferPair,
+        buffers: Buffers,
         owner: Owner,
         open: impl FnOnce(Buffers) -> Connection,
     ) -> SocketId {
         let next_hop_mac = self.neighbours.retain(next_hop, now_ns);
         let generation = self.next_generation();
-        let connection = open(buffers.clone().into());
+        let connection = open(buffers);
         let slot = Slot {
             state: connection.state(),
             connection,
-            buffers,
             tuple,
             generation,
             owner,
@@ -246,7 +228,7 @@ impl Stack {
     }
 
     /// A free connection id, and memory: used before if there is any, or new.
-    fn take_connection(&mut self) -> Result<(u16, BufferPair), StackError> {
+    fn take_connection(&mut self) -> Result<(u16, Buffers), StackError> {
         let Some(id) = self.free.pop() else {
             return Err(StackError::NoConnection(self.slots.len().saturating_sub(1)));
         };
@@ -260,8 +242,8 @@ impl Stack {
         Ok((id, buffers?))
     }
 
-    fn allocate_buffers(&self) -> Result<BufferPair, StackError> {
-        Ok(BufferPair {
+    fn allocate_buffers(&self) -> Result<Buffers, StackError> {
+        Ok(Buffers {
             send: self.nic.allocate(self.config.send_buffer_bytes)?,
             receive: self.nic.allocate(self.config.receive_buffer_bytes)?,
         })

@@ -1,6 +1,5 @@
 //! What the stack keeps of one connection.
 
-use super::open::BufferPair;
 use super::Tuple;
 use crate::tcp::{Connection, ConnectionError, State};
 
@@ -53,8 +52,6 @@ pub(super) enum Owner {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Connection,
-    /// The connection's memory.
-    pub(super) buffers: BufferPair,
     pub(super) tuple: Tuple,
     pub(super) generation: u64,
     pub(super) owner: Owner,

@@ -106,7 +106,7 @@ impl Stack {
             let Some(text) = slot.connection.next_plain_text(now_ns) else {
                 break;
             };
-            let command = text.command(id, &slot.buffers.send);
+            let command = text.command(id, slot.connection.send_region());
             if text.is_last() {
                 self.deadlines.set(id, slot.connection.deadline());
             }
@@ -132,7 +132,7 @@ impl Stack {
         let Some(ack) = slot.connection.next_plain_ack(now_ns) else {
             return Ok(false);
         };
-        let command = ack.command(id, &slot.buffers.send);
+        let command = ack.command(id, slot.connection.send_region());
         self.deadlines.set(id, slot.connection.deadline());
         let (tuple, state) = (slot.tuple, Some(State::Established));
         self.submit_segment(now_ns, &tuple, ack.header, command, (state, state))?;
@@ -161,7 +161,7 @@ impl Stack {
             };
             slot.state = slot.connection.state();
             let (tuple, after) = (slot.tuple, slot.state);
-            let command = outgoing.command(id, &slot.buffers.send);
+            let command = outgoing.command(id, slot.connection.send_region());
             let states = (Some(before), Some(after));
             self.submit_segment(now_ns, &tuple, outgoing.segment, command, states)?;
             if outgoing.segment.syn() {

@@ -18,7 +18,7 @@ use handclasp_driver::dma::DmaRegion;
 use handclasp_layout::header::{tcp_flags, MSS_DEFAULT, WINDOW_SCALE_MAX};
 
 /// Memory of a connection. Each region is one ring; of more than 1 GiB only 1 GiB is used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Buffers {
     /// Data to send, until it is acknowledged: the NIC reads payload from it.
     pub send: DmaRegion,
@@ -188,6 +188,20 @@ impl Connection {
             retransmissions: 0,
             config,
         }
+    }
+
+    /// The memory that it was given.
+    pub fn buffers(&self) -> Buffers {
+        Buffers {
+            send: self.send_region().clone(),
+            receive: self.receive_buffer.region().clone(),
+        }
+    }
+
+    /// As the `send` of [`Connection::buffers`].
+    #[inline]
+    pub fn send_region(&self) -> &DmaRegion {
+        self.send_buffer.region()
     }
 
     /// What the peer's SYN says (RFC 9293 3.10.7.2 and 3.10.7.3): its sequence number and its options.

@@ -47,6 +47,11 @@ impl ReceiveBuffer {
         }
     }
 
+    #[inline]
+    pub(super) fn region(&self) -> &DmaRegion {
+        &self.region
+    }
+
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }

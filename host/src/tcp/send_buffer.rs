@@ -39,6 +39,11 @@ impl SendBuffer {
         }
     }
 
+    #[inline]
+    pub(super) fn region(&self) -> &DmaRegion {
+        &self.region
+    }
+
     /// Sequence number behind the last octet: where a FIN stands.
     pub(super) fn end(&self) -> SeqNumber {
         // len <= RING_MAX_BYTES fits.
