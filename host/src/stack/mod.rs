@@ -42,7 +42,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::config::StackConfig;
 use crate::neighbour::Neighbours;
-use crate::tcp::{Buffers, IsnGenerator, State};
+use crate::tcp::{self, Buffers, IsnGenerator, State};
 use deadlines::Deadlines;
 use listener::Listener;
 use raw_frames::RawFrames;
@@ -79,6 +79,8 @@ impl Progress {
 /// A host's TCP on one NIC.
 pub struct Stack {
     config: StackConfig,
+    /// `config.tcp`, as connections share it.
+    tcp: Arc<tcp::Config>,
     nic: Nic,
     rng: StdRng,
     isn: IsnGenerator,
@@ -157,6 +159,7 @@ impl Stack {
             generation: 0,
             failed: None,
             nic,
+            tcp: Arc::new(config.tcp),
             config,
         })
     }

@@ -9,7 +9,7 @@ use super::arrival::Arrival;
 use super::listener::Listener;
 use super::slot::{Flow, Owner, Slot, SocketId};
 use super::{ports, Stack, StackError, Tuple};
-use crate::tcp::{self, Buffers, Connection, SeqNumber, State};
+use crate::tcp::{Beginning, Buffers, Connection, SeqNumber, State};
 
 /// A listening port as seen from outside the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,11 +73,12 @@ impl Stack {
         };
         let tuple = tuple(local_port);
         let (id, buffers) = self.take_connection()?;
-        let (iss, config) = self.begin(now_ns, &tuple);
+        let begin = self.begin(now_ns, &tuple);
+        let config = self.tcp.clone();
         self.tell_changed(now_ns, tuple, None, Some(State::SynSent));
         let owner = Owner::Socket;
         let socket = self.install(now_ns, id, tuple, next_hop, buffers, owner, |buffers| {
-            Connection::connect(config, now_ns, iss, buffers)
+            Connection::connect(config, now_ns, begin, buffers)
         });
         let sent = self.transmit_syn(now_ns, id);
         self.or_fail(sent)?;
@@ -145,14 +146,15 @@ impl Stack {
             }
             return Ok(());
         };
-        let (mut iss, config) = self.begin(now_ns, tuple);
+        let mut begin = self.begin(now_ns, tuple);
         if let Some(least) = least_iss {
-            iss = iss.max(least);
+            begin.iss = begin.iss.max(least);
         }
+        let config = self.tcp.clone();
         self.tell(|| arrival.observed(now_ns, None, Some(State::SynReceived)));
         let owner = Owner::Listener { queued: false };
         self.install(now_ns, id, *tuple, next_hop, buffers, owner, |buffers| {
-            Connection::accept(config, now_ns, iss, buffers, segment)
+            Connection::accept(config, now_ns, begin, buffers, segment)
         });
         self.transmit_syn(now_ns, id)
     }
@@ -249,19 +251,13 @@ impl Stack {
         })
     }
 
-    /// Initial sequence number and parameters of a new connection. Its timestamps begin anywhere, so that they tell nobody
-    /// how long we have been up; but always there, so that a connection in TIME-WAIT can be told from the next one
-    /// (RFC 7323 7.1; RFC 6191).
-    fn begin(&self, now_ns: u64, tuple: &Tuple) -> (SeqNumber, tcp::Config) {
-        let (iss, timestamp_offset) = self.isn.begin(
+    /// Where a new connection's numbers begin. Its timestamps begin anywhere, so that they tell nobody how long we have been
+    /// up; but always there, so that a connection in TIME-WAIT can be told from the next one (RFC 7323 7.1; RFC 6191).
+    fn begin(&self, now_ns: u64, tuple: &Tuple) -> Beginning {
+        self.isn.begin(
             now_ns,
             (tuple.local_ip, tuple.local_port),
             (tuple.remote_ip, tuple.remote_port),
-        );
-        let config = tcp::Config {
-            timestamp_offset,
-            ..self.config.tcp
-        };
-        (iss, config)
+        )
     }
 }

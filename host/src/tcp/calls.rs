@@ -211,12 +211,12 @@ impl Connection {
 
     /// Sends small segments at once, or lets Nagle's algorithm gather them (RFC 9293 MUST-17).
     pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.config.nodelay = nodelay;
+        self.nodelay = nodelay;
     }
 
     /// Nagle's algorithm is off.
     pub fn nodelay(&self) -> bool {
-        self.config.nodelay
+        self.nodelay
     }
 
     /// R1 retransmissions have had no answer: another way to the peer should be looked for, e.g. its MAC address

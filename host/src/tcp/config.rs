@@ -14,16 +14,13 @@ pub(super) const MSS_MIN: u16 = 88;
 pub(super) const MTU: u16 = MTU_BYTES as u16;
 const _: () = assert!(MTU_BYTES <= u16::MAX as usize);
 
-/// Parameters of a connection. `Config::default()` is what the documentation of each field says.
+/// Parameters of connections, which share it. `Config::default()` is what the documentation of each field says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// MSS that we announce, in bytes: the longest packet our NIC takes, less 40 (RFC 9293 MUST-67). Default 1460.
     pub mss: u16,
     /// Offer timestamps (RFC 7323). Default on.
     pub timestamps: bool,
-    /// What our timestamp clock begins with; an [`IsnGenerator`](super::IsnGenerator) makes one for each pair of
-    /// addresses and ports (RFC 7323 7.1). Default 0.
-    pub timestamp_offset: u32,
     /// Offer a window scale (RFC 7323). Default on.
     pub window_scale: bool,
     /// Offer SACK (RFC 2018). Default on.
@@ -61,7 +58,6 @@ impl Default for Config {
         Self {
             mss: MTU - FIXED_HEADERS_BYTES,
             timestamps: true,
-            timestamp_offset: 0,
             window_scale: true,
             sack: true,
             nodelay: false,

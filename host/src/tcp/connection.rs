@@ -4,6 +4,7 @@ use super::config::{Config, FIXED_HEADERS_BYTES, MSS_MIN, MTU};
 use super::congestion::Congestion;
 use super::delayed_ack::DelayedAck;
 use super::error::ConnectionError;
+use super::isn::Beginning;
 use super::receive_buffer::ReceiveBuffer;
 use super::recovery::Recovery;
 use super::rtt::RttEstimator;
@@ -16,6 +17,7 @@ use super::timer::Timers;
 use super::timestamps::Timestamps;
 use handclasp_driver::dma::DmaRegion;
 use handclasp_layout::header::{tcp_flags, MSS_DEFAULT, WINDOW_SCALE_MAX};
+use std::sync::Arc;
 
 /// Memory of a connection. Each region is one ring; of more than 1 GiB only 1 GiB is used.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ pub(super) struct ReceiveVariables {
 /// has come.
 #[derive(Debug)]
 pub struct Connection {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) state: State,
     /// Opened by the peer's SYN (RFC 9293 3.10.7.4: where it goes back to when the handshake fails).
     pub(super) passive: bool,
@@ -78,6 +80,8 @@ pub struct Connection {
     pub(super) receive_buffer: ReceiveBuffer,
     /// It was [plain](Connection::is_plain) when it was last looked at, and nothing has happened since but plain segments.
     pub(super) plain: bool,
+    /// Small segments are sent at once (RFC 9293 MUST-17).
+    pub(super) nodelay: bool,
     /// The user closed the sending side: a FIN follows the data.
     pub(super) fin_queued: bool,
     /// The user will read no more.
@@ -107,31 +111,38 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Active open (RFC 9293 3.10.1): a connection in SYN-SENT, with a SYN to send. `iss` comes from an
+    /// Active open (RFC 9293 3.10.1): a connection in SYN-SENT, with a SYN to send. `begin` comes from an
     /// [`IsnGenerator`](super::IsnGenerator).
     #[inline]
-    pub fn connect(config: Config, now_ns: u64, iss: SeqNumber, buffers: Buffers) -> Self {
-        Self::new(config, now_ns, iss, buffers, State::SynSent)
+    pub fn connect(config: Arc<Config>, now_ns: u64, begin: Beginning, buffers: Buffers) -> Self {
+        Self::new(config, now_ns, begin, buffers, State::SynSent)
     }
 
     /// Passive open: what a listener makes of an arriving `syn` (RFC 9293 3.10.7.2, third): a connection in
     /// SYN-RECEIVED, with a SYN+ACK to send. Text in the SYN is left to be sent again.
     #[inline]
     pub fn accept(
-        config: Config,
+        config: Arc<Config>,
         now_ns: u64,
-        iss: SeqNumber,
+        begin: Beginning,
         buffers: Buffers,
         syn: &Segment,
     ) -> Self {
-        let mut connection = Self::new(config, now_ns, iss, buffers, State::SynReceived);
+        let mut connection = Self::new(config, now_ns, begin, buffers, State::SynReceived);
         connection.passive = true;
         connection.syn_arrives(now_ns, syn);
         connection
     }
 
     #[inline]
-    fn new(config: Config, now_ns: u64, iss: SeqNumber, buffers: Buffers, state: State) -> Self {
+    fn new(
+        config: Arc<Config>,
+        now_ns: u64,
+        begin: Beginning,
+        buffers: Buffers,
+        state: State,
+    ) -> Self {
+        let iss = begin.iss;
         let receive_buffer = ReceiveBuffer::new(buffers.receive);
         let mut timers = Timers::default();
         timers.open(now_ns);
@@ -165,6 +176,7 @@ impl Connection {
             send_buffer: SendBuffer::new(buffers.send, iss + 1),
             receive_buffer,
             plain: false,
+            nodelay: config.nodelay,
             fin_queued: false,
             receive_shut: false,
             closed: false,
@@ -174,7 +186,7 @@ impl Connection {
             send_mss: MSS_DEFAULT,
             timestamps: config
                 .timestamps
-                .then(|| Timestamps::new(config.timestamp_offset)),
+                .then(|| Timestamps::new(begin.timestamp_offset)),
             window_scale: config.window_scale,
             sack: config.sack,
             rtt: RttEstimator::new(&config),

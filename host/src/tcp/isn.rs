@@ -6,6 +6,15 @@ use siphasher::sip::SipHasher13;
 /// The clock of RFC 9293 MUST-8 ticks every 4 microseconds.
 const TICK_NS: u64 = 4_000;
 
+/// Where a connection's numbers begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The initial sequence number.
+    pub iss: SeqNumber,
+    /// What the timestamp clock begins with (RFC 7323 7.1).
+    pub timestamp_offset: u32,
+}
+
 /// Makes initial sequence numbers as RFC 6528 3 says: `ISN = M + F(localip, localport, remoteip, remoteport, secret)`,
 /// M a clock, F a keyed hash, so that no one off the path can guess them (RFC 9293 SHLD-1). F is SipHash-1-3, which keeps
 /// the tables of Rust's own library safe from chosen keys: an attacker sees half of its output, and no way is known that
@@ -27,7 +36,7 @@ impl IsnGenerator {
     /// What a connection opened at `now_ns` begins with: its initial sequence number, and its timestamp clock, which for the
     /// same ends goes on where that of their last connection ended (RFC 7323 7.1, RFC 6191). Addresses and ports are
     /// numbers.
-    pub fn begin(&self, now_ns: u64, local: (u32, u16), remote: (u32, u16)) -> (SeqNumber, u32) {
+    pub fn begin(&self, now_ns: u64, local: (u32, u16), remote: (u32, u16)) -> Beginning {
         let mut ends = [0; 12];
         ends[..4].copy_from_slice(&local.0.to_ne_bytes());
         ends[4..6].copy_from_slice(&local.1.to_ne_bytes());
@@ -36,8 +45,10 @@ impl IsnGenerator {
         let hash = self.hasher.hash(&ends);
         // Both terms are taken modulo 2^32 on purpose: M wraps after some 4.8 hours.
         let clock = (now_ns / TICK_NS) as u32;
-        let isn = SeqNumber(clock.wrapping_add(hash as u32));
-        (isn, (hash >> 32) as u32)
+        Beginning {
+            iss: SeqNumber(clock.wrapping_add(hash as u32)),
+            timestamp_offset: (hash >> 32) as u32,
+        }
     }
 }
 

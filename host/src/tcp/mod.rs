@@ -51,7 +51,7 @@ pub use calls::Variables;
 pub use config::Config;
 pub use connection::{Buffers, Connection};
 pub use error::{ConnectionError, SendError};
-pub use isn::IsnGenerator;
+pub use isn::{Beginning, IsnGenerator};
 pub use prediction::{Plain, PlainText};
 pub use reset::answer_unmatched;
 pub use segment::{Options, Outgoing, PayloadSource, SackBlock, SackBlocks, Segment, SendSlice};

@@ -163,7 +163,7 @@ impl Connection {
     /// D is `unsent`, U is `usable`. All data counts as pushed, as the user has no PUSH (MAY-15).
     fn is_worth_a_segment(&self, unsent: u32, usable: u32, mss: u32, fin: bool) -> bool {
         let sendable = unsent.min(usable);
-        let idle = self.snd.nxt == self.snd.una || self.config.nodelay;
+        let idle = self.snd.nxt == self.snd.una || self.nodelay;
         if usable == 0 {
             return false;
         }

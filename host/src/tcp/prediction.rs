@@ -197,7 +197,7 @@ impl Connection {
         let pipe = seq.since(una);
         // All there is, or a full segment; into the window, and at once.
         let wanted = unsent.min(mss);
-        let at_once = pipe == 0 || self.config.nodelay || wanted == mss;
+        let at_once = pipe == 0 || self.nodelay || wanted == mss;
         let sent = pipe.saturating_add(wanted);
         if wanted == 0 || !at_once || sent > self.snd.wnd {
             return None;

@@ -9,7 +9,7 @@ const REMOTE: (u32, u16) = (0xc633_6401, 40_000);
 fn the_clock_ticks_every_four_microseconds() {
     // MUST-8
     let isn = IsnGenerator::new([7; 16]);
-    let at = |now_ns| isn.begin(now_ns, LOCAL, REMOTE).0 .0;
+    let at = |now_ns| isn.begin(now_ns, LOCAL, REMOTE).iss.0;
     let first = at(1_000_000_000);
     assert_eq!(at(1_000_000_000 + 4_000).wrapping_sub(first), 1);
     assert_eq!(at(2_000_000_000).wrapping_sub(first), 250_000);
@@ -21,21 +21,24 @@ fn the_clock_ticks_every_four_microseconds() {
 fn each_of_the_four_and_the_secret_matters() {
     // MUST-9: F(localip, localport, remoteip, remoteport, secretkey)
     let isn = IsnGenerator::new([7; 16]);
-    let same = isn.begin(0, LOCAL, REMOTE).0;
-    assert_eq!(same, isn.begin(0, LOCAL, REMOTE).0);
-    assert_ne!(same, isn.begin(0, (LOCAL.0 + 1, LOCAL.1), REMOTE).0);
-    assert_ne!(same, isn.begin(0, (LOCAL.0, LOCAL.1 + 1), REMOTE).0);
-    assert_ne!(same, isn.begin(0, LOCAL, (REMOTE.0 + 1, REMOTE.1)).0);
-    assert_ne!(same, isn.begin(0, LOCAL, (REMOTE.0, REMOTE.1 + 1)).0);
-    assert_ne!(same, IsnGenerator::new([8; 16]).begin(0, LOCAL, REMOTE).0);
+    let same = isn.begin(0, LOCAL, REMOTE).iss;
+    assert_eq!(same, isn.begin(0, LOCAL, REMOTE).iss);
+    assert_ne!(same, isn.begin(0, (LOCAL.0 + 1, LOCAL.1), REMOTE).iss);
+    assert_ne!(same, isn.begin(0, (LOCAL.0, LOCAL.1 + 1), REMOTE).iss);
+    assert_ne!(same, isn.begin(0, LOCAL, (REMOTE.0 + 1, REMOTE.1)).iss);
+    assert_ne!(same, isn.begin(0, LOCAL, (REMOTE.0, REMOTE.1 + 1)).iss);
+    assert_ne!(same, IsnGenerator::new([8; 16]).begin(0, LOCAL, REMOTE).iss);
 }
 
 #[test]
 fn timestamps_of_the_same_ends_go_on_from_where_they_were() {
     let isn = IsnGenerator::new([7; 16]);
-    let offset = isn.begin(0, LOCAL, REMOTE).1;
-    assert_eq!(offset, isn.begin(1_000_000_000, LOCAL, REMOTE).1);
-    assert_ne!(offset, isn.begin(0, REMOTE, LOCAL).1);
+    let offset = isn.begin(0, LOCAL, REMOTE).timestamp_offset;
+    assert_eq!(
+        offset,
+        isn.begin(1_000_000_000, LOCAL, REMOTE).timestamp_offset
+    );
+    assert_ne!(offset, isn.begin(0, REMOTE, LOCAL).timestamp_offset);
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn the_hash_is_siphash_1_3() {
     bytes.extend(REMOTE.1.to_ne_bytes());
     hasher.write(&bytes);
     assert_eq!(
-        IsnGenerator::new([7; 16]).begin(0, LOCAL, REMOTE).0 .0,
+        IsnGenerator::new([7; 16]).begin(0, LOCAL, REMOTE).iss.0,
         hasher.finish() as u32
     );
 }

@@ -3,7 +3,7 @@
 
 use handclasp_driver::dma::DmaRegion;
 use handclasp_host::tcp::{
-    answer_unmatched, Buffers, Config, Connection, Outgoing, Segment, SeqNumber, State,
+    answer_unmatched, Beginning, Buffers, Config, Connection, Outgoing, Segment, SeqNumber, State,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +20,13 @@ pub fn region(bytes: usize) -> DmaRegion {
     DmaRegion::heap(bytes).expect("memory")
 }
 
+fn begin(iss: u32) -> Beginning {
+    Beginning {
+        iss: SeqNumber(iss),
+        timestamp_offset: 0,
+    }
+}
+
 /// A connection with the region its payload lies in.
 pub struct Endpoint {
     pub connection: Connection,
@@ -34,7 +41,7 @@ impl Endpoint {
             receive: region(receive),
         };
         Self {
-            connection: Connection::connect(config, now, SeqNumber(iss), buffers),
+            connection: Connection::connect(config.into(), now, begin(iss), buffers),
             send,
         }
     }
@@ -53,7 +60,7 @@ impl Endpoint {
             receive: region(receive),
         };
         Self {
-            connection: Connection::accept(config, now, SeqNumber(iss), buffers, syn),
+            connection: Connection::accept(config.into(), now, begin(iss), buffers, syn),
             send,
         }
     }
