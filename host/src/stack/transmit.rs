@@ -1,11 +1,11 @@
 //! Segments become commands.
 
-use handclasp_driver::Command;
+use handclasp_driver::{Command, Nic};
 use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 
 use super::slot::{Flow, Headers};
-use super::{Observation, Stack, StackError, Tuple, NO_CONNECTION};
+use super::{Observation, Observer, Stack, StackError, Tuple, NO_CONNECTION};
 use crate::neighbour::Lookup;
 use crate::tcp::{ConnectionError, Outgoing, Segment, State};
 
@@ -96,13 +96,13 @@ impl Stack {
     /// Sends text with nothing in its way. False: `transmit_connection` is to look at what is left.
     #[inline(always)]
     fn transmit_text(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return Ok(true);
+        };
+        if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) {
+            return Ok(false);
+        }
         while self.nic.command_room() > 0 {
-            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
-                return Ok(true);
-            };
-            if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) {
-                break;
-            }
             let Some(text) = slot.connection.next_plain_text(now_ns) else {
                 break;
             };
@@ -110,8 +110,18 @@ impl Stack {
             if text.is_last() {
                 self.deadlines.set(id, slot.connection.deadline());
             }
-            let (tuple, state) = (slot.tuple, Some(State::Established));
-            self.submit_segment(now_ns, &tuple, text.header, command, (state, state))?;
+            let state = Some(State::Established);
+            let (nic, observer) = (&mut self.nic, &mut self.observer);
+            let tuple = &slot.tuple;
+            submit_segment(
+                nic,
+                observer,
+                now_ns,
+                tuple,
+                text.header,
+                command,
+                (state, state),
+            )?;
             if text.is_last() {
                 return Ok(true);
             }
@@ -134,8 +144,17 @@ impl Stack {
         };
         let command = ack.command(id, slot.connection.send_region());
         self.deadlines.set(id, slot.connection.deadline());
-        let (tuple, state) = (slot.tuple, Some(State::Established));
-        self.submit_segment(now_ns, &tuple, ack.header, command, (state, state))?;
+        let (tuple, state) = (&slot.tuple, Some(State::Established));
+        let (nic, observer) = (&mut self.nic, &mut self.observer);
+        submit_segment(
+            nic,
+            observer,
+            now_ns,
+            tuple,
+            ack.header,
+            command,
+            (state, state),
+        )?;
         Ok(true)
     }
 
@@ -160,10 +179,19 @@ impl Stack {
                 break;
             };
             slot.state = slot.connection.state();
-            let (tuple, after) = (slot.tuple, slot.state);
+            let (tuple, after) = (&slot.tuple, slot.state);
             let command = outgoing.command(id, slot.connection.send_region());
             let states = (Some(before), Some(after));
-            self.submit_segment(now_ns, &tuple, outgoing.segment, command, states)?;
+            let (nic, observer) = (&mut self.nic, &mut self.observer);
+            submit_segment(
+                nic,
+                observer,
+                now_ns,
+                tuple,
+                outgoing.segment,
+                command,
+                states,
+            )?;
             if outgoing.segment.syn() {
                 // Nothing may follow it yet.
                 break;
@@ -259,32 +287,17 @@ impl Stack {
         };
         // Without payload the memory is not looked at.
         let command = outgoing.command(NO_CONNECTION, self.raw_frames.region());
-        self.submit_segment(now_ns, tuple, *segment, command, (state, state))?;
+        let (nic, observer) = (&mut self.nic, &mut self.observer);
+        submit_segment(
+            nic,
+            observer,
+            now_ns,
+            tuple,
+            *segment,
+            command,
+            (state, state),
+        )?;
         Ok(true)
-    }
-
-    /// `states`: the connection's before and after, for the observer.
-    #[inline(always)]
-    fn submit_segment(
-        &mut self,
-        now_ns: u64,
-        tuple: &Tuple,
-        segment: impl Into<Segment>,
-        mut command: SegmentCommand,
-        states: (Option<State>, Option<State>),
-    ) -> Result<(), StackError> {
-        // Who watches wants to know when the frame left; nobody else needs the event.
-        command.want_completion = self.observer.is_some();
-        let command_index = self.nic.submit_segment(&command)?;
-        self.tell(|| Observation::Sent {
-            at_ns: now_ns,
-            command_index,
-            tuple: *tuple,
-            segment: segment.into(),
-            before: states.0,
-            after: states.1,
-        });
-        Ok(())
     }
 
     pub(super) fn submit(&mut self, command: &Command) -> Result<u32, StackError> {
@@ -317,4 +330,31 @@ impl Stack {
         }
         Ok(())
     }
+}
+
+/// Gives the NIC a segment, and tells who watches. `states`: the connection's before and after, for the observer.
+#[inline(always)]
+fn submit_segment(
+    nic: &mut Nic,
+    observer: &mut Option<Observer>,
+    at_ns: u64,
+    tuple: &Tuple,
+    segment: impl Into<Segment>,
+    mut command: SegmentCommand,
+    (before, after): (Option<State>, Option<State>),
+) -> Result<(), StackError> {
+    // Who watches wants to know when the frame left; nobody else needs the event.
+    command.want_completion = observer.is_some();
+    let command_index = nic.submit_segment(&command)?;
+    if let Some(observer) = observer {
+        observer(&Observation::Sent {
+            at_ns,
+            command_index,
+            tuple: *tuple,
+            segment: segment.into(),
+            before,
+            after,
+        });
+    }
+    Ok(())
 }
