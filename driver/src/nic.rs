@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use handclasp_layout::queue::{
-    CompletionEvent, DropReason, EventKind, RxEvent, SackEvent, SegmentCommand, Verdict,
-    ENTRY_BYTES,
+    CompletionEvent, EventKind, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
 };
 use handclasp_layout::register::{
     Capabilities, Control, CounterInfo, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
@@ -227,10 +226,10 @@ impl Nic {
         })
     }
 
-    /// The segment that [`Nic::next_segment`] told of last, which had this payload, as [`Nic::next_event`] would have.
+    /// The event, an [`RxEvent`], that [`Nic::next_segment`] told of last.
     #[inline]
-    pub fn last_segment(&self, payload: Payload) -> Received {
-        Received::new(Verdict::Flow, DropReason::None, &self.entry, payload, None)
+    pub fn last_segment(&self) -> &[u8; ENTRY_BYTES] {
+        &self.entry
     }
 
     /// The next event, if there is one. Reads memory only, no register.

@@ -1,10 +1,10 @@
 //! Events come out of the NIC and find what they are about.
 
-use handclasp_driver::{Completion, Event, Next, Received};
+use handclasp_driver::{Completion, Event, Next, Payload, Received};
 use handclasp_layout::header::{
     ArpPacket, EthernetHeader, ETHERTYPE_ARP, ETHERTYPE_IPV4, MAC_BROADCAST,
 };
-use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict};
+use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict, ENTRY_BYTES};
 use handclasp_layout::register::SLOT_BYTES;
 
 use super::arrival::{Arrival, InSlot};
@@ -19,6 +19,11 @@ const EVENTS_PER_POLL: usize = 64;
 /// VLAN identifier in a tag; 0 only gives a priority (IEEE 802.1Q clause 9.6).
 const VLAN_ID_MASK: u16 = 0x0fff;
 
+/// The frame belongs to a VLAN, which nobody here does.
+fn is_in_vlan(event: &[u8; ENTRY_BYTES]) -> bool {
+    RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0
+}
+
 impl Stack {
     /// Takes events; says how many.
     #[inline]
@@ -30,8 +35,7 @@ impl Stack {
                     let (id, is_tagged) = (RxEvent::connection(event), RxEvent::has_vlan(event));
                     let plain = Arrival::plain(event, payload).filter(|_| !is_tagged);
                     if !plain.is_some_and(|arrival| self.expected_arrives(now_ns, id, &arrival)) {
-                        let received = self.nic.last_segment(payload);
-                        self.frame_arrives(now_ns, &received)?;
+                        self.unexpected_arrives(now_ns, payload)?;
                     }
                 }
                 Next::Other => self.take_event(now_ns)?,
@@ -82,10 +86,22 @@ impl Stack {
         true
     }
 
+    /// Takes the segment of a connection that [`Nic::next_segment`] told of last, and that had this payload.
+    #[inline(never)]
+    fn unexpected_arrives(&mut self, now_ns: u64, payload: Payload) -> Result<(), StackError> {
+        let event = self.nic.last_segment();
+        if is_in_vlan(event) {
+            self.statistics.bad_source += 1;
+            return Ok(());
+        }
+        let arrival = Arrival::new(event, &[], payload);
+        self.segment_arrives(now_ns, Some(RxEvent::connection(event)), &arrival)
+    }
+
     #[inline(never)]
     fn frame_arrives(&mut self, now_ns: u64, received: &Received) -> Result<(), StackError> {
         let event = received.entry();
-        if RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0 {
+        if is_in_vlan(event) {
             self.statistics.bad_source += 1;
             return Ok(());
         }

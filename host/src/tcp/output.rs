@@ -47,11 +47,15 @@ impl Connection {
             State::SynSent => SYN,
             _ => SYN | ACK,
         };
-        let mut segment = self.segment(self.snd.iss, flags, self.options(now_ns));
-        // RFC 9293 MUST-14, SHLD-5, MUST-65: the MSS in a SYN, and only there.
-        segment.options.mss = Some(self.config.mss);
-        segment.options.window_scale = self.window_scale.then_some(self.rcv.wind_shift);
-        segment.options.sack_permitted = self.sack;
+        let options = Options {
+            // RFC 9293 MUST-14, SHLD-5, MUST-65: the MSS in a SYN, and only there.
+            mss: Some(self.config.mss),
+            window_scale: self.window_scale.then_some(self.rcv.wind_shift),
+            sack_permitted: self.sack,
+            timestamps: self.timestamps_option(now_ns),
+            sack: SackBlocks::default(),
+        };
+        let segment = self.segment(self.snd.iss, flags, options);
         self.snd.nxt = self.snd.iss + 1;
         self.snd.max = self.snd.nxt;
         if self.timers.syn_retransmissions() == 0 {
@@ -255,15 +259,19 @@ impl Connection {
     /// The options of a segment after the SYN.
     fn options(&self, now_ns: u64) -> Options {
         Options {
-            // RFC 7323 3.2: on every segment, once negotiated.
-            timestamps: self.timestamps.map(|timestamps| timestamps.option(now_ns)),
-            sack: if self.sack && self.state.is_synchronized() {
+            timestamps: self.timestamps_option(now_ns),
+            sack: if self.sack {
                 self.receive_buffer.sack_blocks(SACK_BLOCKS_SENT)
             } else {
                 SackBlocks::default()
             },
             ..Options::default()
         }
+    }
+
+    /// RFC 7323 3.2: on every segment, once negotiated; and offered in the SYN.
+    fn timestamps_option(&self, now_ns: u64) -> Option<(u32, u32)> {
+        self.timestamps.map(|timestamps| timestamps.option(now_ns))
     }
 
     /// Most payload beside these options (RFC 9293 MUST-16; RFC 6691 for options that vary).
