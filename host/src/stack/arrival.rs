@@ -60,14 +60,14 @@ impl Arrival {
         sack: &[handclasp_driver::SackBlock],
         payload: Payload,
     ) -> Self {
-        let mut segment = Segment::from_event(event);
+        let mut arrival = Self::with(Segment::from_event(event), event, payload);
         for block in sack {
-            segment.options.sack.push(SackBlock {
+            arrival.segment.options.sack.push(SackBlock {
                 left: SeqNumber(block.left),
                 right: SeqNumber(block.right),
             });
         }
-        Self::with(segment, event, payload)
+        arrival
     }
 }
 

@@ -230,6 +230,7 @@ impl Stack {
     }
 
     /// A free connection id, and memory: used before if there is any, or new.
+    #[inline(always)]
     fn take_connection(&mut self) -> Result<(u16, Buffers), StackError> {
         let Some(id) = self.free.pop() else {
             return Err(StackError::NoConnection(self.slots.len().saturating_sub(1)));
@@ -244,6 +245,7 @@ impl Stack {
         Ok((id, buffers?))
     }
 
+    #[cold]
     fn allocate_buffers(&self) -> Result<Buffers, StackError> {
         Ok(Buffers {
             send: self.nic.allocate(self.config.send_buffer_bytes)?,
