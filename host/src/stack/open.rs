@@ -9,7 +9,7 @@ use super::arrival::Arrival;
 use super::listener::Listener;
 use super::slot::{Flow, Owner, Slot, SocketId};
 use super::{ports, Stack, StackError, Tuple};
-use crate::tcp::{Beginning, Buffers, Connection, SeqNumber, State};
+use crate::tcp::{Beginning, Buffers, Connection, Segment, SeqNumber, State};
 
 /// A listening port as seen from outside the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,12 +74,8 @@ impl Stack {
         let tuple = tuple(local_port);
         let (id, buffers) = self.take_connection()?;
         let begin = self.begin(now_ns, &tuple);
-        let config = self.tcp.clone();
         self.tell_changed(now_ns, tuple, None, Some(State::SynSent));
-        let owner = Owner::Socket;
-        let socket = self.install(now_ns, id, tuple, next_hop, buffers, owner, |buffers| {
-            Connection::connect(config, now_ns, begin, buffers)
-        });
+        let socket = self.install(now_ns, id, tuple, next_hop, buffers, begin, None);
         let sent = self.transmit_syn(now_ns, id);
         self.or_fail(sent)?;
         Ok(socket)
@@ -150,12 +146,16 @@ impl Stack {
         if let Some(least) = least_iss {
             begin.iss = begin.iss.max(least);
         }
-        let config = self.tcp.clone();
         self.tell(|| arrival.observed(now_ns, None, Some(State::SynReceived)));
-        let owner = Owner::Listener { queued: false };
-        self.install(now_ns, id, *tuple, next_hop, buffers, owner, |buffers| {
-            Connection::accept(config, now_ns, begin, buffers, segment)
-        });
+        self.install(
+            now_ns,
+            id,
+            *tuple,
+            next_hop,
+            buffers,
+            begin,
+            Some(segment),
+        );
         self.transmit_syn(now_ns, id)
     }
 
@@ -193,12 +193,22 @@ impl Stack {
         tuple: Tuple,
         next_hop: u32,
         buffers: Buffers,
-        owner: Owner,
-        open: impl FnOnce(Buffers) -> Connection,
+        begin: Beginning,
+        syn: Option<&Segment>,
     ) -> SocketId {
         let next_hop_mac = self.neighbours.retain(next_hop, now_ns);
         let generation = self.next_generation();
-        let connection = open(buffers);
+        let config = self.tcp.clone();
+        let (connection, owner) = match syn {
+            None => (
+                Connection::connect(config, now_ns, begin, buffers),
+                Owner::Socket,
+            ),
+            Some(syn) => (
+                Connection::accept(config, now_ns, begin, buffers, syn),
+                Owner::Listener { queued: false },
+            ),
+        };
         let slot = Slot {
             state: connection.state(),
             connection,
