@@ -62,7 +62,7 @@ impl ReceiveBuffer {
 
     /// Room behind RCV.NXT, held ranges included: the largest window that can be offered, in bytes.
     pub(super) fn free(&self) -> u32 {
-        (self.capacity - self.len) as u32
+        self.capacity.saturating_sub(self.len) as u32
     }
 
     /// The peer has sent its FIN, and all before it is here.
