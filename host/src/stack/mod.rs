@@ -227,11 +227,13 @@ impl Stack {
     }
 
     /// What came of a call that has the device do something: when it failed, all later ones do.
+    #[inline]
     fn or_fail<T>(&mut self, result: Result<T, StackError>) -> Result<T, StackError> {
         result.inspect_err(|error| self.fail(error))
     }
 
     /// The device is of no use any more: every call says so from now on.
+    #[cold]
     pub(crate) fn fail(&mut self, reason: &dyn std::fmt::Display) {
         self.failed.get_or_insert_with(|| reason.to_string());
     }

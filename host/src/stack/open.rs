@@ -68,7 +68,7 @@ impl Stack {
                 ports::ephemeral(&mut self.rng, |port| {
                     !listeners.contains_key(&port) && is_free(port)
                 })
-                .ok_or(StackError::NoPort)?
+                .ok_or_else(|| StackError::NoPort)?
             }
         };
         let tuple = tuple(local_port);
@@ -147,15 +147,7 @@ impl Stack {
             begin.iss = begin.iss.max(least);
         }
         self.tell(|| arrival.observed(now_ns, None, Some(State::SynReceived)));
-        self.install(
-            now_ns,
-            id,
-            *tuple,
-            next_hop,
-            buffers,
-            begin,
-            Some(segment),
-        );
+        self.install(now_ns, id, *tuple, next_hop, buffers, begin, Some(segment));
         self.transmit_syn(now_ns, id)
     }
 

@@ -113,14 +113,14 @@ pub struct Connection {
 impl Connection {
     /// Active open (RFC 9293 3.10.1): a connection in SYN-SENT, with a SYN to send. `begin` comes from an
     /// [`IsnGenerator`](super::IsnGenerator).
-    #[inline]
+    #[inline(always)]
     pub fn connect(config: Arc<Config>, now_ns: u64, begin: Beginning, buffers: Buffers) -> Self {
         Self::new(config, now_ns, begin, buffers, State::SynSent)
     }
 
     /// Passive open: what a listener makes of an arriving `syn` (RFC 9293 3.10.7.2, third): a connection in
     /// SYN-RECEIVED, with a SYN+ACK to send. Text in the SYN is left to be sent again.
-    #[inline]
+    #[inline(always)]
     pub fn accept(
         config: Arc<Config>,
         now_ns: u64,
@@ -134,7 +134,8 @@ impl Connection {
         connection
     }
 
-    #[inline]
+    // Always: so it is built where it stays, instead of being moved there.
+    #[inline(always)]
     fn new(
         config: Arc<Config>,
         now_ns: u64,
