@@ -65,10 +65,11 @@ impl Stack {
             Some(port) => return Err(StackError::PortInUse(port)),
             None => {
                 let listeners = &self.listeners;
-                ports::ephemeral(&mut self.rng, |port| {
-                    !listeners.contains_key(&port) && is_free(port)
-                })
-                .ok_or_else(|| StackError::NoPort)?
+                let is_free = |port| !listeners.contains_key(&port) && is_free(port);
+                match ports::ephemeral(&mut self.rng, is_free) {
+                    Some(port) => port,
+                    None => return Err(StackError::NoPort),
+                }
             }
         };
         let tuple = tuple(local_port);
