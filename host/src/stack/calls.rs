@@ -233,8 +233,6 @@ impl Stack {
         };
         slot.owner = Owner::Socket;
         let (generation, peer) = (slot.generation, slot.tuple.remote());
-        // It may be over already: then only its socket can end it.
-        self.mark_dirty(connection);
         let id = SocketId {
             connection,
             generation,

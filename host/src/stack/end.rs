@@ -4,6 +4,7 @@ use handclasp_driver::Command;
 use handclasp_layout::queue::FlowCommand;
 
 use super::arrival::{Arrival, InSlot};
+use super::open::handshake_may_be_over;
 use super::slot::{Flow, Owner, Slot};
 use super::{Stack, StackError};
 use crate::tcp::State;
@@ -19,11 +20,10 @@ impl Stack {
         slot.state = slot.connection.state();
         let after = slot.state;
         self.tell_changed(now_ns, tuple, Some(before), Some(after));
-        self.handshake_may_be_over(id);
-
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return Ok(true);
         };
+        handshake_may_be_over(&mut self.listeners, id, slot);
         let is_over = match slot.state {
             State::Closed => true,
             // A socket may still want to read; without one, the connection gives up its id and its memory now.

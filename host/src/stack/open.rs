@@ -2,6 +2,7 @@
 
 use std::net::SocketAddrV4;
 
+use foldhash::HashMap;
 use handclasp_driver::Command;
 use handclasp_layout::header::TTL_DEFAULT;
 
@@ -152,31 +153,6 @@ impl Stack {
         self.transmit_syn(now_ns, id)
     }
 
-    /// A passive open has come to its end: the listener queues the connection, or forgets it.
-    pub(super) fn handshake_may_be_over(&mut self, id: u16) {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
-            return;
-        };
-        let waiting = slot.owner == Owner::Listener { queued: false };
-        if !waiting || slot.state == State::SynReceived {
-            return;
-        }
-        match self.listeners.get_mut(&slot.tuple.local_port) {
-            Some(listener) if slot.state == State::Closed => {
-                listener.fail();
-                slot.owner = Owner::Nobody;
-            }
-            Some(listener) => {
-                listener.establish(id);
-                slot.owner = Owner::Listener { queued: true };
-            }
-            None => {
-                slot.connection.abort();
-                slot.owner = Owner::Nobody;
-            }
-        }
-    }
-
     #[inline(always)]
     #[allow(clippy::too_many_arguments)] // One call makes one record; the arguments are its fields.
     fn install(
@@ -264,5 +240,34 @@ impl Stack {
             (tuple.local_ip, tuple.local_port),
             (tuple.remote_ip, tuple.remote_port),
         )
+    }
+}
+
+/// If a passive open has come to its end: the listener queues the connection, or forgets it.
+#[inline(always)]
+pub(super) fn handshake_may_be_over(
+    listeners: &mut HashMap<u16, Listener>,
+    id: u16,
+    slot: &mut Slot,
+) {
+    if slot.owner == (Owner::Listener { queued: false }) && slot.state != State::SynReceived {
+        handshake_is_over(listeners, id, slot);
+    }
+}
+
+fn handshake_is_over(listeners: &mut HashMap<u16, Listener>, id: u16, slot: &mut Slot) {
+    match listeners.get_mut(&slot.tuple.local_port) {
+        Some(listener) if slot.state == State::Closed => {
+            listener.fail();
+            slot.owner = Owner::Nobody;
+        }
+        Some(listener) => {
+            listener.establish(id);
+            slot.owner = Owner::Listener { queued: true };
+        }
+        None => {
+            slot.connection.abort();
+            slot.owner = Owner::Nobody;
+        }
     }
 }

@@ -8,6 +8,7 @@ use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict, ENTRY_BYTES};
 use handclasp_layout::register::SLOT_BYTES;
 
 use super::arrival::{Arrival, InSlot};
+use super::open::handshake_may_be_over;
 use super::slot::Slot;
 use super::{Observation, Stack, StackError};
 use crate::icmp::{self, Message};
@@ -162,15 +163,13 @@ impl Stack {
             .segment_arrives(now_ns, &arrival.segment, &payload);
         slot.state = slot.connection.state();
         let after = slot.state;
+        handshake_may_be_over(&mut self.listeners, id, slot);
         let opened = slot.connection.predicts();
         let has_answer = !opened || slot.connection.has_answer();
         if !has_answer {
             self.deadlines.set(id, slot.connection.deadline());
         }
         self.tell(|| arrival.observed(now_ns, Some(before), Some(after)));
-        if before == State::SynReceived {
-            self.handshake_may_be_over(id);
-        }
         let at_once = opened && self.dirty.is_empty();
         if has_answer && !(at_once && self.transmit_ack(now_ns, id)?) {
             self.mark_dirty(id);

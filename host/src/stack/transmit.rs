@@ -4,9 +4,9 @@ use handclasp_driver::{Command, Nic};
 use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 
-use super::slot::{Flow, Headers};
+use super::slot::{Flow, Headers, Slot};
 use super::{Observation, Observer, Stack, StackError, Tuple, NO_CONNECTION};
-use crate::neighbour::Lookup;
+use crate::neighbour::{Lookup, Neighbours};
 use crate::tcp::{ConnectionError, Outgoing, Segment, State};
 
 /// How far a connection got.
@@ -160,22 +160,21 @@ impl Stack {
 
     #[inline(never)]
     fn transmit_connection(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
-        if self.introduce(now_ns, id)? == Outcome::RingFull {
-            return Ok(Outcome::RingFull);
+        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            return Ok(Outcome::Done);
+        };
+        if slot.headers_due {
+            let (nic, neighbours) = (&mut self.nic, &mut self.neighbours);
+            if introduce(nic, neighbours, now_ns, id, slot)? == Outcome::RingFull {
+                return Ok(Outcome::RingFull);
+            }
         }
-        loop {
+        while matches!(slot.flow, Flow::Known(_)) {
             if self.nic.command_room() == 0 {
                 return Ok(Outcome::RingFull);
             }
-            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
-                return Ok(Outcome::Done);
-            };
-            if !matches!(slot.flow, Flow::Known(_)) {
-                break;
-            }
             let before = slot.state;
-            let outgoing = slot.connection.next_segment(now_ns);
-            let Some(outgoing) = &outgoing else {
+            let Some(outgoing) = &slot.connection.next_segment(now_ns) else {
                 break;
             };
             slot.state = slot.connection.state();
@@ -204,58 +203,6 @@ impl Stack {
                 Outcome::RingFull
             }
         })
-    }
-
-    /// Tells the NIC the connection's headers: as soon as the neighbour's address is known, and again when one changes.
-    fn introduce(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
-        let slot = match self.slot(id) {
-            Some(slot) if slot.headers_due => slot,
-            _ => return Ok(Outcome::Done),
-        };
-        let (flow, next_hop) = (slot.flow, slot.next_hop);
-        let mac = match (flow, slot.next_hop_mac) {
-            (Flow::Leaving | Flow::Gone, _) => return Ok(Outcome::Done),
-            (Flow::Unknown | Flow::Known(_), Some(mac)) => mac,
-            (Flow::Unknown | Flow::Known(_), None) => {
-                if self.neighbours.lookup(next_hop, now_ns) == Lookup::Unreachable {
-                    if let Some(slot) = self.slot_mut(id) {
-                        slot.fail(ConnectionError::Unreachable);
-                    }
-                }
-                return Ok(Outcome::Done);
-            }
-        };
-        let headers = Headers {
-            mac,
-            ttl: slot.ttl,
-            tos: slot.tos,
-        };
-        if flow == Flow::Known(headers) {
-            self.introduced(id, headers);
-            return Ok(Outcome::Done);
-        }
-        if self.nic.command_room() == 0 {
-            return Ok(Outcome::RingFull);
-        }
-        let insert = Command::FlowInsert(FlowCommand {
-            // Changed headers only: the 4-tuple already stands in the NIC's table.
-            lookup: flow == Flow::Unknown,
-            remote_mac: headers.mac,
-            ttl: headers.ttl,
-            tos: headers.tos,
-            ..slot.tuple.flow_command(id)
-        });
-        self.submit(&insert)?;
-        self.introduced(id, headers);
-        Ok(Outcome::Done)
-    }
-
-    /// The NIC has these headers of the connection.
-    fn introduced(&mut self, id: u16, headers: Headers) {
-        if let Some(slot) = self.slot_mut(id) {
-            slot.flow = Flow::Known(headers);
-            slot.headers_due = false;
-        }
     }
 
     /// Sends a segment that belongs to no connection of the NIC: a RST to a stranger, an ACK from TIME-WAIT. False when it
@@ -330,6 +277,46 @@ impl Stack {
         }
         Ok(())
     }
+}
+
+/// Tells the NIC the connection's headers: as soon as the neighbour's address is known, and again when one changes.
+fn introduce(
+    nic: &mut Nic,
+    neighbours: &mut Neighbours,
+    now_ns: u64,
+    id: u16,
+    slot: &mut Slot,
+) -> Result<Outcome, StackError> {
+    if !slot.is_live() {
+        return Ok(Outcome::Done);
+    }
+    let Some(mac) = slot.next_hop_mac else {
+        if neighbours.lookup(slot.next_hop, now_ns) == Lookup::Unreachable {
+            slot.fail(ConnectionError::Unreachable);
+        }
+        return Ok(Outcome::Done);
+    };
+    let headers = Headers {
+        mac,
+        ttl: slot.ttl,
+        tos: slot.tos,
+    };
+    if slot.flow != Flow::Known(headers) {
+        if nic.command_room() == 0 {
+            return Ok(Outcome::RingFull);
+        }
+        nic.submit(&Command::FlowInsert(FlowCommand {
+            // Changed headers only: the 4-tuple already stands in the NIC's table.
+            lookup: slot.flow == Flow::Unknown,
+            remote_mac: headers.mac,
+            ttl: headers.ttl,
+            tos: headers.tos,
+            ..slot.tuple.flow_command(id)
+        }))?;
+        slot.flow = Flow::Known(headers);
+    }
+    slot.headers_due = false;
+    Ok(Outcome::Done)
 }
 
 /// Gives the NIC a segment, and tells who watches. `states`: the connection's before and after, for the observer.
