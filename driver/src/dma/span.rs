@@ -199,7 +199,10 @@ impl Span {
     }
 
     /// Copies entry `index` of a ring of such entries out, which are whole words: the last word first, and the others if
-    /// `is_there` says so of it. Whether it did.
+    /// `is_there` says so of it; then what the device wrote before that word is seen as well. Whether it did.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
     #[inline]
     pub(crate) fn read_entry<const BYTES: usize>(
         &self,
@@ -222,11 +225,14 @@ impl Span {
             return Ok(false);
         }
         fence(Ordering::Acquire);
-        (0..=last).for_each(|at| copy(entry, at));
+        (0..last).for_each(|at| copy(entry, at));
         Ok(true)
     }
 
     /// Copies entry `index` of a ring of such entries in, in ascending order.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]; then nothing is copied.
     #[inline]
     pub(crate) fn write_entry<const BYTES: usize>(
         &self,
@@ -244,7 +250,11 @@ impl Span {
         Ok(())
     }
 
-    /// Copies from other memory: word by word when both places allow it.
+    /// Copies from another span (which must be of other memory: overlapping copies go in ascending order), word by word when
+    /// both places allow it.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]; then nothing is copied.
     #[inline]
     pub fn copy_from(
         &self,

@@ -88,6 +88,12 @@ impl Slot {
         self.failure.or(self.connection.error())
     }
 
+    /// The NIC knows it with the headers that it is to have.
+    #[inline]
+    pub(super) fn is_introduced(&self) -> bool {
+        !self.headers_due && matches!(self.flow, Flow::Known(_))
+    }
+
     /// Segments that carry its 4-tuple are its own; not when the NIC is to forget it, and the 4-tuple is free again.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.flow, Flow::Unknown | Flow::Known(_))

@@ -7,7 +7,7 @@ use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 use super::slot::{Flow, Headers, Slot};
 use super::{Observation, Observer, Stack, StackError, Tuple, NO_CONNECTION};
 use crate::neighbour::{Lookup, Neighbours};
-use crate::tcp::{ConnectionError, Outgoing, Segment, State};
+use crate::tcp::{ConnectionError, Outgoing, PlainText, Segment, State};
 
 /// How far a connection got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,29 +99,17 @@ impl Stack {
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return Ok(true);
         };
-        if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) {
+        if !slot.is_introduced() {
             return Ok(false);
         }
         while self.nic.command_room() > 0 {
             let Some(text) = slot.connection.next_plain_text(now_ns) else {
                 break;
             };
-            let command = text.command(id, slot.connection.send_region());
             if text.is_last() {
                 self.deadlines.set(id, slot.connection.deadline());
             }
-            let state = Some(State::Established);
-            let (nic, observer) = (&mut self.nic, &mut self.observer);
-            let tuple = &slot.tuple;
-            submit_segment(
-                nic,
-                observer,
-                now_ns,
-                tuple,
-                text.header,
-                command,
-                (state, state),
-            )?;
+            submit_plain(&mut self.nic, &mut self.observer, now_ns, id, slot, &text)?;
             if text.is_last() {
                 return Ok(true);
             }
@@ -135,26 +123,14 @@ impl Stack {
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return Ok(true);
         };
-        if slot.headers_due || !matches!(slot.flow, Flow::Known(_)) || self.nic.command_room() == 0
-        {
+        if !slot.is_introduced() || self.nic.command_room() == 0 {
             return Ok(false);
         }
         let Some(ack) = slot.connection.next_plain_ack(now_ns) else {
             return Ok(false);
         };
-        let command = ack.command(id, slot.connection.send_region());
         self.deadlines.set(id, slot.connection.deadline());
-        let (tuple, state) = (&slot.tuple, Some(State::Established));
-        let (nic, observer) = (&mut self.nic, &mut self.observer);
-        submit_segment(
-            nic,
-            observer,
-            now_ns,
-            tuple,
-            ack.header,
-            command,
-            (state, state),
-        )?;
+        submit_plain(&mut self.nic, &mut self.observer, now_ns, id, slot, &ack)?;
         Ok(true)
     }
 
@@ -317,6 +293,29 @@ fn introduce(
     }
     slot.headers_due = false;
     Ok(Outcome::Done)
+}
+
+/// Gives the NIC a plain segment of a connection, which stays in ESTABLISHED.
+#[inline(always)]
+fn submit_plain(
+    nic: &mut Nic,
+    observer: &mut Option<Observer>,
+    now_ns: u64,
+    id: u16,
+    slot: &Slot,
+    plain: &PlainText,
+) -> Result<(), StackError> {
+    let command = plain.command(id, slot.connection.send_region());
+    let (tuple, state) = (&slot.tuple, Some(State::Established));
+    submit_segment(
+        nic,
+        observer,
+        now_ns,
+        tuple,
+        plain.header,
+        command,
+        (state, state),
+    )
 }
 
 /// Gives the NIC a segment, and tells who watches. `states`: the connection's before and after, for the observer.

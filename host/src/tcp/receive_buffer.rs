@@ -152,7 +152,8 @@ impl ReceiveBuffer {
     }
 
     /// Takes the oldest octets out; says how many.
-    #[inline]
+    // Always: that the pieces come back here would keep the compiler from it.
+    #[inline(always)]
     pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
         // Nearly always it is one piece.
         let count = out.len().min(self.len);
@@ -171,16 +172,7 @@ impl ReceiveBuffer {
     fn read_in_pieces(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.len);
         let (first, second) = out[..count].split_at_mut(count.min(self.capacity - self.head));
-        let mut copied = self.region.read(self.head, first);
-        if !second.is_empty() && copied.is_ok() {
-            copied = self.region.read(0, second);
-        }
-        if copied.is_err() {
-            return 0;
-        }
-        self.head = wrap(self.head + count, self.capacity);
-        self.len -= count;
-        count
+        self.read(first) + self.read(second)
     }
 
     /// Throws the octets away that could be read.

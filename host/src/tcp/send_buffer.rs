@@ -68,7 +68,8 @@ impl SendBuffer {
     }
 
     /// Puts as much of `data` behind the last octet as there is room for; says how much.
-    #[inline]
+    // Always: that the pieces come back here would keep the compiler from it.
+    #[inline(always)]
     pub(super) fn push(&mut self, data: &[u8]) -> usize {
         // Nearly always it is one piece.
         let at = wrap(self.head + self.len, self.capacity);
@@ -87,15 +88,7 @@ impl SendBuffer {
         let data = &data[..data.len().min(self.room())];
         let at = wrap(self.head + self.len, self.capacity);
         let (first, second) = data.split_at(data.len().min(self.capacity - at));
-        let mut copied = self.region.write(at, first);
-        if !second.is_empty() && copied.is_ok() {
-            copied = self.region.write(0, second);
-        }
-        if copied.is_err() {
-            return 0;
-        }
-        self.len += data.len();
-        data.len()
+        self.push(first) + self.push(second)
     }
 
     /// Gives back the octets before `seq`.
@@ -113,28 +106,27 @@ impl SendBuffer {
 
     /// Octets from `seq` to the end.
     pub(super) fn available(&self, seq: SeqNumber) -> u32 {
-        self.end().since(seq.max(self.base))
+        // len <= RING_MAX_BYTES fits.
+        self.end().since(seq).min(self.len as u32)
     }
 
     /// The octets from `seq` to the end, as far as they lie in one piece, and how many they are in all.
     #[inline]
     pub(super) fn rest(&self, seq: SeqNumber) -> (SendSlice, u32) {
-        let len_bytes = (self.end().since(seq) as usize).min(self.len);
+        let available = self.available(seq);
+        let len_bytes = available as usize;
         let offset = wrap(self.head + (self.len - len_bytes), self.capacity);
         let piece = SendSlice {
             offset,
             len_bytes: len_bytes.min(self.capacity - offset),
         };
-        (piece, len_bytes as u32)
+        (piece, available)
     }
 
     /// At most `len_bytes` octets from `seq`, as far as they lie in one piece: a segment ends where the ring wraps.
     pub(super) fn slice(&self, seq: SeqNumber, len_bytes: u32) -> Option<SendSlice> {
-        let skip = seq.since(self.base) as usize;
-        let offset = wrap(self.head + skip, self.capacity);
-        let len_bytes = (len_bytes as usize)
-            .min(self.len.saturating_sub(skip))
-            .min(self.capacity - offset);
-        (len_bytes != 0).then_some(SendSlice { offset, len_bytes })
+        let (mut piece, _) = self.rest(seq);
+        piece.len_bytes = piece.len_bytes.min(len_bytes as usize);
+        (piece.len_bytes != 0).then_some(piece)
     }
 }
