@@ -133,9 +133,11 @@ fn encode_segment(command: &SegmentCommand, ask: bool) -> [u8; ENTRY_BYTES] {
 #[derive(Debug)]
 pub(crate) struct CommandRing {
     region: DmaRegion,
-    entries: u32,
-    /// First command whose completion is still to come.
-    completed: u32,
+    /// Entries less one: what of an index is the place in the ring.
+    mask: u32,
+    /// First index that is not free yet: `completed + entries`, where `completed` is the first command whose completion is
+    /// still to come.
+    limit: u32,
     /// First command that the doorbell has not passed on.
     rung: u32,
     /// Index of the next command.
@@ -149,8 +151,8 @@ impl CommandRing {
         let entries = 1 << log2;
         Ok(Self {
             region: bus.allocate(entries as usize * ENTRY_BYTES)?,
-            entries,
-            completed: 0,
+            mask: entries - 1,
+            limit: entries,
             rung: 0,
             written: 0,
             asks: entries / 4 - 1,
@@ -159,6 +161,10 @@ impl CommandRing {
 
     pub(crate) fn iova(&self) -> u64 {
         self.region.iova()
+    }
+
+    fn entries(&self) -> u32 {
+        self.mask.wrapping_add(1)
     }
 
     /// Free-running index of the next command.
@@ -170,7 +176,7 @@ impl CommandRing {
     /// Commands that can be pushed before [`DriverError::RingFull`].
     #[inline]
     pub(crate) fn room(&self) -> u32 {
-        self.entries - self.written.wrapping_sub(self.completed)
+        self.limit.wrapping_sub(self.written)
     }
 
     /// Writes the command into the next entry and returns its index; the NIC does not see it before [`Self::ring`].
@@ -193,16 +199,16 @@ impl CommandRing {
     ) -> Result<u32, DriverError> {
         if self.room() == 0 {
             return Err(DriverError::RingFull {
-                entries: self.entries,
+                entries: self.entries(),
             });
         }
         let index = self.written;
         let ask = wants_completion || index == self.asks;
-        let place = index & (self.entries - 1);
+        let place = index & self.mask;
         self.region.write_entry(place as usize, &encode(ask))?;
         self.written = index.wrapping_add(1);
         if ask {
-            self.asks = index.wrapping_add(self.entries / 4);
+            self.asks = index.wrapping_add(self.entries() / 4);
         }
         Ok(index)
     }
@@ -219,15 +225,16 @@ impl CommandRing {
 
     /// Takes back every entry up to the completed command.
     pub(crate) fn complete(&mut self, index: u32) -> Result<(), Lie> {
-        let under_way = self.rung.wrapping_sub(self.completed);
-        if index.wrapping_sub(self.completed) >= under_way {
+        let completed = self.limit.wrapping_sub(self.entries());
+        let under_way = self.rung.wrapping_sub(completed);
+        if index.wrapping_sub(completed) >= under_way {
             return Err(Lie::CommandIndex {
                 found: index,
-                oldest: self.completed,
+                oldest: completed,
                 producer: self.rung,
             });
         }
-        self.completed = index.wrapping_add(1);
+        self.limit = index.wrapping_add(1).wrapping_add(self.entries());
         Ok(())
     }
 }
@@ -242,8 +249,8 @@ mod tests {
         let start = u32::MAX - 1;
         let mut ring = CommandRing {
             region: DmaRegion::heap(8 * ENTRY_BYTES).ok_or("no memory")?,
-            entries: 8,
-            completed: start,
+            mask: 7,
+            limit: start.wrapping_add(8),
             rung: start,
             written: start,
             asks: start.wrapping_add(1),

@@ -125,6 +125,7 @@ pub(crate) fn is_right_flow(entry: &[u8; ENTRY_BYTES], connections: u16) -> bool
     let payload_len = RxEvent::payload_len_bytes(entry);
     let frame_len = RxEvent::frame_len_bytes(entry);
     RxEvent::kind(entry) == EventKind::Rx as u8
+        && RxEvent::sack_count(entry) == 0
         && RxEvent::verdict(entry) == Verdict::Flow as u8
         && RxEvent::drop_reason(entry) == DropReason::None as u8
         && RxEvent::is_ipv4(entry)
@@ -133,7 +134,6 @@ pub(crate) fn is_right_flow(entry: &[u8; ENTRY_BYTES], connections: u16) -> bool
         && usize::from(frame_len) <= SLOT_BYTES
         && payload_len <= frame_len
         && RxEvent::has_slot(entry) == (payload_len > 0)
-        && RxEvent::sack_count(entry) == 0
 }
 
 /// Checks all of a frame's event that does not depend on the rings.

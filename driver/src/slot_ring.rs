@@ -58,8 +58,8 @@ pub(crate) struct SlotRing {
     mask: u32,
     /// Index of the next slot that the NIC fills.
     filled: u32,
-    /// The slot before that one is being read.
-    held: bool,
+    /// Index of the slot that is being read, which is the one before; or `filled`, when none is.
+    held: u32,
 }
 
 impl SlotRing {
@@ -70,7 +70,7 @@ impl SlotRing {
             region: bus.allocate(slots as usize * SLOT_BYTES)?,
             mask: slots - 1,
             filled: 0,
-            held: false,
+            held: 0,
         })
     }
 
@@ -103,20 +103,19 @@ impl SlotRing {
     pub(crate) fn hold(&mut self, len_bytes: u16) -> Payload {
         let index = self.filled;
         self.filled = index.wrapping_add(1);
-        self.held = true;
+        self.held = index;
         Payload { index, len_bytes }
     }
 
     /// Posts the held slot again.
     #[inline]
     pub(crate) fn release(&mut self) {
-        self.held = false;
+        self.held = self.filled;
     }
 
     /// Passes all posted slots on to the NIC.
     pub(crate) fn ring(&self, bus: &dyn Bus) -> Result<(), DriverError> {
-        let free = self.filled.wrapping_sub(u32::from(self.held));
-        let posted = free.wrapping_add(self.mask).wrapping_add(1);
+        let posted = self.held.wrapping_add(self.mask).wrapping_add(1);
         Ok(bus.write32(SLOT_PRODUCER.offset, posted)?)
     }
 
@@ -128,8 +127,7 @@ impl SlotRing {
         offset: usize,
         len_bytes: usize,
     ) -> Result<(&DmaRegion, usize), DriverError> {
-        let held = self.held && payload.index == self.filled.wrapping_sub(1);
-        if !held && !payload.is_empty() {
+        if payload.index != self.held && !payload.is_empty() {
             return Err(DriverError::PayloadGone);
         }
         match offset.checked_add(len_bytes) {
