@@ -24,6 +24,7 @@ impl Stack {
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    #[inline(always)]
     fn socket_mut(&mut self, id: SocketId) -> io::Result<&mut Slot> {
         self.check_device()?;
         self.slot_mut(id.connection)

@@ -117,7 +117,7 @@ pub struct Stack {
     observer: Option<Observer>,
     generation: u64,
     /// Why the device is of no use any more.
-    failed: Option<String>,
+    failed: Option<Box<str>>,
 }
 
 impl Stack {
@@ -236,7 +236,7 @@ impl Stack {
     /// The device is of no use any more: every call says so from now on.
     #[cold]
     pub(crate) fn fail(&mut self, reason: &dyn std::fmt::Display) {
-        self.failed.get_or_insert_with(|| reason.to_string());
+        self.failed.get_or_insert_with(|| reason.to_string().into());
     }
 
     /// Sets or removes what is told of every segment and every change of state.
@@ -269,7 +269,7 @@ impl Stack {
 
     fn check_device(&self) -> Result<(), StackError> {
         match &self.failed {
-            Some(reason) => Err(StackError::Failed(reason.clone())),
+            Some(reason) => Err(StackError::Failed(reason.to_string())),
             None => Ok(()),
         }
     }

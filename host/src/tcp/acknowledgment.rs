@@ -19,11 +19,13 @@ impl Connection {
             return Continue(());
         }
         self.timers.heard(now_ns);
-        let wnd = u32::from(segment.window) << self.snd.wind_shift;
+        let wnd = self.scaled(segment.window);
         let duplicate = self.is_duplicate(segment, wnd);
         let smss = self.smss();
         let octets = ack.since(self.snd.una);
         if octets > 0 {
+            // The octet that probed a zero window may be acknowledged before it counts as sent.
+            self.snd.nxt = self.snd.nxt.max(ack);
             let ts_ecr = segment.options.timestamps.map(|(_, ts_ecr)| ts_ecr);
             self.una_moves(now_ns, ack, ts_ecr, octets);
         }
@@ -56,7 +58,7 @@ impl Connection {
             && wnd == self.snd.wnd
     }
 
-    /// SND.UNA moves by `octets` to SEG.ACK.
+    /// SND.UNA moves by `octets` to SEG.ACK, which is not beyond SND.NXT.
     #[inline(always)]
     pub(super) fn una_moves(
         &mut self,
@@ -66,8 +68,6 @@ impl Connection {
         octets: u32,
     ) {
         self.snd.una = ack;
-        // The octet that probed a zero window may be acknowledged before it counts as sent.
-        self.snd.nxt = self.snd.nxt.max(ack);
         // The window is counted from SND.UNA: until it is updated its right edge stays.
         self.snd.wnd = self.snd.wnd.saturating_sub(octets);
         self.send_buffer.acknowledge(ack);

@@ -196,7 +196,7 @@ impl Connection {
                 return Break(());
             }
             self.establish(now_ns, segment);
-            self.set_send_window(u32::from(segment.window) << self.snd.wind_shift);
+            self.set_send_window(self.scaled(segment.window));
             self.snd.wl1 = segment.seq;
             self.snd.wl2 = segment.ack;
         }

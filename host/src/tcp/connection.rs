@@ -59,6 +59,9 @@ pub(super) struct ReceiveVariables {
     pub(super) fin: Option<SeqNumber>,
     /// Rcv.Wind.Shift (RFC 7323 2.3).
     pub(super) wind_shift: u8,
+    /// The window is offered anew when it has grown by so many octets: min(Fr * RCV.BUFF, Eff.snd.MSS) of RFC 9293 3.8.6.2.2,
+    /// with Fr = 1/2.
+    pub(super) step: u32,
     /// Last.ACK.sent (RFC 7323 4.3).
     pub(super) last_ack_sent: SeqNumber,
 }
@@ -172,6 +175,8 @@ impl Connection {
                 } else {
                     0
                 },
+                // A ring has at most 2^30 bytes.
+                step: (receive_buffer.capacity() as u32 / 2).min(u32::from(config.mss)),
                 last_ack_sent: SeqNumber(0),
             },
             send_buffer: SendBuffer::new(buffers.send, iss + 1),
@@ -272,6 +277,12 @@ impl Connection {
         };
     }
 
+    /// SEG.WND of a segment without SYN: its window field, scaled (RFC 7323 2.3).
+    pub(super) fn scaled(&self, window: u16) -> u32 {
+        // By at most 14 bits, so none is lost.
+        u32::from(window).wrapping_shl(self.snd.wind_shift.into())
+    }
+
     pub(super) fn set_send_window(&mut self, wnd: u32) {
         self.snd.wnd = wnd;
         self.snd.max_wnd = self.snd.max_wnd.max(wnd);
@@ -283,9 +294,9 @@ impl Connection {
         u32::from(self.send_mss) - if self.timestamps.is_some() { 12 } else { 0 }
     }
 
-    /// RCV.WND.
+    /// RCV.WND. (Nothing is taken beyond the edge but a FIN, and that takes it along.)
     pub(super) fn rcv_wnd(&self) -> u32 {
-        self.rcv.edge.since(self.rcv.nxt)
+        self.rcv.edge.distance(self.rcv.nxt)
     }
 
     /// Our FIN is acknowledged.

@@ -293,7 +293,7 @@ impl Connection {
         // At most 14 (RFC 7323 2.3), and the window at most 2^30: nothing is lost by shifting.
         let shift = u32::from(self.rcv.wind_shift);
         let offered = self.rcv_wnd();
-        let wnd = if free.saturating_sub(offered) >= self.window_step() {
+        let wnd = if free.saturating_sub(offered) >= self.rcv.step {
             free
         } else {
             offered
@@ -309,23 +309,16 @@ impl Connection {
         field as u16
     }
 
-    /// min(Fr * RCV.BUFF, Eff.snd.MSS) of RFC 9293 3.8.6.2.2, with Fr = 1/2.
-    fn window_step(&self) -> u32 {
-        // A ring has at most 2^30 bytes.
-        (self.receive_buffer.capacity() as u32 / 2).min(u32::from(self.config.mss))
-    }
-
     /// The user has read: a window that was closed, or has much more room now, is offered anew at once.
     #[inline]
     pub(super) fn offer_read_room(&mut self) {
         let offered = self.rcv_wnd();
         let growth = self.receive_buffer.free().saturating_sub(offered);
-        let step = self.window_step();
-        if growth < step || !self.state.is_synchronized() || !self.state.may_receive() {
+        if growth < self.rcv.step || !self.state.is_synchronized() || !self.state.may_receive() {
             return;
         }
         let half = self.receive_buffer.capacity() as u32 / 2;
-        if growth >= half || offered < step {
+        if growth >= half || offered < self.rcv.step {
             self.ack.at_once();
         }
     }

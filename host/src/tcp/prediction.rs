@@ -141,12 +141,12 @@ impl Connection {
             return false;
         };
         let len = u32::from(segment.payload_len_bytes);
-        let octets = segment.ack.since(self.snd.una);
+        let octets = segment.ack.distance(self.snd.una);
         let expected = segment.seq == self.rcv.nxt
             && !timestamps.is_old(now_ns, segment.ts_val)
-            && len <= self.rcv.edge.since(self.rcv.nxt)
-            && self.snd.una.le(segment.ack)
-            && segment.ack.le(self.snd.nxt)
+            && len <= self.rcv_wnd()
+            // SND.UNA =< SEG.ACK =< SND.NXT
+            && octets <= self.snd.nxt.distance(self.snd.una)
             // Else a duplicate ACK, or a window update.
             && (len > 0 || octets > 0);
         if !expected || !self.plain {
@@ -166,17 +166,17 @@ impl Connection {
             self.una_moves(now_ns, segment.ack, Some(segment.ts_ecr), octets);
             self.congestion.acknowledged(octets);
         }
-        let wnd = u32::from(segment.window) << self.snd.wind_shift;
+        let wnd = self.scaled(segment.window);
         self.update_send_window(now_ns, segment.seq, segment.ack, wnd);
         // Seventh.
         if len > 0 {
-            self.place_in_window(now_ns, (segment.seq, segment.seq + len), payload, 0);
+            self.place_in_window(now_ns, segment.seq, len, payload, 0);
         }
         true
     }
 
     /// [`Connection::next_segment`] may have something to send, while the connection [predicts](Connection::predicts).
-    #[inline]
+    #[inline(always)]
     pub fn has_answer(&self) -> bool {
         self.owes_ack() || self.has_new()
     }
@@ -194,7 +194,7 @@ impl Connection {
         let (una, seq) = (self.snd.una, self.snd.nxt);
         let (mut payload, unsent) = self.send_buffer.rest(seq);
         let mss = self.smss();
-        let pipe = seq.since(una);
+        let pipe = seq.distance(una);
         // All there is, or a full segment; into the window, and at once.
         let wanted = unsent.min(mss);
         let at_once = pipe == 0 || self.nodelay || wanted == mss;

@@ -74,27 +74,28 @@ impl ReceiveBuffer {
         !self.held.is_empty()
     }
 
-    /// Copies the octets `left..right`, which lie `skip` bytes into the payload, to their place; `rcv_nxt` moves over
+    /// Copies the `len` octets from `left` on, which lie `skip` bytes into the payload, to their place; `rcv_nxt` moves over
     /// all that is now in order. The caller has trimmed them to the window, which is never larger than the room.
     #[inline(never)]
     pub(super) fn place<P: PayloadSource + ?Sized>(
         &mut self,
         rcv_nxt: &mut SeqNumber,
-        (left, right): (SeqNumber, SeqNumber),
+        left: SeqNumber,
+        len: u32,
         payload: &P,
         skip: usize,
     ) -> Placed {
         // Nearly always it is the next text, and one piece.
-        let len = right.since(left) as usize;
+        let len_bytes = len as usize;
         let at = wrap(self.head + self.len, self.capacity);
-        if left != *rcv_nxt || self.has_holes() || len > self.capacity - self.len.max(at) {
-            return self.place_anywhere(rcv_nxt, (left, right), payload, skip);
+        if left != *rcv_nxt || self.has_holes() || len_bytes > self.capacity - self.len.max(at) {
+            return self.place_anywhere(rcv_nxt, left, len, payload, skip);
         }
-        if payload.copy_to(skip, &self.region, at, len).is_err() {
+        if payload.copy_to(skip, &self.region, at, len_bytes).is_err() {
             return Placed::Refused;
         }
-        self.len += len;
-        *rcv_nxt = right;
+        self.len += len_bytes;
+        *rcv_nxt = left + len;
         Placed::InOrder
     }
 
@@ -102,11 +103,12 @@ impl ReceiveBuffer {
     fn place_anywhere<P: PayloadSource + ?Sized>(
         &mut self,
         rcv_nxt: &mut SeqNumber,
-        (left, right): (SeqNumber, SeqNumber),
+        left: SeqNumber,
+        len: u32,
         payload: &P,
         skip: usize,
     ) -> Placed {
-        let len = right.since(left) as usize;
+        let (right, len) = (left + len, len as usize);
         let from_nxt = left.since(*rcv_nxt) as usize;
         if from_nxt + len > self.capacity - self.len {
             return Placed::Refused;

@@ -13,7 +13,8 @@ const RTO_AFTER_SYN_TIMEOUT_NS: u64 = 3_000_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RttEstimator {
     srtt_ns: Option<u64>,
-    rttvar_ns: u64,
+    /// Four times RTTVAR: so RFC 6298 2.3 uses it, and Jacobson (1988, appendix A) keeps it.
+    variation_ns: u64,
     rto_ns: u64,
     min_ns: u64,
     max_ns: u64,
@@ -25,7 +26,7 @@ impl RttEstimator {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             srtt_ns: None,
-            rttvar_ns: 0,
+            variation_ns: 0,
             // RFC 6298 2.1: 1 s until there is a measurement.
             rto_ns: config.rto_initial_ns.min(config.rto_max_ns),
             min_ns: config.rto_min_ns,
@@ -63,15 +64,17 @@ impl RttEstimator {
         now_ns: u64,
         echoed_ns: impl FnOnce() -> Option<u64>,
     ) {
-        let timed = self.timed.filter(|(end, _)| end.le(ack));
-        if let Some((_, sent_ns)) = timed {
-            self.timed = None;
-            self.sample(now_ns.saturating_sub(sent_ns));
-        } else if self.timed.is_none() {
-            // Timestamps measure even what was sent again: their echo is not ambiguous.
-            if let Some(rtt_ns) = echoed_ns() {
-                self.sample(rtt_ns);
+        let rtt_ns = match self.timed {
+            Some((end, sent_ns)) if end.le(ack) => {
+                self.timed = None;
+                Some(now_ns.saturating_sub(sent_ns))
             }
+            Some(_) => None,
+            // Timestamps measure even what was sent again: their echo is not ambiguous.
+            None => echoed_ns(),
+        };
+        if let Some(rtt_ns) = rtt_ns {
+            self.sample(rtt_ns);
         }
     }
 
@@ -80,22 +83,27 @@ impl RttEstimator {
         let srtt_ns = match self.srtt_ns {
             None => {
                 // RFC 6298 2.2
-                self.rttvar_ns = rtt_ns / 2;
+                self.variation_ns = rtt_ns.saturating_mul(2);
                 rtt_ns
             }
             Some(srtt_ns) => {
                 // RFC 6298 2.3, alpha = 1/8 and beta = 1/4; RTTVAR first, with the old SRTT.
-                self.rttvar_ns = self.rttvar_ns - self.rttvar_ns / 4 + srtt_ns.abs_diff(rtt_ns) / 4;
+                let kept_ns = self.variation_ns - self.variation_ns / 4;
+                self.variation_ns = kept_ns.saturating_add(srtt_ns.abs_diff(rtt_ns));
                 srtt_ns - srtt_ns / 8 + rtt_ns / 8
             }
         };
         self.srtt_ns = Some(srtt_ns);
-        let variance_ns = self.rttvar_ns.saturating_mul(4).max(GRANULARITY_NS);
-        // RFC 6298 2.4 and 2.5: between the least and the greatest.
-        self.rto_ns = srtt_ns
-            .saturating_add(variance_ns)
+        self.rto_ns = self.measured_rto_ns(srtt_ns);
+    }
+
+    /// The RTO of RFC 6298 2.3, between its least (2.4) and its greatest (2.5).
+    #[inline]
+    fn measured_rto_ns(&self, srtt_ns: u64) -> u64 {
+        srtt_ns
+            .saturating_add(self.variation_ns.max(GRANULARITY_NS))
             .max(self.min_ns)
-            .min(self.max_ns);
+            .min(self.max_ns)
     }
 
     /// The timer has expired: the RTO doubles (RFC 6298 5.5), up to its maximum.
@@ -105,16 +113,10 @@ impl RttEstimator {
 
     /// The probes of a zero window, or the retransmissions of a SYN, are over and the backed-off RTO with them.
     pub(super) fn restore(&mut self, config: &Config) {
-        match self.srtt_ns {
-            Some(srtt_ns) => {
-                let variance_ns = self.rttvar_ns.saturating_mul(4).max(GRANULARITY_NS);
-                self.rto_ns = srtt_ns
-                    .saturating_add(variance_ns)
-                    .max(self.min_ns)
-                    .min(self.max_ns);
-            }
-            None => self.rto_ns = config.rto_initial_ns.min(self.max_ns),
-        }
+        self.rto_ns = match self.srtt_ns {
+            Some(srtt_ns) => self.measured_rto_ns(srtt_ns),
+            None => config.rto_initial_ns.min(self.max_ns),
+        };
     }
 
     /// The handshake is done, and a SYN had to be sent again: without a measurement the RTO starts at 3 s

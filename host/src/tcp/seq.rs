@@ -52,8 +52,14 @@ impl SeqNumber {
         if self.lt(earlier) {
             0
         } else {
-            self.0.wrapping_sub(earlier.0)
+            self.distance(earlier)
         }
+    }
+
+    /// As [`Self::since`], where `earlier` is known not to be the later one; else the number is one that no window holds
+    /// (2^31 or more).
+    pub const fn distance(self, earlier: Self) -> u32 {
+        self.0.wrapping_sub(earlier.0)
     }
 }
 

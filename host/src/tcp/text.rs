@@ -75,26 +75,28 @@ impl Connection {
             self.end(Some(ConnectionError::Aborted));
             return Break(());
         }
-        self.place_in_window(now_ns, (left, right), payload, left.since(seq) as usize);
+        let skip = left.since(seq) as usize;
+        self.place_in_window(now_ns, left, right.since(left), payload, skip);
         Continue(())
     }
 
-    /// Takes the text `left..right`, which lies in the window, and `skip` bytes into the payload.
+    /// Takes the `len` octets of text from `left` on, which lie in the window, and `skip` bytes into the payload.
     #[inline(always)]
     pub(super) fn place_in_window<P: PayloadSource + ?Sized>(
         &mut self,
         now_ns: u64,
-        (left, right): (SeqNumber, SeqNumber),
+        left: SeqNumber,
+        len: u32,
         payload: &P,
         skip: usize,
     ) {
         let placed = self
             .receive_buffer
-            .place(&mut self.rcv.nxt, (left, right), payload, skip);
+            .place(&mut self.rcv.nxt, left, len, payload, skip);
         match placed {
             Placed::InOrder => {
                 let (mss, delay_ns) = (u32::from(self.config.mss), self.config.ack_delay_ns);
-                self.ack.in_order(now_ns, right.since(left), mss, delay_ns);
+                self.ack.in_order(now_ns, len, mss, delay_ns);
             }
             // RFC 5681 4.2: at once, so that the peer's fast retransmit works, and ends.
             Placed::FilledHole | Placed::OutOfOrder | Placed::Refused => self.ack.at_once(),
