@@ -25,12 +25,13 @@ pub enum Event {
     Stopped(Stopped),
 }
 
-/// What the next event is, to one who waits for segments of connections.
+/// What the next event is, to one who waits for segments.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<'a> {
     /// There is none.
     Nothing,
-    /// A segment of a connection, in which everything is as [`Received`] says of Flow, and without SACK blocks.
+    /// A segment, of a connection or of none, in which everything is as [`Received`] says of Flow, Listen or Miss, and without
+    /// SACK blocks.
     Segment {
         /// An [`RxEvent`].
         event: &'a [u8; ENTRY_BYTES],
@@ -118,18 +119,20 @@ impl fmt::Debug for Received {
     }
 }
 
-/// A segment of a connection without SACK blocks, in which everything is right that [`check`] looks at: nearly every event is
-/// one, and it is seen in a few comparisons.
+/// A segment without SACK blocks, in which everything is right that [`check`] looks at: nearly every event is one, and it is
+/// seen in a few comparisons.
 #[inline]
-pub(crate) fn is_right_flow(entry: &[u8; ENTRY_BYTES], connections: u16) -> bool {
+pub(crate) fn is_right_segment(entry: &[u8; ENTRY_BYTES], connections: u16) -> bool {
     let payload_len = RxEvent::payload_len_bytes(entry);
     let frame_len = RxEvent::frame_len_bytes(entry);
+    let tcp = Verdict::Flow as u8..=Verdict::Miss as u8;
     RxEvent::kind(entry) == EventKind::Rx as u8
         && RxEvent::sack_count(entry) == 0
-        && RxEvent::verdict(entry) == Verdict::Flow as u8
+        && tcp.contains(&RxEvent::verdict(entry))
         && RxEvent::drop_reason(entry) == DropReason::None as u8
         && RxEvent::is_ipv4(entry)
         && RxEvent::is_tcp(entry)
+        // (Of no meaning, and 0, when there is no connection.)
         && RxEvent::connection(entry) < connections
         && usize::from(frame_len) <= SLOT_BYTES
         && payload_len <= frame_len

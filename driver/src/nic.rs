@@ -204,7 +204,7 @@ impl Nic {
         self.commands.ring(&*self.device.bus)
     }
 
-    /// The next event, if it is what nearly all are: a segment of a connection, without SACK blocks. Any other is left for
+    /// The next event, if it is what nearly all are: a segment without SACK blocks. Any other is left for
     /// [`Nic::next_event`], which would also have told of this one.
     ///
     /// # Errors
@@ -215,7 +215,7 @@ impl Nic {
         if !self.events.peek(&mut self.entry)? {
             return Ok(Next::Nothing);
         }
-        if self.sack.is_some() || !event::is_right_flow(&self.entry, self.connections) {
+        if self.sack.is_some() || !event::is_right_segment(&self.entry, self.connections) {
             return Ok(Next::Other);
         }
         let payload = self.accept_slot()?;

@@ -68,13 +68,16 @@ fn the_truth_is_believed() {
     let (bus, mut nic) = open();
     bus.event(0, truth().encode());
     assert!(matches!(nic.next_event(), Ok(Some(Event::Rx(_)))));
-    let mut next = truth();
-    (next.slot, next.phase) = (1, true);
-    bus.event(1, next.encode());
-    let Ok(Next::Segment { event, payload }) = nic.next_segment() else {
-        panic!("not believed");
-    };
-    assert_eq!((event, payload.len_bytes()), (&next.encode(), 10));
+    let tcp = [Verdict::Flow, Verdict::Listen, Verdict::Miss];
+    for (at, verdict) in (1..).zip(tcp) {
+        let mut next = truth();
+        (next.slot, next.phase, next.verdict) = (at, true, verdict as u8);
+        bus.event(at.into(), next.encode());
+        let Ok(Next::Segment { event, payload }) = nic.next_segment() else {
+            panic!("{verdict:?} not believed");
+        };
+        assert_eq!((event, payload.len_bytes()), (&next.encode(), 10));
+    }
     assert_eq!(nic.next_segment().unwrap(), Next::Nothing);
 }
 
@@ -334,11 +337,11 @@ fn said(next: &Result<Option<Event>, DriverError>) -> String {
 /// The same of one who asks for segments first.
 fn said_by_the_short_way(nic: &mut Nic) -> String {
     match nic.next_segment() {
-        Ok(Next::Segment { event, payload }) => format!(
-            "{:?}, {:?}, {payload:?}",
-            Verdict::Flow,
-            RxEvent::decode(event)
-        ),
+        Ok(Next::Segment { event, payload }) => {
+            let event = RxEvent::decode(event);
+            let verdict = Verdict::try_from(event.verdict).unwrap();
+            format!("{verdict:?}, {event:?}, {payload:?}")
+        }
         Ok(Next::Nothing) => said(&Ok(None)),
         Ok(Next::Other) => said(&nic.next_event()),
         Err(error) => said(&Err(error)),

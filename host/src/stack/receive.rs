@@ -87,7 +87,7 @@ impl Stack {
         true
     }
 
-    /// Takes the segment of a connection that [`Nic::next_segment`] told of last, and that had this payload.
+    /// Takes the segment that [`Nic::next_segment`] told of last, and that had this payload.
     #[inline(never)]
     fn unexpected_arrives(&mut self, now_ns: u64, payload: Payload) -> Result<(), StackError> {
         let event = self.nic.last_segment();
@@ -95,8 +95,10 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
+        let is_flow = RxEvent::verdict(event) == Verdict::Flow as u8;
+        let found = is_flow.then(|| RxEvent::connection(event));
         let arrival = Arrival::new(event, &[], payload);
-        self.segment_arrives(now_ns, Some(RxEvent::connection(event)), &arrival)
+        self.segment_arrives(now_ns, found, &arrival)
     }
 
     #[inline(never)]

@@ -35,14 +35,12 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// The segment of an event, an [`RxEvent`], when it is plain.
+    /// The segment of an event, an [`RxEvent`] of a segment without SACK blocks, when it is plain.
     #[inline]
     pub fn from_event(event: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let flags = RxEvent::tcp_flags(event);
         // (MSS, window scale and SACK-permitted mean nothing without SYN.)
-        let plain = flags & !PSH == ACK
-            && RxEvent::has_timestamps(event)
-            && RxEvent::sack_count(event) == 0;
+        let plain = flags & !PSH == ACK && RxEvent::has_timestamps(event);
         plain.then(|| Self {
             seq: SeqNumber(RxEvent::seq(event)),
             ack: SeqNumber(RxEvent::ack(event)),
