@@ -37,6 +37,7 @@
 pub mod bus;
 pub mod command_ring;
 mod config;
+mod device;
 pub mod dma;
 mod error;
 pub mod event;

@@ -6,32 +6,25 @@ use handclasp_layout::queue::{
     CompletionEvent, EventKind, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
 };
 use handclasp_layout::register::{
-    Capabilities, Control, CounterInfo, NicStatus, CAPABILITIES, COMMAND_BASE_HIGH,
-    COMMAND_BASE_LOW, COMMAND_LOG2, CONNECTIONS, CONTROL, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH,
-    EVENT_BASE_LOW, EVENT_LOG2, HASH_KEY, INTERRUPT_ARM, LAYOUT_VERSION, LOCAL_IP, MAC_HIGH,
-    MAC_LOW, MAGIC, MAGIC_VALUE, MODERATION_NS, MSIX_VECTOR, QUEUES, QUEUE_ENABLE, SLOT_BASE_HIGH,
-    SLOT_BASE_LOW, SLOT_LOG2, STATUS, VERSION, WIDTH,
+    Control, CounterInfo, COMMAND_BASE_HIGH, COMMAND_BASE_LOW, COMMAND_LOG2, CONTROL, COUNTERS,
+    COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW, EVENT_LOG2, HASH_KEY, INTERRUPT_ARM, LOCAL_IP,
+    MAC_HIGH, MAC_LOW, MODERATION_NS, MSIX_VECTOR, QUEUE_ENABLE, SLOT_BASE_HIGH, SLOT_BASE_LOW,
+    SLOT_LOG2,
 };
 
-use crate::bus::{Bus, BusError};
+use crate::bus::Bus;
 use crate::command_ring::{Command, CommandRing};
 use crate::config::NicConfig;
+use crate::device::{identify, Device};
 use crate::dma::DmaRegion;
 use crate::error::{DriverError, Lie};
 use crate::event::{self, Completion, Event, Next, Received, Stopped};
 use crate::event_ring::EventRing;
 use crate::slot_ring::{Payload, SlotRing};
 
-/// How often STATUS is read before the driver gives up. On PCIe a read takes about a microsecond, so this is a second;
-/// a simulated NIC advances with each.
-const STATUS_POLLS_MAX: u32 = 1_000_000;
-
 /// Events and slots go back to the NIC by the eighth (2^this) of the smaller ring: a doorbell costs more than the rest of an
 /// event.
 const BATCH_LOG2: u32 = 3;
-
-/// What a register reads when the device has gone from the bus.
-const ALL_ONES: u32 = u32::MAX;
 
 /// An open NIC. Dropping it disables its queue; [`Nic::close`] also says whether that worked.
 #[derive(Debug)]
@@ -61,12 +54,6 @@ impl Nic {
     pub fn open(bus: Arc<dyn Bus>, config: &NicConfig) -> Result<Nic, DriverError> {
         config.check()?;
         let (width_bits, capabilities) = identify(&*bus)?;
-        if bus.read32(QUEUE_ENABLE.offset)? & 1 != 0 {
-            return Err(DriverError::InUse);
-        }
-        poll_status(&*bus, |status| status.ready)?
-            .map_err(|polls| DriverError::NotReady { polls })?;
-
         let commands = CommandRing::new(&*bus, config.command_log2)?;
         let events = EventRing::new(&*bus, config.event_log2)?;
         let slots = SlotRing::new(&*bus, config.slot_log2)?;
@@ -92,7 +79,7 @@ impl Nic {
 
         // From here on the queue runs, and the drop of `device` stops it.
         let mut nic = Nic {
-            device: Device { bus, closed: false },
+            device: Device::new(bus),
             commands,
             events,
             slots,
@@ -136,7 +123,7 @@ impl Nic {
     /// Memory that the NIC can reach; see [`Bus::allocate`].
     ///
     /// # Errors
-    /// [`BusError::NoMemory`].
+    /// [`NoMemory`](crate::BusError::NoMemory).
     pub fn allocate(&self, len_bytes: usize) -> Result<DmaRegion, DriverError> {
         Ok(self.device.bus.allocate(len_bytes)?)
     }
@@ -344,12 +331,7 @@ impl Nic {
     pub fn arm_interrupt(&self) -> Result<(), DriverError> {
         let bus = &*self.device.bus;
         bus.write32(INTERRUPT_ARM.offset, self.events.next_index())?;
-        match bus.read32(QUEUE_ENABLE.offset)? {
-            ALL_ONES => return Err(gone("QUEUE_ENABLE")),
-            enable if enable & 1 == 0 => return Err(DriverError::WasReset),
-            _ => {}
-        }
-        let status = read_status(bus)?;
+        let status = self.device.status_while_enabled()?;
         // While it is busy, the event that says why it has stopped may be on its way.
         if status.stopped && !status.busy && !self.events.peek(&mut [0; ENTRY_BYTES])? {
             return Err(DriverError::Halted);
@@ -374,7 +356,7 @@ impl Nic {
     /// # Errors
     /// `Bus`.
     pub fn link_up(&self) -> Result<bool, DriverError> {
-        Ok(read_status(&*self.device.bus)?.link_up)
+        Ok(self.device.status()?.link_up)
     }
 
     /// Disables the queue and waits until the NIC has ended its transfers.
@@ -384,100 +366,4 @@ impl Nic {
     pub fn close(mut self) -> Result<(), DriverError> {
         self.device.stop()
     }
-}
-
-/// The device while its queue is enabled: stopped when dropped, whatever happened.
-struct Device {
-    bus: Arc<dyn Bus>,
-    closed: bool,
-}
-
-impl Device {
-    fn stop(&mut self) -> Result<(), DriverError> {
-        if self.closed {
-            return Ok(());
-        }
-        self.closed = true;
-        self.bus.write32(CONTROL.offset, 0)?;
-        self.bus.write32(QUEUE_ENABLE.offset, 0)?;
-        poll_status(&*self.bus, |status| !status.busy)?
-            .map_err(|polls| DriverError::StillBusy { polls })
-    }
-}
-
-impl Drop for Device {
-    fn drop(&mut self) {
-        // Nobody is left to tell; `Nic::close` is for those who want to know. The bus takes the mappings down anyway.
-        let _ = self.stop();
-    }
-}
-
-impl std::fmt::Debug for Device {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Device")
-            .field("closed", &self.closed)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Width and capabilities of the device, when it is one of ours.
-fn identify(bus: &dyn Bus) -> Result<(u32, Capabilities), DriverError> {
-    let found = bus.read32(MAGIC.offset)?;
-    if found == ALL_ONES {
-        return Err(gone("MAGIC"));
-    }
-    if found != MAGIC_VALUE {
-        return Err(DriverError::WrongMagic { found });
-    }
-    let found = bus.read32(VERSION.offset)?;
-    if found != LAYOUT_VERSION {
-        return Err(DriverError::WrongVersion { found });
-    }
-    let width_bits = bus.read32(WIDTH.offset)?;
-    if !matches!(width_bits, 64 | 512) {
-        return Err(DriverError::WrongWidth { found: width_bits });
-    }
-    let capabilities = Capabilities::decode(&bus.read32(CAPABILITIES.offset)?.to_le_bytes());
-    let Capabilities {
-        queues,
-        connections,
-        ..
-    } = capabilities;
-    let possible = (1..=QUEUES).contains(&usize::from(queues))
-        && (1..=CONNECTIONS).contains(&usize::from(connections));
-    if !possible {
-        return Err(DriverError::WrongCapabilities {
-            queues,
-            connections,
-        });
-    }
-    Ok((width_bits, capabilities))
-}
-
-fn gone(register: &str) -> DriverError {
-    BusError::Gone(format!(
-        "register {register} reads all ones; check that it is plugged in and powered, and open it again"
-    ))
-    .into()
-}
-
-fn read_status(bus: &dyn Bus) -> Result<NicStatus, DriverError> {
-    match bus.read32(STATUS.offset)? {
-        ALL_ONES => Err(gone("STATUS")),
-        status => Ok(NicStatus::decode(&status.to_le_bytes())),
-    }
-}
-
-/// Reads STATUS until `done`; the inner error is the number of reads that were in vain.
-fn poll_status(
-    bus: &dyn Bus,
-    done: impl Fn(&NicStatus) -> bool,
-) -> Result<Result<(), u32>, DriverError> {
-    for _ in 0..STATUS_POLLS_MAX {
-        if done(&read_status(bus)?) {
-            return Ok(Ok(()));
-        }
-        bus.relax();
-    }
-    Ok(Err(STATUS_POLLS_MAX))
 }
