@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use handclasp_driver::Command;
 
 use super::error::io_error;
+use super::holders::Holder;
 use super::slot::{Owner, Slot};
 use super::{ListenerId, SocketId, Stack, Tuple};
 use crate::icmp::SegmentError;
@@ -278,7 +279,9 @@ impl Stack {
             .iter()
             .flatten()
             .filter(|slot| {
-                slot.owner == Owner::Nobody && slot.connection.state() != State::FinWait2
+                slot.is_live()
+                    && slot.owner == Owner::Nobody
+                    && slot.connection.state() != State::FinWait2
             })
             .count()
     }
@@ -291,7 +294,10 @@ impl Stack {
             remote_port: error.remote_port,
             local_port: error.local_port,
         };
-        let id = self.by_tuple.get(&tuple).copied();
+        let id = match self.holders.get(&tuple) {
+            Some(Holder::Connection(id)) => Some(*id),
+            _ => None,
+        };
         let Some((id, slot)) = id.and_then(|id| Some((id, self.slot_mut(id)?))) else {
             self.statistics.icmp_ignored += 1;
             return;

@@ -7,17 +7,18 @@
 //! - `open`: connections begin, by [`Stack::connect`] or by a peer's SYN;
 //! - [`crate::tcp`]: the connection itself;
 //! - `transmit`: segments of connections that have something to send become commands;
-//! - `end`: connections go: into TIME-WAIT, out of the NIC's table, out of memory;
+//! - `end`: connections go: into TIME-WAIT, out of the NIC's table; id and memory are the next one's;
 //! - `calls`: what a socket asks for.
 //!
-//! What they work on: `slot` (one connection), `listener`, `time_wait`, `deadlines`, `raw_frames` (ARP and ICMP),
-//! `arrival` (the driver's events as TCP takes them).
+//! What they work on: `slot` (one connection), `holders` (who has which 4-tuple), `listener`, `deadlines`, `raw_frames`
+//! (ARP and ICMP), `arrival` (the driver's events as TCP takes them).
 
 mod arrival;
 mod calls;
 mod deadlines;
 mod end;
 mod error;
+mod holders;
 mod listener;
 mod observer;
 mod open;
@@ -27,7 +28,6 @@ mod receive;
 mod reset_limit;
 mod slot;
 mod statistics;
-mod time_wait;
 mod transmit;
 mod tuple;
 
@@ -42,13 +42,13 @@ use rand::{Rng, SeedableRng};
 
 use crate::config::StackConfig;
 use crate::neighbour::Neighbours;
-use crate::tcp::{self, Buffers, IsnGenerator, State};
+use crate::tcp::{self, IsnGenerator, State};
 use deadlines::Deadlines;
+use holders::Holders;
 use listener::Listener;
 use raw_frames::RawFrames;
 use reset_limit::ResetLimit;
 use slot::Slot;
-use time_wait::TimeWaits;
 
 pub use error::StackError;
 pub use observer::{Observation, Observer};
@@ -84,14 +84,12 @@ pub struct Stack {
     nic: Nic,
     rng: StdRng,
     isn: IsnGenerator,
-    /// By connection id.
+    /// By connection id; made when the id is first used, and then used again by each connection that has it.
     slots: Vec<Option<Box<Slot>>>,
     /// Connection ids that are not in use.
     free: Vec<u16>,
-    /// The connections of `slots`, for segments that the NIC could not tell the connection of. Its hash, like that of all
-    /// tables here, is a short one, keyed at random: a peer that chooses ports does not know which ones collide.
-    by_tuple: HashMap<Tuple, u16>,
-    time_waits: TimeWaits,
+    /// For segments that the NIC could not tell the connection of.
+    holders: Holders,
     listeners: HashMap<u16, Listener>,
     neighbours: Neighbours,
     deadlines: Deadlines,
@@ -99,16 +97,6 @@ pub struct Stack {
     dirty: VecDeque<u16>,
     /// Commands that open and close ports, waiting for room in the ring.
     port_commands: VecDeque<Command>,
-    /// By connection id: memory of a connection that is over, until the NIC has forgotten it.
-    leaving: Vec<Option<Buffers>>,
-    /// Slots of connections that are over, for the next ones.
-    #[allow(
-        clippy::vec_box,
-        reason = "a slot stays in its box from table to table"
-    )]
-    spare_slots: Vec<Box<Slot>>,
-    /// Memory of connections that are over, mapped already, for the next ones.
-    spare_buffers: Vec<Buffers>,
     raw_frames: RawFrames,
     /// Where a raw frame is looked at and turned into its answer.
     frame: Box<[u8; SLOT_BYTES]>,
@@ -141,16 +129,12 @@ impl Stack {
             slots: (0..connections).map(|_| None).collect(),
             // The lowest id comes out first.
             free: (NO_CONNECTION + 1..connections).rev().collect(),
-            by_tuple: HashMap::with_capacity(connections.into()),
-            time_waits: TimeWaits::default(),
+            holders: Holders::new(connections.into()),
             listeners: HashMap::new(),
             neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
             deadlines: Deadlines::new(connections.into()),
             dirty: VecDeque::with_capacity(connections.into()),
             port_commands: VecDeque::new(),
-            leaving: (0..connections).map(|_| None).collect(),
-            spare_slots: Vec::new(),
-            spare_buffers: Vec::with_capacity(connections.into()),
             raw_frames: RawFrames::new(&nic)?,
             frame: Box::new([0; SLOT_BYTES]),
             reset_limit: ResetLimit::default(),
@@ -211,7 +195,7 @@ impl Stack {
     pub fn deadline_ns(&self) -> Option<u64> {
         [
             self.deadlines.earliest_ns(),
-            self.time_waits.earliest_ns(),
+            self.holders.earliest_ns(),
             self.neighbours.deadline_ns(),
         ]
         .into_iter()
@@ -278,7 +262,7 @@ impl Stack {
     #[inline]
     fn run_timers(&mut self, now_ns: u64) -> Result<(), StackError> {
         while let Some(id) = self.deadlines.next_due(now_ns) {
-            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            let Some(slot) = self.slot_mut(id).filter(|slot| slot.is_live()) else {
                 continue;
             };
             let deadline_ns = slot.connection.deadline();
@@ -290,7 +274,7 @@ impl Stack {
             }
         }
         if self
-            .time_waits
+            .holders
             .earliest_ns()
             .is_some_and(|at_ns| at_ns <= now_ns)
         {
@@ -317,6 +301,7 @@ impl Stack {
         }
     }
 
+    /// Never [`slot::NO_GENERATION`].
     fn next_generation(&mut self) -> u64 {
         self.generation += 1;
         self.generation
@@ -352,7 +337,7 @@ impl std::fmt::Debug for Stack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stack")
             .field("ip", &self.config.ip)
-            .field("connections", &self.by_tuple.len())
+            .field("free", &self.free.len())
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }

@@ -4,11 +4,10 @@ use std::net::SocketAddrV4;
 
 use foldhash::HashMap;
 use handclasp_driver::Command;
-use handclasp_layout::header::TTL_DEFAULT;
 
 use super::arrival::Arrival;
 use super::listener::Listener;
-use super::slot::{Flow, Owner, Slot, SocketId};
+use super::slot::{Flow, Owner, Slot, SocketId, NO_GENERATION};
 use super::{ports, Stack, StackError, Tuple};
 use crate::tcp::{Beginning, Buffers, Connection, Segment, SeqNumber, State};
 
@@ -56,11 +55,8 @@ impl Stack {
             remote_port: remote.port(),
             local_port,
         };
-        let (by_tuple, time_waits) = (&self.by_tuple, &self.time_waits);
-        let is_free = |port| {
-            let tuple = tuple(port);
-            !by_tuple.contains_key(&tuple) && !time_waits.contains(&tuple)
-        };
+        let holders = &self.holders;
+        let is_free = |port| !holders.contains(&tuple(port));
         let local_port = match local_port {
             Some(port) if is_free(port) => port,
             Some(port) => return Err(StackError::PortInUse(port)),
@@ -74,11 +70,10 @@ impl Stack {
             }
         };
         let tuple = tuple(local_port);
-        let (id, buffers) = self.take_connection()?;
         let begin = self.begin(now_ns, &tuple);
+        let socket = self.install(now_ns, tuple, next_hop, begin, None)?;
         self.tell_changed(now_ns, tuple, None, Some(State::SynSent));
-        let socket = self.install(now_ns, id, tuple, next_hop, buffers, begin, None);
-        let sent = self.transmit_syn(now_ns, id);
+        let sent = self.transmit_syn(now_ns, socket.connection);
         self.or_fail(sent)?;
         Ok(socket)
     }
@@ -137,99 +132,80 @@ impl Stack {
             self.statistics.syn_dropped_backlog += 1;
             return Ok(());
         }
-        let Ok((id, buffers)) = self.take_connection() else {
+        let mut begin = self.begin(now_ns, tuple);
+        if let Some(least) = least_iss {
+            begin.iss = begin.iss.max(least);
+        }
+        let Ok(socket) = self.install(now_ns, *tuple, next_hop, begin, Some(segment)) else {
             self.statistics.syn_dropped_no_room += 1;
             if let Some(listener) = self.listeners.get_mut(&tuple.local_port) {
                 listener.fail();
             }
             return Ok(());
         };
-        let mut begin = self.begin(now_ns, tuple);
-        if let Some(least) = least_iss {
-            begin.iss = begin.iss.max(least);
-        }
         self.tell(|| arrival.observed(now_ns, None, Some(State::SynReceived)));
-        self.install(now_ns, id, *tuple, next_hop, buffers, begin, Some(segment));
-        self.transmit_syn(now_ns, id)
+        self.transmit_syn(now_ns, socket.connection)
     }
 
+    /// Takes a free connection id, and puts a connection there: into the slot and the memory that the id has, or gets now.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // One call makes one record; the arguments are its fields.
     fn install(
         &mut self,
         now_ns: u64,
-        id: u16,
         tuple: Tuple,
         next_hop: u32,
-        buffers: Buffers,
         begin: Beginning,
         syn: Option<&Segment>,
-    ) -> SocketId {
-        let next_hop_mac = self.neighbours.retain(next_hop, now_ns);
-        let generation = self.next_generation();
-        let config = self.tcp.clone();
-        let (connection, owner) = match syn {
-            None => (
-                Connection::connect(config, now_ns, begin, buffers),
-                Owner::Socket,
-            ),
-            Some(syn) => (
-                Connection::accept(config, now_ns, begin, buffers, syn),
-                Owner::Listener { queued: false },
-            ),
-        };
-        let slot = Slot {
-            state: connection.state(),
-            connection,
-            tuple,
-            generation,
-            owner,
-            flow: Flow::Unknown,
-            headers_due: true,
-            ttl: TTL_DEFAULT,
-            tos: 0,
-            next_hop,
-            next_hop_mac,
-            dirty: false,
-            failure: None,
-            error_taken: false,
-        };
-        self.slots[usize::from(id)] = Some(match self.spare_slots.pop() {
-            Some(mut spare) => {
-                *spare = slot;
-                spare
-            }
-            None => Box::new(slot),
-        });
-        self.by_tuple.insert(tuple, id);
-        SocketId {
-            connection: id,
-            generation,
-        }
-    }
-
-    /// A free connection id, and memory: used before if there is any, or new.
-    #[inline(always)]
-    fn take_connection(&mut self) -> Result<(u16, Buffers), StackError> {
-        let Some(id) = self.free.pop() else {
+    ) -> Result<SocketId, StackError> {
+        let Some(id) = self.free.last().copied() else {
             return Err(StackError::NoConnection(self.slots.len().saturating_sub(1)));
         };
-        let buffers = match self.spare_buffers.pop() {
-            Some(buffers) => Ok(buffers),
-            None => self.allocate_buffers(),
-        };
-        if buffers.is_err() {
-            self.free.push(id);
+        let place = usize::from(id);
+        if self.slots[place].is_none() {
+            self.slots[place] = Some(self.make_slot(begin, tuple, next_hop)?);
         }
-        Ok((id, buffers?))
+        let generation = self.next_generation();
+        let next_hop_mac = self.neighbours.retain(next_hop, now_ns);
+        let config = self.tcp.clone();
+        if let Some(slot) = &mut self.slots[place] {
+            let buffers = slot.connection.buffers();
+            let (connection, owner) = match syn {
+                None => (
+                    Connection::connect(config, now_ns, begin, buffers),
+                    Owner::Socket,
+                ),
+                Some(syn) => (
+                    Connection::accept(config, now_ns, begin, buffers, syn),
+                    Owner::Listener { queued: false },
+                ),
+            };
+            **slot = Slot::new(connection, tuple, generation, owner, next_hop, next_hop_mac);
+        }
+        self.free.pop();
+        self.holders.connect(tuple, id);
+        Ok(SocketId {
+            connection: id,
+            generation,
+        })
     }
 
+    /// The slot of an id that is used for the first time, with the memory that it keeps, and no connection yet.
     #[cold]
-    fn allocate_buffers(&self) -> Result<Buffers, StackError> {
-        Ok(Buffers {
+    fn make_slot(
+        &self,
+        begin: Beginning,
+        tuple: Tuple,
+        next_hop: u32,
+    ) -> Result<Box<Slot>, StackError> {
+        let buffers = Buffers {
             send: self.nic.allocate(self.config.send_buffer_bytes)?,
             receive: self.nic.allocate(self.config.receive_buffer_bytes)?,
-        })
+        };
+        let nothing = Connection::connect(self.tcp.clone(), 0, begin, buffers);
+        Ok(Box::new(Slot {
+            flow: Flow::Free,
+            ..Slot::new(nothing, tuple, NO_GENERATION, Owner::Nobody, next_hop, None)
+        }))
     }
 
     /// Where a new connection's numbers begin. Its timestamps begin anywhere, so that they tell nobody how long we have been

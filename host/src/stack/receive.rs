@@ -8,6 +8,7 @@ use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict, ENTRY_BYTES};
 use handclasp_layout::register::SLOT_BYTES;
 
 use super::arrival::{Arrival, InSlot};
+use super::holders::Holder;
 use super::open::handshake_may_be_over;
 use super::slot::Slot;
 use super::{Observation, Stack, StackError};
@@ -140,9 +141,9 @@ impl Stack {
             return Ok(());
         }
         // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full.
-        match self.by_tuple.get(tuple).copied() {
-            Some(id) => self.connection_takes(now_ns, id, arrival),
-            None if self.time_waits.contains(tuple) => self.time_wait_takes(now_ns, arrival),
+        match self.holders.get(tuple) {
+            Some(Holder::Connection(id)) => self.connection_takes(now_ns, *id, arrival),
+            Some(Holder::TimeWait { .. }) => self.time_wait_takes(now_ns, arrival),
             None => self.listener_takes(now_ns, arrival, None),
         }
     }

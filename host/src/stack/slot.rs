@@ -1,5 +1,7 @@
 //! What the stack keeps of one connection.
 
+use handclasp_layout::header::TTL_DEFAULT;
+
 use super::Tuple;
 use crate::tcp::{Connection, ConnectionError, State};
 
@@ -21,9 +23,14 @@ pub(super) enum Flow {
     /// The order to forget it is under way. Until it is carried out, commands before it may still read the send buffer,
     /// and the id cannot be used again.
     Leaving,
-    /// Forgotten.
+    /// Forgotten; a socket may still look at what is left of the connection.
     Gone,
+    /// There is no connection: the slot waits, with its id and its memory, for the next one.
+    Free,
 }
+
+/// [`Slot::generation`] of no connection.
+pub(super) const NO_GENERATION: u64 = 0;
 
 /// What the headers of a connection's frames say beyond its 4-tuple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +55,12 @@ pub(super) enum Owner {
     Nobody,
 }
 
-/// One connection.
+/// One connection. It stays with its id for good, and so does its memory: the next connection with that id is put here.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Connection,
     pub(super) tuple: Tuple,
+    /// Tells it from the connections that had its id before; [`NO_GENERATION`] when it is free.
     pub(super) generation: u64,
     pub(super) owner: Owner,
     pub(super) flow: Flow,
@@ -77,6 +85,34 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// A connection that begins.
+    #[inline(always)]
+    pub(super) fn new(
+        connection: Connection,
+        tuple: Tuple,
+        generation: u64,
+        owner: Owner,
+        next_hop: u32,
+        next_hop_mac: Option<u64>,
+    ) -> Self {
+        Self {
+            state: connection.state(),
+            connection,
+            tuple,
+            generation,
+            owner,
+            flow: Flow::Unknown,
+            headers_due: true,
+            ttl: TTL_DEFAULT,
+            tos: 0,
+            next_hop,
+            next_hop_mac,
+            dirty: false,
+            failure: None,
+            error_taken: false,
+        }
+    }
+
     /// Ends the connection for a reason that it cannot know of itself.
     pub(super) fn fail(&mut self, reason: ConnectionError) {
         self.failure = self.failure.or(Some(reason));

@@ -244,7 +244,8 @@ impl Stack {
         while let Some(ip) = self.neighbours.next_change() {
             let mac = self.neighbours.cached(ip);
             for id in 0..self.slots.len() as u16 {
-                if let Some(slot) = self.slot_mut(id).filter(|slot| slot.next_hop == ip) {
+                let is_its = |slot: &&mut Slot| slot.is_live() && slot.next_hop == ip;
+                if let Some(slot) = self.slot_mut(id).filter(is_its) {
                     slot.next_hop_mac = mac.or(slot.next_hop_mac);
                     slot.headers_due = true;
                     self.mark_dirty(id);

@@ -1,5 +1,6 @@
 //! A segment arrives: the steps of RFC 9293 3.10.7.4, in its order, with the checks that RFC 5961 and RFC 7323 add.
 
+use super::acceptance::Acceptance;
 use super::connection::Connection;
 use super::error::ConnectionError;
 use super::reset::answer_unmatched;
@@ -15,6 +16,7 @@ impl Connection {
         match before {
             State::Closed => self.reply = self.reply.or_else(|| answer_unmatched(segment)),
             State::SynSent => self.arrives_in_syn_sent(now_ns, segment, payload),
+            State::TimeWait => self.arrives_in_time_wait(now_ns, segment),
             _ => {
                 // Break: the segment ends at one of the steps, as the RFC's "drop the segment and return".
                 let _ = self.arrives_in_other_states(now_ns, segment, payload);
@@ -37,8 +39,7 @@ impl Connection {
         } else {
             segment
         };
-        self.check_timestamps(now_ns, segment)?;
-        self.check_sequence_number(now_ns, segment)?;
+        self.check_acceptance(now_ns, segment)?;
         self.check_rst(now_ns, segment)?;
         // Third, check security: no security options here (RFC 9293 A.1).
         self.check_syn(now_ns, segment)?;
@@ -81,65 +82,18 @@ impl Connection {
         })
     }
 
-    /// PAWS (RFC 7323 5.3, R1), which comes before all other checks.
-    fn check_timestamps(&mut self, now_ns: u64, segment: &Segment) -> ControlFlow<()> {
-        let Some(timestamps) = &self.timestamps else {
-            return Continue(());
-        };
-        match segment.options.timestamps {
-            _ if segment.rst() => Continue(()),
-            // RFC 7323 3.2: once negotiated, a segment without is dropped. A SYN still draws its challenge ACK.
-            None if !segment.syn() => Break(()),
-            Some((ts_val, _)) if timestamps.is_old(now_ns, ts_val) => {
-                self.answer_unacceptable(now_ns, segment);
-                Break(())
+    /// First, check the sequence number, and before that the timestamp. A segment that is not acceptable is answered by
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
+    fn check_acceptance(&mut self, now_ns: u64, segment: &Segment) -> ControlFlow<()> {
+        let expected = self.rcv.expected();
+        match expected.check(now_ns, segment, &mut self.timestamps) {
+            Acceptance::Acceptable => return Continue(()),
+            Acceptance::Answered if self.throttle.allows_answer_to(now_ns, segment) => {
+                self.ack.at_once();
             }
-            _ => Continue(()),
+            Acceptance::Answered | Acceptance::Dropped => {}
         }
-    }
-
-    /// First, check the sequence number (table 6), and remember the timestamp of what is acceptable.
-    fn check_sequence_number(&mut self, now_ns: u64, segment: &Segment) -> ControlFlow<()> {
-        let (nxt, edge) = (self.rcv.nxt, self.rcv.edge);
-        let in_window = |seq| nxt.le(seq) && edge.gt(seq);
-        // The length of a RST does not matter: RFC 5961 3.2 looks at its sequence number alone.
-        let len = if segment.rst() { 0 } else { segment.len() };
-        let acceptable = match (len, self.rcv_wnd()) {
-            (0, 0) => segment.seq == nxt,
-            (0, _) => in_window(segment.seq),
-            // MUST-66: with a closed window ACK and URG of the next segment are still taken; its text is not.
-            (_, 0) => segment.seq == nxt,
-            (len, _) => in_window(segment.seq) || in_window(segment.seq + (len - 1)),
-        };
-        if !acceptable {
-            if !segment.rst() {
-                self.answer_unacceptable(now_ns, segment);
-            }
-            return Break(());
-        }
-        // RFC 7323 4.3 (2) and 5.3 R3
-        if let (Some(timestamps), Some((ts_val, _))) =
-            (&mut self.timestamps, segment.options.timestamps)
-        {
-            if segment.seq.le(self.rcv.last_ack_sent) && !timestamps.is_old(now_ns, ts_val) {
-                timestamps.accept(now_ns, ts_val);
-            }
-        }
-        Continue(())
-    }
-
-    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>` for a segment outside the window. A segment with text or FIN is
-    /// answered each time, since its sender has lost our ACK; others, with which two confused ends could go on for
-    /// ever, only so often (RFC 5961 7).
-    fn answer_unacceptable(&mut self, now_ns: u64, segment: &Segment) {
-        let repeats_text = segment.payload_len_bytes > 0 || segment.fin();
-        if self.state == State::TimeWait && segment.fin() {
-            // The peer's FIN once more: acknowledge it and restart the 2 MSL (RFC 9293 3.10.7.4, TIME-WAIT).
-            self.enter_time_wait(now_ns);
-        }
-        if repeats_text && !segment.syn() || self.throttle.allows(now_ns) {
-            self.ack.at_once();
-        }
+        Break(())
     }
 
     /// A challenge ACK (RFC 5961 3.2, 4.2, 5.2): a peer that means it, and sees our numbers, can say it right.

@@ -1,5 +1,6 @@
 //! The transmission control block (RFC 9293 3.3.1): how it begins, and how it ends.
 
+use super::acceptance::Expected;
 use super::config::{Config, FIXED_HEADERS_BYTES, MSS_MIN, MTU};
 use super::congestion::Congestion;
 use super::delayed_ack::DelayedAck;
@@ -64,6 +65,17 @@ pub(super) struct ReceiveVariables {
     pub(super) step: u32,
     /// Last.ACK.sent (RFC 7323 4.3).
     pub(super) last_ack_sent: SeqNumber,
+}
+
+impl ReceiveVariables {
+    /// What arriving segments are compared with.
+    pub(super) fn expected(&self) -> Expected {
+        Expected {
+            nxt: self.nxt,
+            edge: self.edge,
+            last_ack_sent: self.last_ack_sent,
+        }
+    }
 }
 
 /// One TCP connection, from the first SYN to the end of TIME-WAIT.

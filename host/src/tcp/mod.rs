@@ -6,6 +6,7 @@
 //! - [`isn`]: initial sequence numbers; [`reset`]: the answer to a segment of no connection;
 //! - [`connection`]: the transmission control block ([`Connection`]); [`calls`]: what the user may ask of it;
 //! - `arrival`, `syn_sent`: what an arriving segment does, step by step as in RFC 9293 3.10.7;
+//! - `acceptance`: whether it is the connection's at all;
 //! - `acknowledgment`: what its ACK field does; `text`: what its data does;
 //! - `receive_buffer`, `ranges`: the ring the data goes to, holes included; `delayed_ack`: when it is acknowledged;
 //! - [`prediction`]: the short way of the segments that nearly all traffic is made of, to be read after the long one;
@@ -17,6 +18,7 @@
 //! The states LISTEN and CLOSED (before an open) are the stack's: it makes a [`Connection`] from a SYN or a connect,
 //! and drops it in [`State::Closed`].
 
+mod acceptance;
 mod acknowledgment;
 mod arrival;
 pub mod calls;
@@ -57,3 +59,4 @@ pub use reset::answer_unmatched;
 pub use segment::{Options, Outgoing, PayloadSource, SackBlock, SackBlocks, Segment, SendSlice};
 pub use seq::SeqNumber;
 pub use state::State;
+pub use time_wait::{Reaction, TimeWait};

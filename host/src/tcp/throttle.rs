@@ -1,5 +1,7 @@
 //! A limit to the ACKs that a stranger's segments can draw from us.
 
+use super::segment::Segment;
+
 /// Length of one count (RFC 5961 7).
 const INTERVAL_NS: u64 = 5_000_000_000;
 /// Answers in one (RFC 5961 7).
@@ -27,5 +29,12 @@ impl Throttle {
         }
         self.answers += 1;
         true
+    }
+
+    /// An ACK may answer a segment that is not acceptable. One with text or FIN is answered each time, since its sender
+    /// has lost our ACK; others, with which two confused ends could go on for ever, only so often (RFC 5961 7).
+    pub(super) fn allows_answer_to(&mut self, now_ns: u64, segment: &Segment) -> bool {
+        let repeats_text = segment.payload_len_bytes > 0 || segment.fin();
+        repeats_text && !segment.syn() || self.allows(now_ns)
     }
 }

@@ -1,6 +1,5 @@
 //! What happens when nothing happens: deadlines, and what their passing does.
 
-use super::config::Config;
 use super::connection::Connection;
 use super::due::Due;
 use super::state::State;
@@ -115,10 +114,15 @@ impl Timers {
         self.override_due = false;
     }
 
-    /// TIME-WAIT begins, or begins again.
-    pub(super) fn start_time_wait(&mut self, now_ns: u64, config: &Config) {
+    /// TIME-WAIT begins, or begins again, until `end`.
+    pub(super) fn start_time_wait(&mut self, end: Due) {
         self.stop();
-        self.end = Due::after(now_ns, config.msl_ns.saturating_mul(2));
+        self.end = end;
+    }
+
+    /// End of TIME-WAIT.
+    pub(super) fn end(&self) -> Due {
+        self.end
     }
 }
 

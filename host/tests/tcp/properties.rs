@@ -160,7 +160,11 @@ fn run(mut rig: Rig, acts: Vec<Act>) {
         let now = rig.now;
         match act {
             Act::Arrive(segment, payload) => {
-                rig.connection().is_reusable_by(&segment);
+                if let Some(mut time_wait) = rig.connection().time_wait() {
+                    time_wait.is_reusable_by(&segment);
+                    time_wait.segment_arrives(now, &segment, &Config::default());
+                    time_wait.ack(now);
+                }
                 rig.connection().segment_arrives(now, &segment, &payload);
             }
             Act::Wait(time) => rig.wait(time),
