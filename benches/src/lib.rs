@@ -30,8 +30,10 @@
 //! smoltcp is compiled as its users compile it, without overflow checks; ours keeps them, which costs it about three in a hundred
 //! instructions.
 //!
-//! The prepared NIC does its work on the same CPU as our host, and pushes the host's data out of its caches; frames that
-//! change queues do not. A card would write into the last-level cache. So times are a little hard on ours; instructions
+//! The prepared NIC does its work on the same CPU as our host. Between two sections it pushes the host's code out of the
+//! first-level cache, which frames that change queues do not: nearly every line of code of a handshake has to be fetched anew
+//! (callgrind's `--cache-sim=yes` shows it). And it leaves its events in a cache of that CPU, where a card would write into the
+//! last-level one. So times are hard on ours in code, most of all those of a handshake, and kind to it in data; instructions
 //! ([`instructions`]) do not know of caches at all.
 #![forbid(unsafe_code)]
 
