@@ -16,7 +16,8 @@
 //! What arrives unasked never changes an address that is known: it makes us ask (the answer then counts), so that a
 //! stray or forged announcement does not by itself redirect a connection.
 
-use foldhash::{HashMap, HashMapExt};
+use std::collections::BTreeMap;
+
 use handclasp_layout::header::{ArpPacket, ETHERTYPE_IPV4, MAC_BROADCAST};
 
 /// `operation` of a request.
@@ -95,7 +96,7 @@ struct Entry {
 pub struct Neighbours {
     mac: u64,
     ip: u32,
-    entries: HashMap<u32, Entry>,
+    entries: BTreeMap<u32, Entry>,
     /// Addresses that were resolved, changed or failed, to be told to the connections.
     changed: Vec<u32>,
     /// No entry is due before this.
@@ -110,7 +111,7 @@ impl Neighbours {
         Self {
             mac,
             ip,
-            entries: HashMap::with_capacity(CAPACITY),
+            entries: BTreeMap::new(),
             changed: Vec::with_capacity(CAPACITY),
             next_deadline_ns: u64::MAX,
             conflicts: 0,

@@ -31,10 +31,9 @@ mod statistics;
 mod transmit;
 mod tuple;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
 use handclasp_driver::{Bus, Command, Nic, NicConfig};
 use handclasp_layout::register::{CounterInfo, SLOT_BYTES};
 use rand::rngs::StdRng;
@@ -90,7 +89,7 @@ pub struct Stack {
     free: Vec<u16>,
     /// For segments that the NIC could not tell the connection of.
     holders: Holders,
-    listeners: HashMap<u16, Listener>,
+    listeners: BTreeMap<u16, Listener>,
     neighbours: Neighbours,
     deadlines: Deadlines,
     /// Connections that may have something to send.
@@ -130,7 +129,7 @@ impl Stack {
             // The lowest id comes out first.
             free: (NO_CONNECTION + 1..connections).rev().collect(),
             holders: Holders::new(connections.into()),
-            listeners: HashMap::new(),
+            listeners: BTreeMap::new(),
             neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
             deadlines: Deadlines::new(connections.into()),
             dirty: VecDeque::with_capacity(connections.into()),

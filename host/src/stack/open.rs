@@ -1,8 +1,8 @@
 //! Connections begin: by a call (active open), or by a peer's SYN to a listening port (passive open).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use foldhash::HashMap;
 use handclasp_driver::Command;
 
 use super::arrival::Arrival;
@@ -222,7 +222,7 @@ impl Stack {
 /// If a passive open has come to its end: the listener queues the connection, or forgets it.
 #[inline(always)]
 pub(super) fn handshake_may_be_over(
-    listeners: &mut HashMap<u16, Listener>,
+    listeners: &mut BTreeMap<u16, Listener>,
     id: u16,
     slot: &mut Slot,
 ) {
@@ -231,7 +231,7 @@ pub(super) fn handshake_may_be_over(
     }
 }
 
-fn handshake_is_over(listeners: &mut HashMap<u16, Listener>, id: u16, slot: &mut Slot) {
+fn handshake_is_over(listeners: &mut BTreeMap<u16, Listener>, id: u16, slot: &mut Slot) {
     match listeners.get_mut(&slot.tuple.local_port) {
         Some(listener) if slot.state == State::Closed => {
             listener.fail();
