@@ -168,8 +168,9 @@ impl Stack {
                 states,
             )?;
             if outgoing.segment.syn() {
-                // Nothing may follow it yet.
-                break;
+                // Nothing may follow it yet, and nothing is over.
+                self.deadlines.set(id, slot.connection.deadline());
+                return Ok(Outcome::Done);
             }
         }
         self.settle(now_ns, id).map(|settled| {
