@@ -63,14 +63,6 @@ pub enum Command {
 impl Command {
     /// The entry as it stands in the ring.
     fn encode(&self, ask: bool) -> [u8; ENTRY_BYTES] {
-        let flow = |command: &FlowCommand, opcode: Opcode| {
-            FlowCommand {
-                opcode: opcode as u8,
-                want_completion: ask,
-                ..*command
-            }
-            .encode()
-        };
         let listen = |port, opcode: Opcode| {
             ListenCommand {
                 opcode: opcode as u8,
@@ -94,8 +86,8 @@ impl Command {
                 ..SegmentCommand::default()
             }
             .encode(),
-            Command::FlowInsert(command) => flow(command, Opcode::FlowInsert),
-            Command::FlowRemove(command) => flow(command, Opcode::FlowRemove),
+            Command::FlowInsert(command) => encode_flow(command, Opcode::FlowInsert, ask),
+            Command::FlowRemove(command) => encode_flow(command, Opcode::FlowRemove, ask),
             Command::ListenAdd { port, .. } => listen(*port, Opcode::ListenAdd),
             Command::ListenRemove { port, .. } => listen(*port, Opcode::ListenRemove),
         }
@@ -123,6 +115,17 @@ impl Command {
 fn encode_segment(command: &SegmentCommand, ask: bool) -> [u8; ENTRY_BYTES] {
     SegmentCommand {
         opcode: Opcode::Segment as u8,
+        want_completion: ask,
+        ..*command
+    }
+    .encode()
+}
+
+/// The entry of a [`Command::FlowInsert`] or [`Command::FlowRemove`].
+#[inline]
+fn encode_flow(command: &FlowCommand, opcode: Opcode, ask: bool) -> [u8; ENTRY_BYTES] {
+    FlowCommand {
+        opcode: opcode as u8,
         want_completion: ask,
         ..*command
     }
@@ -188,6 +191,14 @@ impl CommandRing {
     #[inline]
     pub(crate) fn push_segment(&mut self, command: &SegmentCommand) -> Result<u32, DriverError> {
         self.write(command.want_completion, |ask| encode_segment(command, ask))
+    }
+
+    /// As [`CommandRing::push`] of a [`Command::FlowInsert`].
+    #[inline]
+    pub(crate) fn push_flow_insert(&mut self, command: &FlowCommand) -> Result<u32, DriverError> {
+        self.write(command.want_completion, |ask| {
+            encode_flow(command, Opcode::FlowInsert, ask)
+        })
     }
 
     /// `encode` is told whether to ask for a completion.

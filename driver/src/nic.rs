@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use handclasp_layout::queue::{
-    CompletionEvent, EventKind, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
+    CompletionEvent, EventKind, FlowCommand, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
 };
 use handclasp_layout::register::{
     Control, CounterInfo, COMMAND_BASE_HIGH, COMMAND_BASE_LOW, COMMAND_LOG2, CONTROL, COUNTERS,
@@ -144,6 +144,15 @@ impl Nic {
     #[inline]
     pub fn submit_segment(&mut self, command: &SegmentCommand) -> Result<u32, DriverError> {
         self.commands.push_segment(command)
+    }
+
+    /// As [`Nic::submit`] of a [`Command::FlowInsert`].
+    ///
+    /// # Errors
+    /// As for [`Nic::submit`].
+    #[inline]
+    pub fn submit_flow_insert(&mut self, command: &FlowCommand) -> Result<u32, DriverError> {
+        self.commands.push_flow_insert(command)
     }
 
     /// Free-running number of commands submitted so far: the index of the next one.

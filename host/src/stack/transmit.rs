@@ -1,6 +1,6 @@
 //! Segments become commands.
 
-use handclasp_driver::{Command, Nic};
+use handclasp_driver::Nic;
 use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 
@@ -87,7 +87,7 @@ impl Stack {
             if self.nic.command_room() == 0 {
                 return Ok(false);
             }
-            self.submit(&command)?;
+            self.nic.submit(&command)?;
             self.port_commands.pop_front();
         }
         Ok(true)
@@ -199,12 +199,12 @@ impl Stack {
         if self.nic.command_room() < 2 {
             return Ok(false);
         }
-        self.submit(&Command::FlowInsert(FlowCommand {
+        self.nic.submit_flow_insert(&FlowCommand {
             lookup: false,
             remote_mac,
             ttl: TTL_DEFAULT,
             ..tuple.flow_command(NO_CONNECTION)
-        }))?;
+        })?;
         let outgoing = Outgoing {
             segment: *segment,
             payload: None,
@@ -222,10 +222,6 @@ impl Stack {
             (state, state),
         )?;
         Ok(true)
-    }
-
-    pub(super) fn submit(&mut self, command: &Command) -> Result<u32, StackError> {
-        Ok(self.nic.submit(command)?)
     }
 
     /// Sends the ARP requests that are due, and has connections look at neighbours that changed.
@@ -283,14 +279,14 @@ fn introduce(
         if nic.command_room() == 0 {
             return Ok(Outcome::RingFull);
         }
-        nic.submit(&Command::FlowInsert(FlowCommand {
+        nic.submit_flow_insert(&FlowCommand {
             // Changed headers only: the 4-tuple already stands in the NIC's table.
             lookup: slot.flow == Flow::Unknown,
             remote_mac: headers.mac,
             ttl: headers.ttl,
             tos: headers.tos,
             ..slot.tuple.flow_command(id)
-        }))?;
+        })?;
         slot.flow = Flow::Known(headers);
     }
     slot.headers_due = false;
