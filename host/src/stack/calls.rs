@@ -295,7 +295,7 @@ impl Stack {
             local_port: error.local_port,
         };
         let id = match self.holders.get(&tuple) {
-            Some(Holder::Connection(id)) => Some(*id),
+            Some(Holder::Connection(id)) => Some(id),
             _ => None,
         };
         let Some((id, slot)) = id.and_then(|id| Some((id, self.slot_mut(id)?))) else {

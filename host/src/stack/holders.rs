@@ -15,28 +15,35 @@ use crate::tcp::TimeWait;
 const CAPACITY: usize = 16_384;
 
 /// Who has a 4-tuple.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     /// The connection with this id.
     Connection(u16),
-    /// A connection that has left its id.
-    TimeWait {
-        time_wait: TimeWait,
-        /// Where it stands in `order`: not after its end.
-        listed_ns: u64,
-    },
+    /// A connection that has left its id: the number of its record.
+    TimeWait(u64),
 }
 
-/// All 4-tuples that are held, and the order in which TIME-WAITs end.
+/// A connection in TIME-WAIT.
+#[derive(Debug)]
+struct Waiting {
+    tuple: Tuple,
+    time_wait: TimeWait,
+    /// Its end when it came to its place: not after its end.
+    listed_ns: u64,
+}
+
+/// All 4-tuples that are held, and the connections in TIME-WAIT in the order in which they end.
 #[derive(Debug)]
 pub(super) struct Holders {
-    /// Its hash, like that of all tables of the stack, is a short one, keyed at random: a peer that chooses ports does not
-    /// know which ones collide.
+    /// Its hash, like that of all tables of the stack that a peer can fill, is a short one, keyed at random: a peer that
+    /// chooses ports does not know which ones collide.
     by_tuple: HashMap<Tuple, Holder>,
-    /// Ends as they were when entered: in order, since all wait equally long (one whose socket was slow to go may end late).
-    /// A retransmitted FIN starts the wait anew (RFC 9293 3.10.7.4), which is seen when the old end has come. Only what
-    /// `listed_ns` agrees with counts.
-    order: VecDeque<(u64, Tuple)>,
+    /// In the order in which they were entered, which is that of their ends, since all wait equally long (one whose socket
+    /// was slow to go may end late). A retransmitted FIN starts the wait anew (RFC 9293 3.10.7.4), which is seen when the
+    /// old end has come. Only a record whose number stands in `by_tuple` counts.
+    waiting: VecDeque<Waiting>,
+    /// Number of the first of `waiting`; the others count on from it.
+    first: u64,
 }
 
 impl Holders {
@@ -44,7 +51,8 @@ impl Holders {
     pub(super) fn new(connections: usize) -> Self {
         Self {
             by_tuple: HashMap::with_capacity(connections),
-            order: VecDeque::new(),
+            waiting: VecDeque::new(),
+            first: 0,
         }
     }
 
@@ -52,13 +60,16 @@ impl Holders {
         self.by_tuple.contains_key(tuple)
     }
 
-    pub(super) fn get(&self, tuple: &Tuple) -> Option<&Holder> {
-        self.by_tuple.get(tuple)
+    pub(super) fn get(&self, tuple: &Tuple) -> Option<Holder> {
+        self.by_tuple.get(tuple).copied()
     }
 
     pub(super) fn time_wait_mut(&mut self, tuple: &Tuple) -> Option<&mut TimeWait> {
-        match self.by_tuple.get_mut(tuple) {
-            Some(Holder::TimeWait { time_wait, .. }) => Some(time_wait),
+        match self.by_tuple.get(tuple) {
+            Some(Holder::TimeWait(number)) => {
+                let place = number.wrapping_sub(self.first);
+                Some(&mut self.waiting.get_mut(place as usize)?.time_wait)
+            }
             _ => None,
         }
     }
@@ -76,67 +87,78 @@ impl Holders {
     /// The 4-tuple's connection waits; true when another one had to go for it.
     pub(super) fn wait(&mut self, tuple: Tuple, time_wait: TimeWait) -> bool {
         let mut dropped = false;
-        if self.order.len() >= CAPACITY {
-            if let Some((listed_ns, oldest)) = self.order.pop_front() {
-                if let Some(entry) = listed(&mut self.by_tuple, listed_ns, oldest) {
+        if self.waiting.len() >= CAPACITY {
+            if let Some((number, oldest)) = self.pop_front() {
+                if let Some(entry) = entry_of(&mut self.by_tuple, number, oldest.tuple) {
                     entry.remove();
                     dropped = true;
                 }
             }
         }
-        let listed_ns = time_wait.end_ns();
-        let holder = Holder::TimeWait {
+        let number = self.push_back(Waiting {
+            tuple,
             time_wait,
-            listed_ns,
-        };
-        self.by_tuple.insert(tuple, holder);
-        self.order.push_back((listed_ns, tuple));
+            listed_ns: time_wait.end_ns(),
+        });
+        self.by_tuple.insert(tuple, Holder::TimeWait(number));
         dropped
     }
 
     /// A time before which no TIME-WAIT ends.
     pub(super) fn earliest_ns(&self) -> Option<u64> {
-        self.order.front().map(|(listed_ns, _)| *listed_ns)
+        self.waiting.front().map(|waiting| waiting.listed_ns)
     }
 
     /// Ends a TIME-WAIT whose time is over; call until `None`.
     pub(super) fn expire(&mut self, now_ns: u64) -> Option<Tuple> {
         while self.earliest_ns()? <= now_ns {
-            let (listed_ns, tuple) = self.order.pop_front()?;
-            let Some(mut entry) = listed(&mut self.by_tuple, listed_ns, tuple) else {
+            let (number, mut waiting) = self.pop_front()?;
+            let next_number = self.next_number();
+            let Some(mut entry) = entry_of(&mut self.by_tuple, number, waiting.tuple) else {
                 continue;
             };
-            if let Holder::TimeWait {
-                time_wait,
-                listed_ns,
-            } = entry.get_mut()
-            {
-                let end_ns = time_wait.end_ns();
-                if end_ns > now_ns {
-                    *listed_ns = end_ns;
-                    self.order.push_back((end_ns, tuple));
-                    continue;
-                }
+            let end_ns = waiting.time_wait.end_ns();
+            if end_ns <= now_ns {
+                entry.remove();
+                return Some(waiting.tuple);
             }
-            entry.remove();
-            return Some(tuple);
+            entry.insert(Holder::TimeWait(next_number));
+            waiting.listed_ns = end_ns;
+            self.push_back(waiting);
         }
         None
     }
+
+    /// The first record and its number.
+    fn pop_front(&mut self) -> Option<(u64, Waiting)> {
+        let waiting = self.waiting.pop_front()?;
+        let number = self.first;
+        self.first = number.wrapping_add(1);
+        Some((number, waiting))
+    }
+
+    /// Enters a record; says its number.
+    fn push_back(&mut self, waiting: Waiting) -> u64 {
+        let number = self.next_number();
+        self.waiting.push_back(waiting);
+        number
+    }
+
+    /// Number of the next record.
+    fn next_number(&self) -> u64 {
+        self.first.wrapping_add(self.waiting.len() as u64)
+    }
 }
 
-/// What an entry of `order` is about, unless that has gone since.
-fn listed(
+/// The entry of a record's 4-tuple, unless that has gone to another one, or to nobody, since.
+fn entry_of(
     by_tuple: &mut HashMap<Tuple, Holder>,
-    at_ns: u64,
+    number: u64,
     tuple: Tuple,
 ) -> Option<OccupiedEntry<'_, Tuple, Holder>> {
     match by_tuple.entry(tuple) {
-        Entry::Occupied(entry) => match entry.get() {
-            Holder::TimeWait { listed_ns, .. } if *listed_ns == at_ns => Some(entry),
-            _ => None,
-        },
-        Entry::Vacant(_) => None,
+        Entry::Occupied(entry) if *entry.get() == Holder::TimeWait(number) => Some(entry),
+        _ => None,
     }
 }
 
@@ -200,6 +222,15 @@ mod tests {
         let first = holders.time_wait_mut(&tuple(1)).unwrap();
         first.segment_arrives(30, &fin, &Config::default());
         assert_eq!(holders.expire(MINUTE_NS + 19), None);
+        let ends = [1, 2].map(|number| {
+            let time_wait = holders.time_wait_mut(&tuple(number)).unwrap();
+            time_wait.end_ns()
+        });
+        assert_eq!(
+            ends,
+            [MINUTE_NS + 30, MINUTE_NS + 20],
+            "at their new places"
+        );
         assert_eq!(holders.expire(MINUTE_NS + 29), Some(tuple(2)));
         assert_eq!(holders.expire(MINUTE_NS + 29), None);
         assert_eq!(holders.expire(MINUTE_NS + 30), Some(tuple(1)));
@@ -215,11 +246,11 @@ mod tests {
             assert_eq!(holders.expire(now_ns), None, "the last one is young");
             holders.connect(tuple(1), 7);
             holders.wait(tuple(1), time_wait(now_ns));
-            assert!(holders.order.len() <= 61, "{}", holders.order.len());
+            assert!(holders.waiting.len() <= 61, "{}", holders.waiting.len());
         }
         let end_ns = 199_000_000_000 + MINUTE_NS;
         assert_eq!(holders.expire(end_ns - 1), None);
-        assert_eq!(holders.order.len(), 1);
+        assert_eq!(holders.waiting.len(), 1);
         assert_eq!(holders.expire(end_ns), Some(tuple(1)));
     }
 

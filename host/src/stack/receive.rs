@@ -142,8 +142,8 @@ impl Stack {
         }
         // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full.
         match self.holders.get(tuple) {
-            Some(Holder::Connection(id)) => self.connection_takes(now_ns, *id, arrival),
-            Some(Holder::TimeWait { .. }) => self.time_wait_takes(now_ns, arrival),
+            Some(Holder::Connection(id)) => self.connection_takes(now_ns, id, arrival),
+            Some(Holder::TimeWait(_)) => self.time_wait_takes(now_ns, arrival),
             None => self.listener_takes(now_ns, arrival, None),
         }
     }
