@@ -26,6 +26,13 @@ fn is_in_vlan(event: &[u8; ENTRY_BYTES]) -> bool {
     RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0
 }
 
+/// The connection that the NIC's table has for a segment.
+#[inline]
+fn flow_of(event: &[u8; ENTRY_BYTES]) -> Option<u16> {
+    let is_flow = RxEvent::verdict(event) == Verdict::Flow as u8;
+    is_flow.then(|| RxEvent::connection(event))
+}
+
 impl Stack {
     /// Takes events; says how many.
     #[inline]
@@ -96,9 +103,7 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        let is_flow = RxEvent::verdict(event) == Verdict::Flow as u8;
-        let found = is_flow.then(|| RxEvent::connection(event));
-        let arrival = Arrival::new(event, &[], payload);
+        let (found, arrival) = (flow_of(event), Arrival::new(event, &[], payload));
         self.segment_arrives(now_ns, found, &arrival)
     }
 
@@ -109,14 +114,14 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        let id = match received.verdict {
-            Verdict::Flow => Some(RxEvent::connection(event)),
-            Verdict::Listen | Verdict::Miss => None,
-            Verdict::Raw => return self.raw_frame_arrives(now_ns, received),
-            Verdict::Drop => return Ok(()),
-        };
-        let arrival = Arrival::new(event, received.sack_blocks(), received.payload);
-        self.segment_arrives(now_ns, id, &arrival)
+        match received.verdict {
+            Verdict::Flow | Verdict::Listen | Verdict::Miss => {
+                let arrival = Arrival::new(event, received.sack_blocks(), received.payload);
+                self.segment_arrives(now_ns, flow_of(event), &arrival)
+            }
+            Verdict::Raw => self.raw_frame_arrives(now_ns, received),
+            Verdict::Drop => Ok(()),
+        }
     }
 
     /// `found`: the connection that the NIC's table has for it.

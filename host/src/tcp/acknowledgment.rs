@@ -6,11 +6,20 @@ use super::segment::Segment;
 use super::seq::SeqNumber;
 use std::ops::ControlFlow::{self, Break, Continue};
 
+/// RFC 5961 5.2: unless SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, it draws an ACK and does nothing more.
+pub(super) fn is_out_of_range(
+    ack: SeqNumber,
+    una: SeqNumber,
+    max: SeqNumber,
+    max_wnd: u32,
+) -> bool {
+    ack.gt(max) || ack.lt(una - max_wnd)
+}
+
 impl Connection {
     pub(super) fn acknowledge(&mut self, now_ns: u64, segment: &Segment) -> ControlFlow<()> {
         let ack = segment.ack;
-        // RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, else an ACK and nothing more.
-        if ack.gt(self.snd.max) || ack.lt(self.snd.una - self.snd.max_wnd) {
+        if is_out_of_range(ack, self.snd.una, self.snd.max, self.snd.max_wnd) {
             self.challenge(now_ns);
             return Break(());
         }

@@ -2,6 +2,7 @@
 //! to keep old duplicates from a new connection with the same addresses and ports.
 
 use super::acceptance::{Acceptance, Expected};
+use super::acknowledgment::is_out_of_range;
 use super::config::Config;
 use super::connection::Connection;
 use super::due::Due;
@@ -64,8 +65,8 @@ impl TimeWait {
         }
         // Fourth, SYN (RFC 5961 4.2); fifth, an ACK of nothing that we sent (RFC 5961 5.2). All else that is in the window
         // can only be text or a FIN behind the FIN, "which should not occur".
-        let says_too_much = segment.has_ack()
-            && (segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.snd_nxt - self.snd_max_wnd));
+        let (nxt, max_wnd) = (self.snd_nxt, self.snd_max_wnd);
+        let says_too_much = segment.has_ack() && is_out_of_range(segment.ack, nxt, nxt, max_wnd);
         if segment.rst() || segment.syn() || says_too_much {
             return ack_if(self.throttle.allows(now_ns));
         }

@@ -55,6 +55,12 @@ fn reacts(record: &mut TimeWait, now: u64, text: &str) -> Reaction {
     record.segment_arrives(now, &parse(text).0, &Config::default())
 }
 
+/// What a record that is made now makes of a segment that arrives now.
+fn reacts_at_once(rig: &mut Rig, text: &str) -> Reaction {
+    let now = rig.now;
+    reacts(&mut record(rig), now, text)
+}
+
 #[test]
 fn a_syn_beyond_the_last_number_may_reuse_it() {
     // MAY-2; RFC 1122 4.2.2.13
@@ -151,7 +157,6 @@ fn only_a_fin_that_was_seen_begins_it_anew() {
 fn the_record_answers_what_lies_outside_the_window() {
     // First: in the SYN the window was 301 to 301 + 16384 = 16685, and its edge stays there.
     let mut rig = Rig::time_wait();
-    let now = rig.now;
     for (text, reaction) in [
         ("<SEQ=301><ACK=102><CTL=ACK>", Reaction::Ack),
         ("<SEQ=302><ACK=102><CTL=ACK>", Reaction::Silence),
@@ -163,8 +168,7 @@ fn the_record_answers_what_lies_outside_the_window() {
         // Fifth: without ACK it is dropped.
         ("<SEQ=302><CTL=PSH>", Reaction::Silence),
     ] {
-        let mut record = record(&mut rig);
-        assert_eq!(reacts(&mut record, now, text), reaction, "{text}");
+        assert_eq!(reacts_at_once(&mut rig, text), reaction, "{text}");
     }
 }
 
@@ -172,7 +176,6 @@ fn the_record_answers_what_lies_outside_the_window() {
 fn the_record_challenges_an_ack_of_what_was_never_sent_or_long_ago() {
     // RFC 5961 5.2: 102 - 4096 (the largest window the peer offered) to 102
     let mut rig = Rig::time_wait();
-    let now = rig.now;
     let oldest = 102_u32.wrapping_sub(4096);
     for (ack, reaction) in [
         (103, Reaction::Ack),
@@ -181,9 +184,8 @@ fn the_record_challenges_an_ack_of_what_was_never_sent_or_long_ago() {
         (oldest, Reaction::Silence),
         (oldest.wrapping_sub(1), Reaction::Ack),
     ] {
-        let mut record = record(&mut rig);
         let text = format!("<SEQ=302><ACK={ack}><CTL=ACK>");
-        assert_eq!(reacts(&mut record, now, &text), reaction, "{text}");
+        assert_eq!(reacts_at_once(&mut rig, &text), reaction, "{text}");
     }
 }
 
@@ -191,16 +193,14 @@ fn the_record_challenges_an_ack_of_what_was_never_sent_or_long_ago() {
 fn the_record_ends_by_an_exact_rst_only() {
     // RFC 5961 3.2
     let mut rig = Rig::time_wait();
-    let now = rig.now;
     for (seq, reaction) in [
         (302, Reaction::Over),
         (303, Reaction::Ack),
         (301, Reaction::Silence),
         (16_685, Reaction::Silence),
     ] {
-        let mut record = record(&mut rig);
         let text = format!("<SEQ={seq}><CTL=RST>");
-        assert_eq!(reacts(&mut record, now, &text), reaction, "{text}");
+        assert_eq!(reacts_at_once(&mut rig, &text), reaction, "{text}");
     }
 }
 
