@@ -3,7 +3,7 @@
 CARGO ?= cargo
 BOOTS ?= 1
 
-.PHONY: demo test test-vfio bench deps deps-test lint datasheet emit clean
+.PHONY: demo test check test-vfio test-bare bench deps deps-test lint datasheet emit clean
 
 ## demo: open, use and close a TCP connection over the simulated gateware; writes demo.pcapng, demo.fst, demo.svg
 demo: deps
@@ -13,23 +13,32 @@ demo: deps
 test: deps-test
 	scripts/test
 
+## check: for the inner loop: format, lints and the fast tests, in under 3 minutes once everything is built
+check: deps-test
+	scripts/check
+
 ## test-vfio: only the real VFIO path: QEMU, a stock kernel, vfio-pci, our sockets; BOOTS=20 boots so many times
 test-vfio: deps-test
 	scripts/test-vfio $(BOOTS)
 
+## test-bare: `make demo` and `make test` on a minimal Debian made for it, so that no tool of this machine can hide a missing one (root)
+test-bare:
+	scripts/install bare
+	scripts/test-bare
+
 ## bench: what a connection costs beside smoltcp and Linux, where the time goes from end to end; a report in build/bench
 bench: deps
-	scripts/install valgrind || echo "without valgrind: instruction counts are left out"
+	scripts/install bench || echo "without valgrind: instruction counts are left out"
 	$(CARGO) bench --locked -p handclasp-benches
 	$(CARGO) run --release --locked -p handclasp -- bench all
 
 ## deps: what building, simulating and the demo's Linux peer need
 deps:
-	scripts/install verilator g++ zlib1g-dev iproute2
+	scripts/install build demo
 
-## deps-test: what the tests need besides (a peer, a dissector, tools to look at the network and at a report, what the guest is made with)
+## deps-test: what the tests need besides; scripts/programs.txt says what and why
 deps-test:
-	scripts/install verilator g++ zlib1g-dev iproute2 curl tshark python3-scapy binutils debian-archive-keyring chromium valgrind
+	scripts/install build demo test
 
 ## lint: only the checks that read the source
 lint: deps
