@@ -201,7 +201,9 @@ fn every_program_that_rust_starts_is_in_the_table() {
                 .find(|(place, text, _)| *place == file && text == expression);
             match listed {
                 Some(listed) => drop(named.insert(listed)),
-                None => faults.push(format!("{file}: {expression}, a name that only the run knows")),
+                None => faults.push(format!(
+                    "{file}: {expression}, a name that only the run knows"
+                )),
             }
         }
     }
@@ -289,7 +291,10 @@ fn install_with(fails: u32, patience_s: u32) -> (bool, String) {
 fn install_waits_for_another_apt() {
     let (ok, said) = install_with(1, 60);
     assert!(ok, "{said}");
-    assert!(said.contains("another apt holds the lock; waiting"), "{said}");
+    assert!(
+        said.contains("another apt holds the lock; waiting"),
+        "{said}"
+    );
     let (ok, said) = install_with(1000, 1);
     assert!(!ok, "{said}");
     assert!(said.contains("held by process 17"), "{said}");
