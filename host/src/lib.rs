@@ -18,4 +18,4 @@ pub mod tcp;
 pub use clock::{Clock, WallClock};
 pub use config::StackConfig;
 pub use socket::{Host, Socket, TcpListener, TcpStream};
-pub use stack::{Observation, Observer, Stack, StackError, Statistics, Tuple};
+pub use stack::{Interest, Observation, Observer, Readiness, Stack, StackError, Statistics, Tuple};

@@ -95,6 +95,12 @@ impl Shared {
         self.clock.now_ns()
     }
 
+    /// The time that is `timeout` from now; `None`: never.
+    pub(super) fn after(&self, timeout: Option<Duration>) -> Option<u64> {
+        let timeout_ns = u64::try_from(timeout?.as_nanos()).unwrap_or(u64::MAX);
+        Some(self.now_ns().saturating_add(timeout_ns))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic in another thread (an observer's) leaves the stack between two segments: it can go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -120,10 +120,9 @@ impl Host {
 
 impl Running {
     fn drain(&self, timeout: Duration) -> bool {
-        let timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        let give_up_ns = self.shared.now_ns().saturating_add(timeout_ns);
+        let give_up_ns = self.shared.after(Some(timeout));
         self.shared
-            .wait_for(Some(give_up_ns), |stack, _| match stack.lingering() {
+            .wait_for(give_up_ns, |stack, _| match stack.lingering() {
                 0 => Ok(()),
                 _ => Err(io::ErrorKind::WouldBlock.into()),
             })

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{Host, TcpStream};
 use crate::stack::ListenerId;
@@ -28,7 +29,8 @@ impl TcpListener {
     /// The next connection, and its peer.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none and the listener is nonblocking; `NetworkDown` when the device failed.
+    /// `WouldBlock` when there is none and the listener is nonblocking; `NotConnected` after [`TcpListener::close`];
+    /// `NetworkDown` when the device failed.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (shared, id) = (self.host.shared(), self.id);
         let (socket, peer) = if self.nonblocking.load(Ordering::Relaxed) {
@@ -41,6 +43,33 @@ impl TcpListener {
             TcpStream::new(self.host.clone(), socket, false),
             peer.into(),
         ))
+    }
+
+    /// Waits until [`TcpListener::accept`] would not wait, or `timeout` is over (`None`: never); says whether it would
+    /// not. Also when the listener is nonblocking.
+    ///
+    /// # Errors
+    /// `NotConnected` after [`TcpListener::close`], and at once when that is called meanwhile; `NetworkDown` when the
+    /// device failed.
+    pub fn wait(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let (shared, id) = (self.host.shared(), self.id);
+        let ready = shared.wait_for(shared.after(timeout), |stack, _| {
+            match stack.may_accept(id)? {
+                true => Ok(()),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        match ready {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+
+    /// Closes the port now, as dropping the listener does: connections that nobody accepted are reset, and
+    /// [`TcpListener::accept`] and [`TcpListener::wait`] say `NotConnected`, those that wait in other threads as well.
+    pub fn close(&self) {
+        let id = self.id;
+        self.host.shared().call(|stack, _| stack.unlisten(id));
     }
 
     /// The connections, one after the other, without end.
@@ -68,8 +97,7 @@ impl TcpListener {
 
 impl Drop for TcpListener {
     fn drop(&mut self) {
-        let id = self.id;
-        self.host.shared().call(|stack, _| stack.unlisten(id));
+        self.close();
     }
 }
 

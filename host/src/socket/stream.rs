@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Host;
-use crate::stack::{SocketId, Stack};
+use crate::stack::{Interest, Readiness, SocketId, Stack};
 use crate::tcp::Variables;
 
 /// In the place of a time-out: none.
@@ -81,8 +81,7 @@ impl TcpStream {
 
     pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> io::Result<()> {
         let (shared, id) = (self.inner.host.shared(), self.inner.id);
-        let give_up_ns = timeout.map(|timeout| shared.now_ns().saturating_add(as_ns(timeout)));
-        match shared.wait_for(give_up_ns, |stack, _| stack.connected(id)) {
+        match shared.wait_for(shared.after(timeout), |stack, _| stack.connected(id)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the peer has not answered in the time allowed",
@@ -129,6 +128,28 @@ impl TcpStream {
             }
             Ok(())
         })
+    }
+
+    /// Waits until a read or a write, as `interest` says, would not wait, or `timeout` is over (`None`: never); says
+    /// which of them would not, neither when the time is over. Also when the stream is nonblocking.
+    ///
+    /// [`TcpStream::shutdown`] of both directions by another handle ends the wait.
+    ///
+    /// # Errors
+    /// `NotConnected`; `NetworkDown` when the device failed. Why the connection failed is for the read or the write to
+    /// say, which then do not wait.
+    pub fn wait(&self, interest: Interest, timeout: Option<Duration>) -> io::Result<Readiness> {
+        let (shared, id) = (self.inner.host.shared(), self.inner.id);
+        let ready = shared.wait_for(shared.after(timeout), |stack, _| {
+            match stack.readiness(id)?.of(interest) {
+                none if none.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+                ready => Ok(ready),
+            }
+        });
+        match ready {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Readiness::default()),
+            result => result,
+        }
     }
 
     /// Another handle to the same connection.

@@ -7,8 +7,9 @@ use handclasp_driver::Command;
 
 use super::error::io_error;
 use super::holders::Holder;
+use super::listener::Listener;
 use super::slot::{Owner, Slot};
-use super::{ListenerId, SocketId, Stack, Tuple};
+use super::{ListenerId, Readiness, SocketId, Stack, Tuple};
 use crate::icmp::SegmentError;
 use crate::tcp::{SendError, SeqNumber, State, Variables};
 
@@ -90,6 +91,18 @@ impl Stack {
             }
             Err(_) => Ok(0),
         }
+    }
+
+    /// Which of [`Stack::receive`] and [`Stack::send`] would not say `WouldBlock` now.
+    ///
+    /// # Errors
+    /// `NotConnected`; `NetworkDown` when the device failed.
+    pub fn readiness(&self, id: SocketId) -> io::Result<Readiness> {
+        let connection = &self.socket(id)?.connection;
+        Ok(Readiness {
+            readable: connection.readable(),
+            writable: connection.writable(),
+        })
     }
 
     /// Sends a FIN after the data given so far; the peer may go on sending.
@@ -240,6 +253,19 @@ impl Stack {
             generation,
         };
         Ok((id, peer))
+    }
+
+    /// Whether [`Stack::accept`] would not say `WouldBlock` now.
+    ///
+    /// # Errors
+    /// `NotConnected` when the port was closed; `NetworkDown` when the device failed.
+    pub fn may_accept(&self, id: ListenerId) -> io::Result<bool> {
+        self.check_device()?;
+        self.listeners
+            .get(&id.port)
+            .filter(|listener| listener.generation == id.generation)
+            .map(Listener::has_connection)
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Closes a port: connections that nobody accepted are reset.

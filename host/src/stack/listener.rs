@@ -43,6 +43,11 @@ impl Listener {
         self.queue.push_back(connection);
     }
 
+    /// A connection waits to be accepted.
+    pub(super) fn has_connection(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// The connection that has waited longest.
     pub(super) fn accept(&mut self) -> Option<u16> {
         self.queue.pop_front()
