@@ -131,13 +131,13 @@ pub struct HandclaspNic<
     pub m_axi_awsize: Signal<Out, Bits<3>>,
     /// INCR.
     pub m_axi_awburst: Signal<Out, Bits<2>>,
-    /// Never.
+    /// Always 0: no exclusive access.
     pub m_axi_awlock: Signal<Out, Bit>,
     /// Normal, non-cacheable, bufferable.
     pub m_axi_awcache: Signal<Out, Bits<4>>,
     /// Unprivileged, secure, data.
     pub m_axi_awprot: Signal<Out, Bits<3>>,
-    /// None.
+    /// Always 0: no quality of service.
     pub m_axi_awqos: Signal<Out, Bits<4>>,
     /// An address is there.
     pub m_axi_awvalid: Signal<Out, Bit>,
@@ -171,13 +171,13 @@ pub struct HandclaspNic<
     pub m_axi_arsize: Signal<Out, Bits<3>>,
     /// INCR.
     pub m_axi_arburst: Signal<Out, Bits<2>>,
-    /// Never.
+    /// Always 0: no exclusive access.
     pub m_axi_arlock: Signal<Out, Bit>,
     /// Normal, non-cacheable, bufferable.
     pub m_axi_arcache: Signal<Out, Bits<4>>,
     /// Unprivileged, secure, data.
     pub m_axi_arprot: Signal<Out, Bits<3>>,
-    /// None.
+    /// Always 0: no quality of service.
     pub m_axi_arqos: Signal<Out, Bits<4>>,
     /// An address is there.
     pub m_axi_arvalid: Signal<Out, Bit>,
@@ -350,7 +350,7 @@ impl<
         self.rx.queue_runs.next =
             self.registers.queue_enable.val() & !self.event_queue.stopped.val();
 
-        // Tables: taught by commands, asked by receive.
+        // Tables: commands change them, the receive path looks segments up in them.
         self.rx.flow_remove.next = self.tx.flow_remove.val();
         self.rx.flow_key.next = self.tx.flow_key.val();
         self.rx.flow_connection.next = self.tx.flow_connection.val();
@@ -440,7 +440,7 @@ impl<
             self.registers.counter[i].next = self.counters.value[i].val();
         }
 
-        // Status. Reading STATUS is no reason to be busy.
+        // Status. STATUS shows `nic_busy`, without the registers' own `busy`: a read of STATUS would else always see itself.
         self.nic_busy.next = self.command_queue.busy.val()
             | self.event_queue.busy.val()
             | self.interrupt.busy.val()

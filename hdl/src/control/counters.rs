@@ -86,7 +86,7 @@ macro_rules! counters_block {
     };
 }
 
-// The kernel's loop takes no named constant.
+// The loop of the kernel has this number as a literal: see the crate's documentation.
 const _: () = assert!(COUNTER_COUNT == 30);
 
 counters_block! {

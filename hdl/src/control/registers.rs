@@ -376,7 +376,7 @@ impl<const W: usize> Logic for Registers<W> {
         self.arm_index.next = self.word[20].q.val();
         self.arm_write.next = self.armed.q.val();
 
-        // Reads: the multiplexer works only in the cycle that needs it.
+        // Reads: the register is chosen in the one cycle in which its address is held, and not in every cycle of an idle NIC.
         self.status.next = bits::<32>(0).into();
         self.status.next.ready = self.ready.val();
         self.status.next.link_up = self.link_up.val();

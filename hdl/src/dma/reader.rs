@@ -12,8 +12,8 @@
 //! ```
 //!
 //! One request for commands and up to five for payloads are under way at once. Everything has id 0, so data comes back in the order of the
-//! addresses (AMBA AXI4 A5.3.1): a client that holds up its data holds up what is behind it. That cannot lock up: the command queue asks
-//! only for what it has room for, and whoever takes payloads needs no further command to go on.
+//! addresses (AMBA AXI4 A5.3.1): a client that does not take its data holds up the data behind it. This cannot end in a deadlock: the command
+//! queue asks only for commands that it has room for, and the transmit path takes its payloads without waiting for further commands.
 //!
 //! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 0 cycles to `command.tvalid` and 2 to `payload.tvalid`.
 //! Throughput: one beat a cycle; 2 cycles between two payloads. One clock; reset forgets all requests (the bus must be reset with it).

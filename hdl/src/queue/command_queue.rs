@@ -80,10 +80,10 @@ pub struct CommandQueue<const W: usize, const K: usize> {
     held: DFF<Bits<5>>,
     address: DFF<Bits<64>>,
     len_bytes: DFF<Bits<16>>,
-    /// The beats of an entry so far, from the top down.
+    /// The beats of an entry that have come so far. Each enters at the top and pushes those before it down.
     word: DFF<Bits<512>>,
     word_beat: DFF<Bits<3>>,
-    /// What is still to come of this request is not a command.
+    /// Throw away the beats of this request that are still to come: an error came before them, or the queue stopped.
     discard: DFF<Bit>,
     shown: DFF<Bits<512>>,
     shown_valid: DFF<Bit>,
@@ -285,7 +285,7 @@ impl<const W: usize, const K: usize> Logic for CommandQueue<W, K> {
         }
         self.count_command.next = self.fifo.push_valid.val();
 
-        // What has been fetched is forgotten.
+        // Stopped or disabled: the Fifo has been emptied.
         if self.flush.val() {
             self.held.d.next = 0.into();
         }

@@ -97,7 +97,7 @@ pub struct EventQueue {
     data: DFF<Bits<512>>,
     /// A SackEvent went; its RxEvent is next.
     within_pair: DFF<Bit>,
-    /// Receive had its turn.
+    /// The last event was receive's: a waiting completion is next.
     tx_turn: DFF<Bit>,
     has_stopped: DFF<Bit>,
     stop_waits: DFF<Bit>,
@@ -214,7 +214,7 @@ impl Logic for EventQueue {
             stop_addr
         );
 
-        // Room. A consumer index that the host has not earned makes the ring look full, never larger.
+        // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full.
         self.size.next = self.one.val() << self.event_log2.val();
         self.used.next = self.produced.q.val() - self.event_consumer.val();
         self.rx_room.next = self.used.val() <= (self.size.val() - self.rx_room_entries.val());
@@ -224,7 +224,7 @@ impl Logic for EventQueue {
             & (self.event_ready.val() | !self.held.q.val())
             & (self.used.val() < self.size.val());
 
-        // Whose turn it is: a pair is finished first, then comes the news that the queue has stopped.
+        // Whose turn it is. First the RxEvent of a SackEvent that has gone, then the event that says that the queue has stopped.
         self.take_stop.next = self.open.val() & self.stop_waits.q.val() & !self.within_pair.q.val();
         self.rx_event_ready.next = self.open.val()
             & !self.take_stop.val()

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Ownership: slots before `slot_producer` are the NIC's; the event that names a slot gives it back to the host. Slots are used in order, so
-//! one index says it all.
+//! one index is enough.
 //!
 //! Latency: the next slot is shown in the cycle after `slot_take`, a posted slot in the cycle of its doorbell register. Throughput: one slot a
 //! cycle. One clock; reset, and a rising `queue_enable`, take the index to 0. No errors, no counters.

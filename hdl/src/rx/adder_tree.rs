@@ -43,6 +43,7 @@ impl<const W: usize> Default for AdderTree<W> {
 impl<const W: usize> Logic for AdderTree<W> {
     #[hdl_gen]
     fn update(&mut self) {
+        // A loop of one turn: see the crate's documentation.
         for first_leaf in (W / 16 - 1)..(W / 16) {
             for i in 0..(W / 16) {
                 self.nodes[first_leaf + i].clock.next = self.clk.val();

@@ -13,8 +13,8 @@
 //! IPv4 packet (Ethernet's padding) are not summed. Headers of the frame begin at even bytes, so every word is a word of the frame.
 //!
 //! Latency from the last beat to `result_valid`: `LATENCY_CYCLES`, 4 at W = 64 and 7 at W = 512. Throughput: one beat a cycle. One clock; reset
-//! forgets everything under way. The two bits mean something only when the frame holds the headers and the packet whole: that is the
-//! parser's to say.
+//! forgets everything under way. The two bits mean something only when the frame holds the headers and the packet whole; the parser finds out
+//! whether it does.
 
 use crate::fields::Ipv4Header;
 use crate::rx::adder_tree::AdderTree;
@@ -167,8 +167,8 @@ impl<const W: usize> Logic for Checksum<W> {
         self.ip_tree.clk.next = self.clk.val();
         self.tcp_tree.clk.next = self.clk.val();
 
-        // Where things are. Until the beat with the IPv4 header's first words is here, the header is that of an earlier frame; words
-        // before `least_tcp_start` therefore never ask it for its lengths.
+        // Where the headers and the packet begin and end. Until the beat with the first words of this frame's IPv4 header has come, `ipv4`
+        // holds an earlier frame's. Words before `least_tcp_start` are therefore told apart without the lengths in it.
         self.header.next = self.ipv4.val().into();
         self.header_bytes.next = bit_cast::<16, 4>(self.header.val().ihl_words) << 2;
         self.ip_start.next = self.untagged_start.val();
@@ -214,7 +214,7 @@ impl<const W: usize> Logic for Checksum<W> {
             }
         }
         if self.beat_valid.val() {
-            // No packet reaches byte 65536; places behind it are all one.
+            // No packet reaches byte 65536: the count stops there instead of starting anew.
             if !self.first_word.q.val().get_bit(15) {
                 self.first_word.d.next = self.first_word.q.val() + self.words_per_beat.val();
             }
@@ -223,7 +223,7 @@ impl<const W: usize> Logic for Checksum<W> {
             }
         }
 
-        // The tag takes as long as the sums.
+        // Delay the tag by as many cycles as the adder trees take.
         self.stages.d.next = (self.stages.q.val() << 1) + self.beat_valid.val();
         self.tag.next.last = self.beat_last.val();
         self.tag.next.keep = self.beat_keep.val();
@@ -237,7 +237,8 @@ impl<const W: usize> Logic for Checksum<W> {
             self.tags[i].d.next = self.tags[i - 1].q.val();
         }
 
-        // Sum up the beats; of the 32768 words of 64 KiB no carry is lost in 32 bits, so they are folded once, at the end.
+        // Sum up the beats. The sum of the 32768 words of 64 KiB fits 32 bits, so the carries are folded in once, at the end. (A loop of one
+        // turn: see the crate's documentation.)
         for last in (self.tags.len() - 1)..self.tags.len() {
             self.out_tag.next = self.tags[last].q.val();
         }

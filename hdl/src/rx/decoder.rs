@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Latency: `LATENCY_CYCLES` from `frame_valid` to `decoded_valid`, more for frames with over two options or while a command is under way in the flow
-//! table. Throughput: one frame in `LATENCY_CYCLES + 1` cycles. One clock; reset drops the frame under way. Nothing fails here: what is
-//! wrong with a frame is part of what is known.
+//! table. Throughput: one frame in `LATENCY_CYCLES + 1` cycles. One clock; reset drops the frame under way. No errors: `flags` and the event
+//! say what is wrong with the frame.
 
 use crate::fields::{RxEvent, SackEvent};
 use crate::rx::flow_table::FlowTable;
@@ -35,7 +35,7 @@ pub struct Decoder {
     pub frame_valid: Signal<In, Bit>,
     /// It is taken at this clock edge.
     pub frame_ready: Signal<Out, Bit>,
-    /// Its checksums, later.
+    /// Its checksum results; they come later than the frame.
     pub result: Signal<In, ChecksumResult>,
     /// They are known.
     pub result_valid: Signal<In, Bit>,
@@ -57,7 +57,7 @@ pub struct Decoder {
     pub connection: Signal<Out, Bits<16>>,
     /// Somebody listens on the segment's port.
     pub is_listening: Signal<Out, Bit>,
-    /// All this is known.
+    /// The frame is decoded: all of the outputs above are right.
     pub decoded_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub decoded_ready: Signal<In, Bit>,
@@ -95,7 +95,7 @@ pub struct Decoder {
     listeners: ListenerTable,
     /// The parser holds a frame.
     loaded: DFF<Bit>,
-    /// It does so since this cycle.
+    /// This is the first cycle in which it does.
     fresh: DFF<Bit>,
     flow_answered: DFF<Bit>,
     listener_answered: DFF<Bit>,
@@ -178,7 +178,7 @@ impl Logic for Decoder {
         self.listeners.clk.next = self.clk.val();
         self.listeners.rst.next = self.rst.val();
 
-        // Parse the frame, then ask everybody at once.
+        // Parse the frame; in the cycle after that start the option walker and both lookups.
         self.frame_ready.next = !self.loaded.q.val();
         self.load.next = self.frame_valid.val() & !self.loaded.q.val();
         self.fresh.d.next = self.load.val();
@@ -204,7 +204,7 @@ impl Logic for Decoder {
             self.listener_answered.d.next = false;
         }
 
-        // The frame is known when all have answered.
+        // The frame is decoded when the walker and both tables have answered, and its checksum results are there.
         self.known.next = self.loaded.q.val()
             & !self.fresh.q.val()
             & self.walker.done.val()
@@ -220,7 +220,7 @@ impl Logic for Decoder {
         self.rx_event.next = self.parser.rx_event.val();
         self.rx_event.next.ip_checksum_ok =
             self.parser.rx_event.val().is_ipv4 & self.result.val().ip_ok;
-        // Of a segment that is cut off nobody knows.
+        // When the frame ends before the segment does, the checksum cannot be verified.
         self.rx_event.next.tcp_checksum_ok = self.parser.rx_event.val().is_tcp
             & !self.parser.flags.val().bad_ip_header
             & self.result.val().tcp_ok;

@@ -1,4 +1,4 @@
-//! Carries out a verdict: payload into a slot, events into the ring, the rest of the frame away.
+//! Carries out a verdict: writes the payload into a slot and the events into the ring, and throws the rest of the frame away.
 //!
 //! ```text
 //!                    ┌──> trimmer: which bytes of the frame
@@ -83,7 +83,7 @@ pub struct Dispatch {
     pub request_ready: Signal<In, Bit>,
     /// For one cycle: the bytes are in memory.
     pub done_valid: Signal<In, Bit>,
-    /// With `done_valid`: they are not, the bus refused them.
+    /// With `done_valid`: the bus refused them, so they are not in memory.
     pub done_error: Signal<In, Bit>,
     /// An event for the ring, phase 0.
     pub event_data: Signal<Out, Bits<512>>,
@@ -229,7 +229,7 @@ impl Logic for Dispatch {
             self.request_pending.d.next = false;
         }
 
-        // The frame that waits.
+        // The event of the frame that waits at the input.
         self.is_raw.next = self.verdict.val() == self.verdict_raw.val();
         self.is_drop.next = self.verdict.val() == self.verdict_drop.val();
         self.has_sack.next = self.decoded_event.val().sack_count.any();
@@ -256,14 +256,14 @@ impl Logic for Dispatch {
         self.event_valid.next = false;
         self.event_data.next = self.rx_event.q.val().into();
         self.finished.next = false;
-        // The ingress has counted what is longer than a slot.
+        // Oversize is not counted here: the ingress has counted it.
         self.count_drop.next = self.take.val()
             & self.is_drop.val()
             & (self.drop_reason.val() != self.reason_oversize.val());
         self.count_drop_reason.next = self.drop_reason.val();
         self.count_payload.next = false;
         match self.state.q.val() {
-            // Take the frame, its slot if it needs one, and let go of its bytes.
+            // Take the frame, and a slot if it needs one. The trimmer hands the bytes that are wanted to the writer, and drops the rest.
             DispatchState::Idle => {
                 if self.take.val() {
                     self.rx_event.d.next = self.event_out.val();

@@ -9,10 +9,10 @@
 //! levels of 6-input LUTs, and no carry chain.
 //!
 //! Strength: over random secrets, keys that differ in one or two bits share a set as often as any others (tested on what a peer can choose, its
-//! address and port). ChaCha quarter rounds in its place are not enough for that: after one, a step in the address that a step in the port takes
-//! back leaves both sets as they are under 99 of 100 secrets; after two, addresses 128.0.128.0 apart still share both sets under one secret of 130.
-//! This is no cryptographic function: whoever can measure which of his flows collide can find 32 bits of secret by trying all. All he gains is
-//! that his own flows fill the places of a new one (`TableFull`).
+//! address and port). ChaCha quarter rounds were tried in its place and are too weak. After one, a change of the port can cancel a change of the
+//! address: such keys share both sets under 99 of 100 secrets. After two, addresses 128.0.128.0 apart share both sets under one secret of 130.
+//! This is no cryptographic function: an attacker who can measure which of his flows share a set finds the 32 bits of the secret by trying all of
+//! them. What he gains is that his flows can take all places of some new flow (`TableFull`).
 //!
 //! Latency: `LATENCY_CYCLES` (the outputs are combinational behind one register). Throughput: one key a cycle. One clock; no reset.
 

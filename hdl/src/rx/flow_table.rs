@@ -10,8 +10,8 @@
 //!                        overflow: 4 registers ───────┘
 //! ```
 //!
-//! A flow may stand in any of the four ways of its two sets, or in the overflow, which makes it as good as certain that all of the NIC's
-//! connections find a place (a quarter of the 2048 is never exceeded). The whole key is always compared: a wrong match is not possible.
+//! A flow may stand in any of the four ways of its two sets, or in the overflow. The NIC's connections would fill an eighth of the 2048 ways,
+//! so it is as good as certain that each finds a place. The whole key is always compared: a wrong match is not possible.
 //!
 //! Latency: `LOOKUP_CYCLES` from `lookup_valid` to `lookup_done`, up to three more when a command is under way. Throughput: one lookup or command at
 //! a time, lookups first. One clock; after reset the table clears itself in 512 cycles and then raises `table_ready`. Inserting a key that is there
@@ -278,14 +278,14 @@ impl Logic for FlowTable {
         self.lookup_done_register.d.next = false;
         self.flow_done_register.d.next = false;
         match self.state.q.val() {
-            // RAM holds anything after power-up: every set is emptied before the first lookup.
+            // After power-up the RAM may hold any values: every set is emptied before the first lookup.
             FlowState::Clear => {
                 self.clear_set.d.next = self.clear_set.q.val() + 1;
                 if self.clear_set.q.val() == self.last_set.val() {
                     self.state.d.next = FlowState::Idle;
                 }
             }
-            // The requester lets go of `lookup_valid` one cycle after the answer.
+            // In the cycle of an answer `lookup_valid` is still that of the lookup that is being answered, and not a new one.
             FlowState::Idle => {
                 if self.lookup_valid.val() & !self.lookup_done_register.q.val() {
                     self.key.d.next = self.lookup_key.val();

@@ -9,9 +9,9 @@
 //! From here on headers do not depend on the width of the data path, and stand as the RFCs draw them: byte 0 is the most significant. An
 //! untagged and a tagged frame (IEEE 802.1Q clause 9.6) look the same behind the addresses.
 //!
-//! Latency: 1 cycle; in the cycle after a beat `header` holds all the frame's bytes up to that beat. Bytes that the frame does not have
-//! (yet) are what earlier frames left: whoever reads must know the frame's length. Throughput: one beat a cycle. One clock; reset forgets the place
-//! in the frame.
+//! Latency: 1 cycle; in the cycle after a beat `header` holds all the frame's bytes up to that beat. Behind them it still holds bytes of
+//! earlier frames: the reader must compare with the frame's length. Throughput: one beat a cycle. One clock; reset forgets the place in the
+//! frame.
 
 use crate::rx::frame::{HEADER_BITS, TAGGED_BITS};
 use handclasp_layout::header::{EthernetHeader, VlanTag, ETHERTYPE_VLAN, HEADERS_MAX_BYTES};
@@ -37,13 +37,13 @@ pub struct HeaderCollector<const W: usize, const K: usize> {
     /// The tag's control information, when there is one.
     pub vlan_tci: Signal<Out, Bits<16>>,
     words: Vec<DFF<Bits<W>>>,
-    /// Which word the coming beat is; stays behind the last word.
+    /// Number of the word that the next beat becomes; behind the headers it stays at the number of words, and no word is written.
     place: DFF<Bits<8>>,
     one_byte: Signal<Local, Bits<8>>,
     reversed: Signal<Local, Bits<W>>,
     word: Signal<Local, Bits<W>>,
     collected: Signal<Local, Bits<TAGGED_BITS>>,
-    /// What stands where an untagged frame has its EtherType, and what is behind it.
+    /// The 16 bits behind the addresses: EtherType of an untagged frame.
     ethertype: Signal<Local, Bits<16>>,
     addresses: Signal<Local, Bits<96>>,
     beat_bits: Constant<Bits<16>>,
@@ -119,7 +119,9 @@ impl<const W: usize, const K: usize> Logic for HeaderCollector<W, K> {
             }
         }
 
-        // Word 0 last, so that it ends up most significant; what the last word has too many falls off.
+        // Join the words, word 0 most significant. Each word enters at the top and pushes those before it down by a beat, so word 0 is the
+        // last to enter. The last word may have more bytes than the headers need: they are pushed out at the bottom. (The outer
+        // loop has one turn: see the crate's documentation.)
         self.collected.next = 0.into();
         for last in (self.words.len() - 1)..self.words.len() {
             for i in 0..self.words.len() {

@@ -13,10 +13,12 @@
 //! ```
 //!
 //! `s.tready` is always high: a frame that is marked bad (`tuser`, IEEE 802.3 clause 4.2.9: FCS wrong or aborted), does not fit, or is longer than a slot is
-//! dropped whole, and counted once. What comes out at `m`, `frame` and the results is the same frames in the same order.
+//! dropped whole, and counted once. The frames that are kept come out in the order in which they came in: their bytes at `m`, their headers at
+//! `frame`, their checksum results at `result`.
 //!
-//! In monitor mode (`monitor`) a frame that is longer than a slot, and counted, still passes: its headers, length and checksum results as of any other
-//! frame, its bytes only up to a slot's (and the last beat's), because nobody wants them but the trimmer, to throw them away. The length ends at 65535.
+//! In monitor mode (`monitor`) a frame that is longer than a slot is counted, and passes all the same, so that an event can tell of it. Its headers and
+//! checksum results are complete. Its length is right up to 65534; 65535 means that or more. Of its bytes, those that fit a slot are stored, and the
+//! last beat: the trimmer throws them away.
 //!
 //! Latency from the last beat: 3 cycles to `frame_valid`, 3 to `m.tvalid`, 7 (W = 64) or 10 (W = 512) to `result_valid`. Throughput: one beat a cycle. One
 //! clock; reset forgets everything. Counters: `count_frame`, `count_bad_frame`, `count_fifo_overflow`, `count_oversize`.
@@ -206,7 +208,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.packets.s.tdata.next = self.beat_data.q.val();
         self.packets.s.tkeep.next = self.beat_keep.q.val();
         self.packets.s.tlast.next = self.beat_last.q.val();
-        // What is too long anyway takes no room from others.
+        // What does not fit a slot is never delivered: it shall not take room from other frames.
         self.packets.s.tvalid.next =
             self.beat_valid.q.val() & (!self.is_oversize.val() | self.beat_last.q.val());
         self.packets.s.tuser.next = self.beat_user.q.val()
@@ -252,7 +254,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.result.next = self.results.pop_data.val();
         self.result_valid.next = self.results.pop_valid.val();
         self.results.pop_ready.next = self.result_ready.val();
-        // A kept frame passes from the beat to the checksum and on to the result FIFO, which the next stage empties.
+        // From its first beat until the decoder has taken its result, a kept frame is in one of these places.
         self.busy.next = self.in_frame.q.val()
             | self.beat_valid.q.val()
             | self.checksum.busy.val()

@@ -123,7 +123,7 @@ impl Logic for ListenerTable {
         );
         self.map.clock.next = self.clk.val();
 
-        // The requester lets go of `lookup_valid` one cycle after the answer.
+        // In the cycle of an answer `lookup_valid` is still that of the lookup that is being answered, and not a new one.
         self.starts_lookup.next = self.lookup_valid.val() & !self.lookup_done_register.q.val();
         self.chosen_port.next = self.listen_port.val();
         if self.starts_lookup.val() {
@@ -144,7 +144,7 @@ impl Logic for ListenerTable {
         self.lookup_done_register.d.next = false;
         self.listen_done_register.d.next = false;
         match self.state.q.val() {
-            // RAM holds anything after power-up: every word is emptied before the first lookup.
+            // After power-up the RAM may hold any values: every word is emptied before the first lookup.
             ListenState::Clear => {
                 self.map.write_address.next = self.clear_word.q.val();
                 self.map.write_data.next = 0.into();

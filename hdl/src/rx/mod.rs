@@ -70,15 +70,15 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub local_ip: Signal<In, Bits<32>>,
     /// Secret of the flow table's hash.
     pub hash_key: Signal<In, Bits<32>>,
-    /// Seam S1: an event for the ring, phase 0.
+    /// To the event queue: an event. Its phase bit is 0; the queue sets it.
     pub event_data: Signal<Out, Bits<512>>,
     /// There is an event.
     pub event_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub event_ready: Signal<In, Bit>,
-    /// Seam S2: the event ring has room for a frame's events.
+    /// From the event queue: the ring has room for the events of one more frame.
     pub rx_room: Signal<In, Bit>,
-    /// Seam S3: there is a free receive slot.
+    /// From the slot queue: there is a free receive slot.
     pub slot_valid: Signal<In, Bit>,
     /// Its number.
     pub slot_number: Signal<In, Bits<16>>,
@@ -86,7 +86,7 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub slot_addr: Signal<In, Bits<64>>,
     /// It is taken at this clock edge.
     pub slot_take: Signal<Out, Bit>,
-    /// Seam S4: I/O address to write a payload to.
+    /// To the DMA writer: I/O address to write a payload to.
     pub request_addr: Signal<Out, Bits<64>>,
     /// Its length.
     pub request_len_bytes: Signal<Out, Bits<16>>,
@@ -98,9 +98,9 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub payload: StreamSource<W, K>,
     /// For one cycle: the payload is in memory.
     pub done_valid: Signal<In, Bit>,
-    /// With `done_valid`: it is not, the bus refused it.
+    /// With `done_valid`: the bus refused it, so it is not in memory.
     pub done_error: Signal<In, Bit>,
-    /// Seam S5: remove the flow, else insert it.
+    /// From the executor, for FlowInsert and FlowRemove: remove the flow; else insert it.
     pub flow_remove: Signal<In, Bit>,
     /// Remote address, local address, remote port, local port.
     pub flow_key: Signal<In, Bits<96>>,
@@ -114,7 +114,7 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub flow_done: Signal<Out, Bit>,
     /// With `flow_done`: how it ended, a `Status`.
     pub flow_status: Signal<Out, Bits<8>>,
-    /// Seam S6: remove the port, else add it.
+    /// From the executor, for ListenAdd and ListenRemove: remove the port; else add it.
     pub listen_remove: Signal<In, Bit>,
     /// The port.
     pub listen_port: Signal<In, Bits<16>>,
@@ -126,7 +126,7 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub listen_done: Signal<Out, Bit>,
     /// Flow and listener table have been cleared after reset.
     pub table_ready: Signal<Out, Bit>,
-    /// Seam S9: a frame arrived, good or bad.
+    /// To the counters, as all `count_` signals, high for one cycle: a frame arrived, good or bad.
     pub count_rx_frame: Signal<Out, Bit>,
     /// It was marked bad.
     pub count_bad_frame: Signal<Out, Bit>,

@@ -36,7 +36,7 @@ pub struct OptionWalker {
     pub start: Signal<In, Bit>,
     /// Not walking: `found` is that of the list that was started last.
     pub done: Signal<Out, Bit>,
-    /// What was met.
+    /// What the list holds.
     pub found: Signal<Out, TcpOptions>,
     walking: DFF<Bit>,
     /// What has not been walked through.
@@ -175,7 +175,7 @@ impl Logic for OptionWalker {
             } else if self.kind.val() == self.end_kind.val() {
                 self.walking.d.next = false;
             } else if self.kind.val() == self.nop_kind.val() {
-                // A fourth NOP: go on behind the three.
+                // Here is a fourth NOP: skip the three before it, and look again in the next cycle.
                 self.walking.d.next = true;
             } else if !self.fits.val() | !self.is_legal.val() {
                 self.met.d.next.bad_options = true;
@@ -199,7 +199,7 @@ impl Logic for OptionWalker {
                 }
                 if self.kind.val() == self.sack_kind.val() {
                     self.met.d.next.sack_count = bit_cast::<4, 8>(self.length.val() >> 3);
-                    // All four blocks' room, without what lies behind the last block.
+                    // Take the room of four blocks, and clear what lies behind the option's last block.
                     self.met.d.next.sack_edges = (self.option.val().get_bits::<256>(48)
                         >> (272 - (bit_cast::<16, 8>(self.length.val()) << 3)))
                         << (272 - (bit_cast::<16, 8>(self.length.val()) << 3));

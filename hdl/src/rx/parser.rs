@@ -6,10 +6,12 @@
 //!          └─────────────────────┴─> TCP shifted up ───┴──> TCP options
 //! ```
 //!
-//! A field is set only when its header lies whole within the frame, and within the IPv4 packet; everything else is zero. The packet itself may
-//! be longer than the frame, as in a capture that was cut: its headers count, but `bad_ip_header` is set. Latency: 1 cycle from
-//! `load`. Throughput: one frame a cycle. One clock; no reset: the outputs mean something only after a `load`. Nothing can be wrong that is
-//! not a flag. Headers: IEEE 802.3 clause 3.1.1, IEEE 802.1Q clause 9.6, RFC 791 3.1, RFC 9293 3.1.
+//! A field is set only when its header lies whole within the frame, and within the IPv4 packet; all other fields are zero. A packet may be
+//! longer than its frame, as in a capture that was cut: then its headers are decoded, and `bad_ip_header` is set. Headers: IEEE 802.3 clause
+//! 3.1.1, IEEE 802.1Q clause 9.6, RFC 791 3.1, RFC 9293 3.1.
+//!
+//! Latency: 1 cycle from `load`. Throughput: one frame a cycle. One clock; no reset: the outputs mean something only after a `load`. No errors:
+//! `flags` says what is wrong with the frame.
 
 use crate::fields::{EthernetHeader, Ipv4Header, RxEvent, TcpHeader};
 use crate::rx::frame::{Frame, HeaderBlock, HeaderFlags, BEHIND_IPV4_BITS};
@@ -41,7 +43,7 @@ pub struct Parser {
     pub key: Signal<Out, Bits<96>>,
     /// TCP options, first byte most significant.
     pub options: Signal<Out, Bits<OPTIONS_BITS>>,
-    /// How many of them count.
+    /// Bytes of them, 0 to 40; 0 when there is no TCP header.
     pub options_len_bytes: Signal<Out, Bits<6>>,
     /// Where the TCP payload begins in the frame.
     pub payload_at_bytes: Signal<Out, Bits<16>>,
@@ -69,7 +71,7 @@ pub struct Parser {
     has_ipv4: Signal<Local, Bit>,
     /// The total length leaves room for the header.
     has_length: Signal<Local, Bit>,
-    /// And the frame is as long as it says.
+    /// It does, and the frame is as long as the total length says.
     has_packet: Signal<Local, Bit>,
     is_fragment: Signal<Local, Bit>,
     is_tcp: Signal<Local, Bit>,
@@ -155,7 +157,7 @@ impl Logic for Parser {
             payload_at_register
         );
 
-        // Where the headers would be.
+        // Take the header block apart as if every header were there.
         self.block.next = self.frame.val().header.into();
         self.ethernet.next = self.block.val().ethernet.into();
         self.ipv4.next = self.block.val().ipv4.into();
@@ -170,7 +172,7 @@ impl Logic for Parser {
         self.tcp_bytes.next = bit_cast::<16, 4>(self.tcp.val().data_offset_words) << 2;
         self.segment_bytes.next = self.ipv4.val().total_len_bytes - self.ip_bytes.val();
 
-        // Which of them are there, whole.
+        // Which headers lie whole within the frame.
         self.has_ethernet.next = self.frame.val().len_bytes >= self.ethernet_bytes.val();
         self.has_vlan.next =
             self.frame.val().is_tagged & (self.frame.val().len_bytes >= self.tagged_bytes.val());
@@ -211,7 +213,7 @@ impl Logic for Parser {
         self.found.next.is_tcp = self.is_tcp.val();
         self.found.next.bad_tcp_header = !self.has_tcp.val();
 
-        // What they say.
+        // Fill the event from those that do.
         self.parsed.next = self.nothing.val();
         self.parsed.next.kind = self.kind_rx.val();
         self.parsed.next.frame_len_bytes = self.frame.val().len_bytes;

@@ -1,20 +1,20 @@
-//! Judges a frame: the first reason to drop it, or where it goes.
+//! Decides what becomes of a frame: it is dropped for the first reason that holds, or delivered under a verdict.
 //!
 //! ```text
-//!  what is known ──┐
+//!  decoded frame ──┐
 //!  configuration ──┼──> verdict, drop_reason, uses_slot
 //!  room ───────────┘
 //! ```
 //!
-//! The order of reasons is the datasheet's; frames dropped for `BadFrame` and `FifoOverflow` never come here, nor does `Oversize` outside monitor
-//! mode. Combinational: no clock, no latency.
+//! The reasons are checked in the order of [`DROP_ORDER`](queue::DROP_ORDER). Frames that the ingress drops never come here: `BadFrame`,
+//! `FifoOverflow`, and outside monitor mode `Oversize`. Combinational: no clock, no latency.
 
 use crate::fields::RxEvent;
 use crate::rx::frame::HeaderFlags;
 use handclasp_layout::queue;
 use rust_hdl::prelude::*;
 
-/// The judge.
+/// The block that decides.
 #[derive(LogicBlock)]
 pub struct Verdict {
     /// The frame's event, as far as it is known.

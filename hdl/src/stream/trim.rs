@@ -186,14 +186,14 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
                         self.state.d.next = TrimState::First;
                     }
                     if self.s.tlast.val() {
-                        // The packet ends before the first byte: close it with nothing in it.
+                        // The packet ends before the first byte that is wanted: give one beat, the last, with `tuser`.
                         self.ended.d.next = true;
                         self.error.d.next = true;
                         self.state.d.next = TrimState::Run;
                     }
                 }
             }
-            // The beat with the first byte is only kept; the next one completes it.
+            // The beat with the first byte is only kept: the first beat of the output may need bytes of the next one as well.
             TrimState::First => {
                 self.take.next = true;
                 if self.s.tvalid.val() {

@@ -7,12 +7,12 @@
 //!                     moves down one beat a cycle
 //! ```
 //!
-//! `rest` holds the bytes that are to leave next. While it holds whole beats of header they leave; then each payload beat is put behind
-//! the header's last bytes, the lowest beat leaves and what is over moves down. Beats behind the payload are padding: `rest` is zero there.
+//! `rest` holds the bytes that are to leave next. The whole beats of header leave first. Then each payload beat is put behind the header's
+//! last bytes; the lowest beat leaves, and the bytes above it move down. Beats behind the payload are padding: `rest` is zero there.
 //!
 //! Latency: 2 cycles from the frame's acceptance to its first beat. Throughput: one beat a cycle, two cycles between frames (within the
-//! gap that IEEE 802.3 4.4.2 asks for in any case). Once a frame has begun, `tvalid` does not fall before its last beat, as a MAC needs: the
-//! payload is there before the frame is. One clock; reset drops the frame under way. A frame with status ReadError is not sent: its
+//! gap that IEEE 802.3 4.4.2 asks for in any case). Once a frame has begun, `tvalid` does not fall before its last beat, as a MAC needs: a
+//! frame is offered only when its payload is stored. One clock; reset drops the frame under way. A frame with status ReadError is not sent: its
 //! payload is discarded. Counter pulses: `count_segment`, `count_raw`, and `count_frame` for both, when the last beat leaves.
 
 use crate::stream::StreamSource;
@@ -286,7 +286,7 @@ impl<const W: usize, const K: usize> Logic for Assembler<W, K> {
                     }
                 }
             }
-            // A command without frame comes here even if it wants no completion.
+            // A command that sends no frame passes through here even if it wants no completion.
             AssemblerState::Complete => {
                 self.done_valid.next = self.held.q.val().has_completion;
                 if self.done_ready.val() | !self.held.q.val().has_completion {

@@ -20,7 +20,7 @@ use rust_hdl::prelude::*;
 /// 16-bit words of an IPv4 header without options and the longest TCP header.
 pub const PACKET_WORDS: usize = 40;
 
-/// Five words go into one partial sum: the first two are the IPv4 header's, six are TCP's.
+/// Partial sums of five words each: two are of the IPv4 header, the other six of the TCP header.
 const PARTIAL_SUMS: usize = 8;
 
 /// The checksum block.

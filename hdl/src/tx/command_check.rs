@@ -8,7 +8,7 @@
 //!
 //! Refused are: an unknown opcode; a connection id out of range; a segment on a connection that was not inserted, with more than three SACK
 //! blocks, more than 40 bytes of options, or longer than the MTU; a Raw frame without a whole Ethernet header, or longer than a tagged frame of
-//! the MTU. The application does not get to send what the wire cannot carry.
+//! the MTU. So nobody can make the NIC send what the wire cannot carry.
 //!
 //! Combinational: no clock, no reset, no counters.
 

@@ -19,9 +19,9 @@ pub struct Completion {
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
-    /// What has ended.
+    /// The command that has ended.
     pub done_frame: Signal<In, Frame>,
-    /// When.
+    /// The now input when it ended.
     pub done_timestamp: Signal<In, Bits<64>>,
     /// There is something to complete.
     pub done_valid: Signal<In, Bit>,

@@ -64,7 +64,7 @@ pub struct Executor {
     pub request_valid: Signal<Out, Bit>,
     /// The request is taken at this clock edge.
     pub request_ready: Signal<In, Bit>,
-    /// Take the flow out of the match table, else put it in.
+    /// Take the flow out of the flow table; else put it in.
     pub flow_remove: Signal<Out, Bit>,
     /// Remote IP, local IP, remote port, local port; remote IP at the top.
     pub flow_key: Signal<Out, Bits<96>>,
@@ -185,7 +185,7 @@ impl Logic for Executor {
         dff_setup!(self, clk, state, held, held_index, status, is_frame);
 
         self.arriving.next = self.command.val().into();
-        // One command, read in its three shapes.
+        // The held command, read as each of its three kinds; only that of its opcode means something.
         self.segment.next = self.held.q.val().into();
         self.flow.next = self.held.q.val().into();
         self.listen.next = self.held.q.val().into();
@@ -254,7 +254,7 @@ impl Logic for Executor {
                 } else if self.check.is_segment.val() | self.check.is_raw.val() {
                     self.is_frame.d.next = true;
                     if self.has_payload.val() {
-                        // The payload is on its way before its job, never the other way round.
+                        // Ask for the payload before the job is handed on, so that the payload of every job is on its way.
                         self.request_valid.next = true;
                         if self.request_ready.val() {
                             self.state.d.next = ExecutorState::Hand;
@@ -267,7 +267,7 @@ impl Logic for Executor {
                         }
                     }
                 } else if self.check.is_flow.val() {
-                    // A flow that finds no place in the match table can still be sent on, so the context is written first.
+                    // The context is written whether the flow finds a place in the flow table or not: either way it can send.
                     self.context_write.next = !self.flow_remove.val();
                     self.context_forget.next = self.flow_remove.val();
                     self.state.d.next = ExecutorState::Hand;

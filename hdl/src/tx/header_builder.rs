@@ -221,7 +221,7 @@ impl Logic for HeaderBuilder {
             + bit_cast::<16, 24>(self.command.val().payload_len_bytes);
         self.ip.next.identification = self.identification.q.val();
         self.ip.next.reserved_flag = false;
-        // What the host hands over fits its path MTU; a router must tell us rather than cut (RFC 1191 2).
+        // DF: a router that cannot forward the packet must report that instead of cutting it into fragments (RFC 1191 2).
         self.ip.next.dont_fragment = true;
         self.ip.next.more_fragments = false;
         self.ip.next.fragment_offset = 0.into();
@@ -279,7 +279,8 @@ impl Logic for HeaderBuilder {
                 }
             }
         }
-        // Network order: the high byte of each word goes first, so into the lower lane. Each word enters at the top and sinks to its place.
+        // Network order: the high byte of each word goes first, so into the lower lane. Each word enters at the top and pushes those before
+        // it down.
         self.header.next = 0.into();
         for n in 0..LINES {
             self.line.next = 0.into();

@@ -79,7 +79,7 @@ pub struct TxPath<const W: usize, const K: usize, const A: usize, const N: usize
     pub tx_event_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub tx_event_ready: Signal<In, Bit>,
-    /// Take the flow out of the match table, else put it in.
+    /// Take the flow out of the flow table; else put it in.
     pub flow_remove: Signal<Out, Bit>,
     /// Remote IP, local IP, remote port, local port; remote IP at the top.
     pub flow_key: Signal<Out, Bits<96>>,

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! On the wire: MSS `02 04 mm mm`, window scale `01 03 03 ss`, SACK permitted `01 01 04 02`, timestamps `01 01 08 0a` and two words, SACK
-//! `01 01 05 ll` and two words a block. What does not fit ten words falls off: [`CommandCheck`](crate::tx::command_check) refuses it before.
+//! `01 01 05 ll` and two words a block. Options beyond ten words would be lost here; [`CommandCheck`](crate::tx::command_check) has refused
+//! such commands before.
 //!
 //! Combinational: no clock, no reset, no errors, no counters.
 

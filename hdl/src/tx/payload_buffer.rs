@@ -46,7 +46,7 @@ pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N
     /// They are taken at this clock edge.
     pub summary_ready: Signal<In, Bit>,
     words: Fifo<Bits<W>, A, N>,
-    /// Never full: fewer payloads than this are asked for before the first of their jobs takes its summary.
+    /// Cannot be full: no more payloads than this can be asked for before the first of their jobs has taken its summary.
     summaries: Fifo<Bits<17>, 3, 4>,
     /// Heap of adders: node n is node 2n+1 + node 2n+2, node 0 the root; the last W/16 nodes are the beat's 16-bit lanes.
     nodes: Vec<DFF<Bits<24>>>,
@@ -54,9 +54,9 @@ pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N
     last: Vec<DFF<Bit>>,
     /// Goes with `last`: the payload had an error.
     failed: Vec<DFF<Bit>>,
-    /// The beats of the payload that have left the heap.
+    /// Sum of the payload's beats that have left the heap.
     sum: DFF<Bits<32>>,
-    /// The whole payload, not yet folded.
+    /// Sum of the whole payload, its carries not yet folded in.
     total: DFF<Bits<32>>,
     total_valid: DFF<Bit>,
     total_failed: DFF<Bit>,
@@ -147,7 +147,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         self.m_tvalid.next = self.words.pop_valid.val();
         self.words.pop_ready.next = self.m_tready.val();
 
-        // The lanes, as they lie on the bus: the sum does not depend on byte order (RFC 1071 2(B)), so it is swapped once, at the end.
+        // The lanes as they lie on the bus: the sum does not depend on byte order (RFC 1071 2(B)), so it is swapped once, at the end. (The outer
+        // loop has one turn: see the crate's documentation.)
         for first in (Self::LANES - 1)..Self::LANES {
             for i in 0..Self::LANES {
                 self.nodes[first + i].clock.next = self.clk.val();
@@ -179,6 +180,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         self.root.next = self.sum.q.val() + bit_cast::<32, 24>(self.nodes[0].q.val());
         self.sum.d.next = self.root.val();
         self.total_valid.d.next = false;
+        // The last level (a loop of one turn): the sum of a beat leaves the heap.
         for level in Self::LEVELS..(Self::LEVELS + 1) {
             if self.last[level].q.val() {
                 self.total.d.next = self.root.val();
