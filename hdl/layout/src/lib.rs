@@ -7,13 +7,17 @@
 //! - [`queue`]: commands and events, 64 bytes each;
 //! - [`register`]: BAR0 with registers, counters, doorbells;
 //! - [`pci`]: the PCI Express function that carries BAR0;
+//! - [`port`]: the ports of the top module;
+//! - [`frame`]: what becomes of received frames, what stands in sent ones;
 //! - [`header`]: Ethernet, 802.1Q, ARP, IPv4, TCP, ICMP echo;
 //! - [`table`]: what a table is.
 #![forbid(unsafe_code)]
 
 pub mod datasheet;
+pub mod frame;
 pub mod header;
 pub mod pci;
+pub mod port;
 pub mod queue;
 pub mod register;
 pub mod table;

@@ -1,6 +1,7 @@
 //! The tables against bytes written by hand, and the datasheet against the tables.
 
-use handclasp_layout::header::{Ipv4Header, TcpHeader};
+use handclasp_layout::frame::{Outcome, DELIVERY_STEPS, RECEIVE_STEPS, SENT_FIELDS};
+use handclasp_layout::header::{EthernetHeader, Ipv4Header, TcpHeader, VlanTag};
 use handclasp_layout::queue::{DropReason, RxEvent, SegmentCommand, Verdict};
 use handclasp_layout::register::{Control, COUNTERS};
 use handclasp_layout::table::{get_little_endian, get_network, set_little_endian, set_network};
@@ -128,6 +129,48 @@ fn unknown_codes_are_refused() {
     assert_eq!(Verdict::try_from(5), Ok(Verdict::Drop));
     assert_eq!(Verdict::try_from(0), Err(0));
     assert_eq!(Verdict::try_from(6), Err(6));
+}
+
+#[test]
+fn every_drop_reason_has_its_place_in_the_order() {
+    let steps = RECEIVE_STEPS.iter().chain(DELIVERY_STEPS);
+    let mut reasons: Vec<_> = steps
+        .filter_map(|step| match step.outcome {
+            Outcome::Drop(reason) => Some(reason as u8),
+            Outcome::Deliver(_) => None,
+        })
+        .collect();
+    reasons.sort_unstable();
+    // Disabled is there twice: before the headers are looked at, and when the bus refuses the payload.
+    reasons.dedup();
+    let all: Vec<_> = DropReason::CODES[1..].iter().map(|c| c.value).collect();
+    assert_eq!(reasons, all);
+}
+
+#[test]
+fn every_field_of_a_sent_header_is_said() {
+    let said = SENT_FIELDS.iter().map(|sent| (sent.header, sent.field));
+    let tables = [
+        EthernetHeader::TABLE,
+        VlanTag::TABLE,
+        Ipv4Header::TABLE,
+        TcpHeader::TABLE,
+    ];
+    let all = tables.iter().flat_map(|table| {
+        let fields = table.fields.iter();
+        fields.map(|field| (table.name, field.name))
+    });
+    assert!(said.eq(all));
+}
+
+/// By hand: 02:00:c0:00:02:01 and 192.0.2.1, the least significant byte first.
+#[test]
+fn the_datasheet_shows_how_addresses_lie_in_memory() {
+    let datasheet = handclasp_layout::datasheet::render();
+    let mac = "| MAC_LOW = 0xc0000201, MAC_HIGH = 0x0200 | 01 02 00 c0 00 02 |";
+    assert!(datasheet.contains(mac), "{mac}");
+    let ip = "| LOCAL_IP = 0xc0000201 | 01 02 00 c0 |";
+    assert!(datasheet.contains(ip), "{ip}");
 }
 
 #[test]

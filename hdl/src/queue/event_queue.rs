@@ -21,12 +21,10 @@
 //! written; a rising `queue_enable` clears it. Counter: `Events` (`count_event`), when the write has been answered without error.
 
 use crate::fields::CompletionEvent;
+use handclasp_layout::frame::RX_ROOM_ENTRIES;
 use handclasp_layout::queue::{EventKind, Status, ENTRY_BYTES};
 use handclasp_layout::register::RING_LOG2_MAX;
 use rust_hdl::prelude::*;
-
-/// Free entries at which receive is told that there is no room: a SackEvent and an RxEvent, and 4 for completions.
-const RX_ROOM_ENTRIES: usize = 6;
 
 /// The event queue.
 #[derive(LogicBlock)]

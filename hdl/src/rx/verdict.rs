@@ -6,7 +6,7 @@
 //!  room ───────────┘
 //! ```
 //!
-//! The reasons are checked in the order of [`DROP_ORDER`](queue::DROP_ORDER). Frames that the ingress drops never come here: `BadFrame`,
+//! The reasons are checked in the order of [`RECEIVE_STEPS`](handclasp_layout::frame::RECEIVE_STEPS). Frames that the ingress drops never come here: `BadFrame`,
 //! `FifoOverflow`, and outside monitor mode `Oversize`. Combinational: no clock, no latency.
 
 use crate::fields::RxEvent;

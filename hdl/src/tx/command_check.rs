@@ -13,18 +13,11 @@
 //! Combinational: no clock, no reset, no counters.
 
 use crate::fields::{FlowCommand, SegmentCommand};
-use handclasp_layout::header::{
-    EthernetHeader, Ipv4Header, TcpHeader, VlanTag, IP_OR_TCP_HEADER_MAX_BYTES, MTU_BYTES,
-};
+use handclasp_layout::frame::{OPTIONS_MAX_BYTES, RAW_MAX_BYTES, RAW_MIN_BYTES, SACK_BLOCKS_MAX};
+use handclasp_layout::header::{Ipv4Header, TcpHeader, MTU_BYTES};
 use handclasp_layout::queue::Opcode;
 use handclasp_layout::register::CONNECTIONS;
 use rust_hdl::prelude::*;
-
-/// Longest Raw frame: a tagged one that is as long as the MTU allows.
-pub const RAW_MAX_BYTES: usize = EthernetHeader::SIZE_BYTES + VlanTag::SIZE_BYTES + MTU_BYTES;
-
-/// SACK blocks that a SegmentCommand has room for.
-const SACK_BLOCKS_MAX: u64 = 3;
 
 /// The command check.
 #[derive(LogicBlock)]
@@ -72,7 +65,6 @@ pub struct CommandCheck {
 impl Default for CommandCheck {
     fn default() -> Self {
         let opcode = |opcode: Opcode| Constant::new(bits(opcode as u64));
-        let option_bytes_max = IP_OR_TCP_HEADER_MAX_BYTES - TcpHeader::SIZE_BYTES;
         let headers_min_bytes = Ipv4Header::SIZE_BYTES + TcpHeader::SIZE_BYTES;
         Self {
             command: Default::default(),
@@ -92,11 +84,11 @@ impl Default for CommandCheck {
             packet_len_bytes: Default::default(),
             is_bad_connection: Default::default(),
             no_words: Constant::new(bits(0)),
-            option_words_max: Constant::new(bits(option_bytes_max as u64 / 4)),
-            sack_count_max: Constant::new(bits(SACK_BLOCKS_MAX)),
+            option_words_max: Constant::new(bits(OPTIONS_MAX_BYTES as u64 / 4)),
+            sack_count_max: Constant::new(bits(SACK_BLOCKS_MAX as u64)),
             headers_min_bytes: Constant::new(bits(headers_min_bytes as u64)),
             mtu_bytes: Constant::new(bits(MTU_BYTES as u64)),
-            raw_min_bytes: Constant::new(bits(EthernetHeader::SIZE_BYTES as u64)),
+            raw_min_bytes: Constant::new(bits(RAW_MIN_BYTES as u64)),
             raw_max_bytes: Constant::new(bits(RAW_MAX_BYTES as u64)),
             connections: Constant::new(bits(CONNECTIONS as u64)),
             opcode_segment: opcode(Opcode::Segment),

@@ -1,5 +1,7 @@
 //! The datasheet, written from the tables.
 
+mod chapters;
+
 use std::fmt::Write;
 
 use crate::header::{ArpPacket, EthernetHeader, IcmpEcho, Ipv4Header, TcpHeader, VlanTag};
@@ -24,6 +26,8 @@ pub fn render() -> String {
         out,
         "BAR0 is {BAR_BYTES:#x} bytes. {QUEUES} queue(s), {CONNECTIONS} connections, receive slots of {SLOT_BYTES} bytes.\n"
     );
+    chapters::numbers(&mut out);
+    chapters::ports(&mut out);
     out.push_str("## PCI Express function\n\n");
     numbers(&mut out, FUNCTION);
     out.push_str("### Configuration space\n\n");
@@ -37,6 +41,7 @@ pub fn render() -> String {
     registers(&mut out, QUEUE_REGISTERS);
     out.push_str("## Doorbells (queue 0)\n\n");
     registers(&mut out, DOORBELLS);
+    chapters::operation(&mut out);
     out.push_str("## Counters\n\n| offset | name | meaning |\n|---|---|---|\n");
     for (index, counter) in COUNTERS.iter().enumerate() {
         let offset = COUNTER_BASE as usize + 4 * index;
@@ -55,6 +60,7 @@ pub fn render() -> String {
     ] {
         fields(&mut out, &table);
     }
+    chapters::sending(&mut out);
     out.push_str("## Events\n\n");
     codes(&mut out, "EventKind", EventKind::CODES);
     codes(&mut out, "Verdict", Verdict::CODES);
@@ -63,6 +69,7 @@ pub fn render() -> String {
     for table in [RxEvent::TABLE, SackEvent::TABLE, CompletionEvent::TABLE] {
         fields(&mut out, &table);
     }
+    chapters::receiving(&mut out);
     out.push_str("## Headers\n\n");
     for table in [
         EthernetHeader::TABLE,
