@@ -17,13 +17,13 @@ use super::{cost, cycles};
 /// Arguments of `handclasp bench all`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where run.json, report.md and report.html go; with a card also card.json, as soon as it has been measured
+    /// Directory for run.json, report.md and report.html; with --device also for card.json
     #[arg(long, value_name = "DIR", default_value = "build/bench")]
     out: PathBuf,
-    /// Measurements of each work and size by each stack
+    /// How often to measure each stack with each kind of work and each message size
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     samples: u32,
-    /// Do not count instructions: they take most of the time, and valgrind
+    /// Do not count instructions, which needs valgrind and takes most of the time
     #[arg(long)]
     no_instructions: bool,
     #[command(flatten)]

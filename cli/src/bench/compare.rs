@@ -9,11 +9,11 @@ use handclasp_benches::Study;
 /// Arguments of `handclasp bench compare`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The run before
+    /// The run.json of the earlier report
     before: PathBuf,
-    /// The run after
+    /// The run.json of the later report
     after: PathBuf,
-    /// Fail when something of ours became worse beyond the noise
+    /// Fail if a figure of our stack became worse by more than the noise
     #[arg(long)]
     fail: bool,
 }

@@ -5,33 +5,31 @@
 use std::env;
 
 use anyhow::{anyhow, ensure, Context, Result};
-use comfy_table::Table;
-use handclasp_benches::distribution::Distribution;
 use handclasp_benches::instructions::{self, Program};
-use handclasp_benches::record::Latency;
 use handclasp_benches::stack::Library;
 use handclasp_benches::work::SIZES_BYTES;
 use handclasp_benches::{Plan, Run, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::card::Card;
-use super::session::{self, Limit};
+use super::session::Limit;
+use super::table::{self, latency_table, row, table};
 
 /// Arguments of `handclasp bench rtt` and `bench stream`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Bytes of a message; may be given more than once
+    /// Length of a message in bytes; may be given more than once
     #[arg(long = "size", value_name = "BYTES", default_values_t = SIZES_BYTES, value_parser = size_bytes)]
     sizes_bytes: Vec<usize>,
-    /// Measurements of each size by each stack
+    /// How often to measure each stack with each message size
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     samples: u32,
-    /// Also count instructions; needs valgrind
+    /// Also count the instructions that each stack runs; needs valgrind
     #[arg(long)]
     instructions: bool,
     #[command(flatten)]
     card: Option<Card>,
-    /// Print the result as JSON, with quantiles for plots
+    /// Print the result as JSON, with many quantiles, for plots
     #[arg(long)]
     json: bool,
 }
@@ -49,11 +47,11 @@ fn size_bytes(text: &str) -> Result<usize, String> {
 /// Arguments of `handclasp bench workload`.
 #[derive(clap::Args)]
 pub struct Workload {
-    /// ours, smoltcp or null
+    /// Whose work: ours, smoltcp or null
     stack: Library,
-    /// handshake, echo, stream or close
+    /// Which work: handshake, echo, stream or close
     work: String,
-    /// How often
+    /// How often it is done
     count: usize,
     /// Bytes of an echo or of a piece of the stream
     size_bytes: Option<usize>,
@@ -69,7 +67,7 @@ pub fn run(args: &Args, work: fn(usize) -> Work) -> Result<()> {
             "--instructions counts what a prepared device costs the host: leave --device away"
         );
         let time = None;
-        return session::print(&card.measure(&works, Limit { samples, time })?, args.json);
+        return table::print(&card.measure(&works, Limit { samples, time })?, args.json);
     }
     let plan = Plan {
         works,
@@ -108,39 +106,6 @@ pub(super) fn program() -> Result<Program> {
 pub fn do_workload(args: &Workload) -> Result<()> {
     let work = Work::parse(&args.work, args.size_bytes).map_err(|reason| anyhow!(reason))?;
     Ok(instructions::workload(args.stack, work, args.count)?)
-}
-
-/// A table with these times, which are those of `what`.
-fn table(what: &str) -> Table {
-    let mut table = Table::new();
-    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header([what, "bytes", "P50", "P99", "P99.9", "mean"]);
-    table
-}
-
-fn row(table: &mut Table, name: String, size_bytes: Option<usize>, time: &Distribution) {
-    table.add_row([
-        name,
-        size_bytes.map_or(String::new(), |size| size.to_string()),
-        format!("{:.0}", time.p50_ns),
-        format!("{:.0}", time.p99_ns),
-        format!("{:.0}", time.p999_ns),
-        format!(
-            "{:.0} ± {:.0}",
-            time.mean_ns,
-            time.mean_ci95_ns[1] - time.mean_ns
-        ),
-    ]);
-}
-
-/// How long clients wait.
-pub fn latency_table(what: &str, latencies: &[Latency]) -> Table {
-    let mut table = table(what);
-    for latency in latencies {
-        let name = format!("{}, {}", latency.stack, latency.waiting.name());
-        row(&mut table, name, latency.size_bytes, &latency.time);
-    }
-    table
 }
 
 fn print(run: &Run) {

@@ -1,33 +1,30 @@
 //! `handclasp bench handshake`: connect, accept, close, one connection after another, against the Linux kernel, or from a
 //! card with a server elsewhere.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use handclasp_benches::record::{OverNic, Rate};
+use handclasp_benches::record::OverNic;
 use handclasp_benches::Work;
-use handclasp_host::Host;
 use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
 
 use super::card::Card;
-use super::session::{self, connect, Limit, Times};
+use super::session::Limit;
+use super::{over_nic, table};
 use crate::station::Args as StationArgs;
 use crate::width::Width;
-
-/// Connections before the first that counts: ARP is resolved, and buffers are mapped.
-pub const WARM_UP: usize = 20;
 
 /// Arguments of `handclasp bench handshake`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// How long to measure, in seconds
+    /// Stop after this many seconds
     #[arg(long, default_value = "5", value_parser = seconds)]
     seconds: Duration,
-    /// End after so many connections, if that is sooner
+    /// Stop after this many connections, even if --seconds are not over
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     samples: Option<u32>,
     /// Width of the simulated gateware's data paths in bits
@@ -35,7 +32,7 @@ pub struct Args {
     width: Width,
     #[command(flatten)]
     card: Option<Card>,
-    /// Print the result as JSON, with quantiles for plots
+    /// Print the result as JSON, with many quantiles, for plots
     #[arg(long)]
     json: bool,
 }
@@ -61,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
         })
         .context("the benchmark needs the Linux kernel as peer")??,
     };
-    session::print(&record, args.json)
+    table::print(&record, args.json)
 }
 
 /// Connects from simulated gateware to the kernel of this machine.
@@ -82,37 +79,10 @@ fn measure_simulated(width: Width, limit: Limit) -> Result<OverNic> {
     let nic = format!("W = {}, Verilated gateware", width.bits());
     let peer = ("Linux kernel over TAP".to_owned(), server);
     let station = StationArgs::to_kernel(width);
-    let measured = session::measure(&station, nic, peer, &[Work::Handshake], limit);
+    let measured = over_nic::measure(&station, nic, peer, &[Work::Handshake], limit);
     stop.store(true, Ordering::Relaxed);
     // One more connection, from the kernel itself, ends the acceptor's wait.
     let _ = std::net::TcpStream::connect_timeout(&server, Duration::from_secs(1));
     let _ = acceptor.join();
     measured
-}
-
-/// Connects to the server, one connection after another.
-pub fn connect_often(
-    host: &Host,
-    server: SocketAddr,
-    mut times: Times,
-) -> (Times, Result<Option<Rate>>) {
-    let mut all = || -> Result<()> {
-        while times.wants_more() {
-            let begin = Instant::now();
-            let stream = connect(host, server)?;
-            times.push(begin.elapsed());
-            drop(stream);
-        }
-        Ok(())
-    };
-    let rate = all().map(|()| {
-        Some(Rate {
-            work: Work::Handshake.name().into(),
-            size_bytes: None,
-            count: times.measured().len(),
-            seconds: times.elapsed().as_secs_f64(),
-            back_bytes: 0,
-        })
-    });
-    (times, rate)
 }

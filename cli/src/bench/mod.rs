@@ -4,13 +4,16 @@
 mod all;
 mod card;
 mod compare;
+mod connect;
 mod cost;
 mod cycles;
 mod handshake;
+mod over_nic;
 mod readme;
 mod rtt;
 mod session;
 mod stream;
+mod table;
 
 use anyhow::Result;
 use handclasp_benches::Work;
@@ -24,24 +27,33 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Bench {
-    /// Latency and throughput of the gateware, in simulated clock cycles
+    /// Count the clock cycles that the gateware needs for a packet, and how many packets a second it can take
     Cycles(cycles::Args),
-    /// Connections one after another, in real time, with the Linux kernel over TAP; from a card with a server elsewhere
+    /// Open connections one after another, and show how long each takes and how many there are a second
+    ///
+    /// Our end is simulated gateware, in real time; the other end is this machine's Linux kernel, over a TAP device. With
+    /// --device, our end is a card, and the other end is the server that --peer names.
     Handshake(handshake::Args),
-    /// What a request and its answer cost the host: ours, smoltcp and Linux; how long they take between Linux's threads, or
-    /// from a card to a server and back
+    /// Send requests and wait for their answers, and show what that costs the host's CPU, and how long it takes
+    ///
+    /// The cost is that of our stack, of smoltcp and of Linux, each alone, with neither gateware nor wire. With --device, the
+    /// time from a card to the server that --peer names and back is shown instead.
     Rtt(cost::Args),
-    /// What a stream costs the host: ours, smoltcp and Linux; or how fast it is from a card to a server
+    /// Send a stream of data, and show what that costs the host's CPU, or how fast it is
+    ///
+    /// The cost is that of our stack, of smoltcp and of Linux, each alone, with neither gateware nor wire. With --device, the
+    /// speed from a card to the server that --peer names is shown instead.
     Stream(cost::Args),
-    /// All of it, with a latency model from application to application, as a report of HTML; from a card it is measured
-    /// instead of modelled
+    /// Measure all of this, calculate latencies from application to application, and write a report
+    ///
+    /// With --device, latencies over that card are measured instead of calculated.
     All(all::Args),
-    /// Compare two reports' runs: what became slower, beyond the noise
+    /// Compare two reports, and show what became slower or faster by more than the noise
     Compare(compare::Args),
     /// Write the README's section on latency from a stored run
     #[command(hide = true)]
     Readme(readme::Args),
-    /// Only do a work, without measuring it: what is run under callgrind
+    /// Do the work of a benchmark without measuring it, so that callgrind can count its instructions
     #[command(hide = true)]
     Workload(cost::Workload),
 }

@@ -1,21 +1,12 @@
-//! Works done over a NIC, one after the other, with a server elsewhere. What has been measured is kept, whatever comes then.
+//! What the works over a NIC have in common: how often they are done, their times, and a connection to the server.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail, Context, Result};
-use handclasp_benches::distribution::Distribution;
-use handclasp_benches::latency::Waiting;
-use handclasp_benches::machine::Machine;
-use handclasp_benches::record::{Latency, OverNic, Rate};
-use handclasp_benches::Work;
+use anyhow::{anyhow, Context, Result};
 use handclasp_host::{Host, TcpStream};
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::{cost, handshake, rtt, stream};
-use crate::station::{Args as StationArgs, Station};
+use indicatif::ProgressBar;
 
 /// A server that is silent for so long does something else than it should.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
@@ -121,120 +112,6 @@ pub fn connect_to_talk(host: &Host, server: SocketAddr) -> Result<TcpStream> {
     };
     set_up().context("setting the socket's options")?;
     Ok(stream)
-}
-
-/// Opens the NIC `nic` and measures these works with the server `peer`, each to its limit. A failure on the way is in
-/// the record, beside what had been measured by then.
-///
-/// # Errors
-/// The NIC could not be opened, so nothing was measured.
-pub fn measure(
-    station: &StationArgs,
-    nic: String,
-    (peer, server): (String, SocketAddr),
-    works: &[Work],
-    limit: Limit,
-) -> Result<OverNic> {
-    let station = Station::start(station)?;
-    let mut record = OverNic {
-        nic,
-        peer,
-        machine: Machine::here(),
-        latencies: Vec::new(),
-        rates: Vec::new(),
-        counters: Default::default(),
-        cut_short: None,
-    };
-    let measured = (works.iter())
-        .try_for_each(|&work| measure_work(&station.host, server, work, limit, &mut record));
-    // A NIC that has failed has no counters any more.
-    let counters = station.host.nic_counters().unwrap_or_default();
-    record.counters = (counters.into_iter())
-        .map(|(counter, value)| (counter.name.to_owned(), value))
-        .collect();
-    let finished = station.finish();
-    // What went wrong first says more.
-    record.cut_short = measured.and(finished).err().map(|why| format!("{why:#}"));
-    Ok(record)
-}
-
-fn measure_work(
-    host: &Host,
-    server: SocketAddr,
-    work: Work,
-    limit: Limit,
-    record: &mut OverNic,
-) -> Result<()> {
-    let progress = match limit.time {
-        None => ProgressBar::new(limit.samples as u64).with_style(ProgressStyle::with_template(
-            "[{elapsed}] {wide_bar} {pos}/{len} {msg}",
-        )?),
-        Some(_) => ProgressBar::new_spinner(),
-    }
-    .with_message(work.to_string());
-    let times = |warm_up| Times::new(limit, warm_up, progress.clone());
-    let (times, rate) = match work {
-        Work::Handshake => handshake::connect_often(host, server, times(handshake::WARM_UP)),
-        Work::Echo(size_bytes) => rtt::ask_often(host, server, size_bytes, times(rtt::WARM_UP)),
-        Work::Stream(size_bytes) => stream::send(host, server, size_bytes, times(stream::WARM_UP)),
-        Work::Close => bail!("a close is not measured over a NIC"),
-    };
-    progress.finish_and_clear();
-    let time = Distribution::of(times.measured().iter().copied());
-    record.latencies.extend(time.map(|time| Latency {
-        stack: record.nic.clone(),
-        waiting: Waiting::Blocking,
-        work: work.name().into(),
-        size_bytes: work.size_bytes(),
-        time,
-    }));
-    record.rates.extend(rate?);
-    Ok(())
-}
-
-/// Prints what was measured of one kind of work: as JSON, or as a table and lines.
-///
-/// # Errors
-/// It was cut short.
-pub fn print(record: &OverNic, json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(record)?);
-    } else if let Some(first) = record.latencies.first() {
-        let what = match first.work.as_str() {
-            "handshake" => "connect()",
-            "echo" => "round trip",
-            _ => "write() of a piece",
-        };
-        let what = format!("{what}, ns; server: {}", record.peer);
-        println!("{}", cost::latency_table(&what, &record.latencies));
-        let cpus = thread::available_parallelism().map_or(0, usize::from);
-        println!("real time; {}; {cpus} CPUs", record.nic);
-        record.rates.iter().for_each(print_rate);
-    }
-    match &record.cut_short {
-        None => Ok(()),
-        Some(why) => bail!("cut short: {why}"),
-    }
-}
-
-fn print_rate(rate: &Rate) {
-    match rate.mb_per_s() {
-        None => println!(
-            "{} connections in {:.2} s, one after the other: {:.0} handshakes/s",
-            rate.count,
-            rate.seconds,
-            rate.per_s()
-        ),
-        Some(mb_per_s) => println!(
-            "stream, {} bytes a piece: {mb_per_s:.2} MB/s to the server{}",
-            rate.size_bytes.unwrap_or_default(),
-            if rate.back_bytes > 0 {
-                ", which sent all of it back"
-            } else {
-                ""
-            }
-        ),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod row;
 
+use std::fmt::Arguments;
 use std::io::{self, BufWriter, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -11,19 +12,23 @@ use handclasp_driver::{Event, Nic, NicConfig};
 use handclasp_layout::queue::DropReason;
 use handclasp_layout::register::{Counter, CounterInfo, NicStatus, COUNTERS, COUNTER_BASE, STATUS};
 use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::pcap::CaptureReader;
+use handclasp_sim::wire::pcap::{CaptureReader, LINKTYPE_ETHERNET};
 use handclasp_sim::world::{World, WorldConfig};
 
+use crate::stdout;
 use crate::width::Width;
 use row::Row;
 
 /// A frame of the longest kind takes 65536 / 8 beats at the narrow width, and a relax is at least one cycle.
 const POLLS_MAX: u32 = 100_000;
 
+/// Room for output that is written at once.
+const OUTPUT_BYTES: usize = 64 * 1024;
+
 /// Arguments of `handclasp parse`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A capture of Ethernet frames, pcap or pcapng
+    /// A capture of Ethernet frames: pcap or pcapng, packed with gzip or not; - for standard input
     file: PathBuf,
     /// Width of the gateware's data paths in bits
     #[arg(long, default_value = "64")]
@@ -32,33 +37,68 @@ pub struct Args {
 
 /// Prints the header line and a row a frame.
 pub fn run(args: &Args) -> Result<()> {
-    let mut capture = CaptureReader::open(&args.file)
-        .with_context(|| format!("reading {}", args.file.display()))?;
+    let mut capture = if args.file.as_os_str() == "-" {
+        CaptureReader::new("standard input", io::stdin())?
+    } else {
+        CaptureReader::open(&args.file)?
+    };
     let mut parser = Parser::new(args.width)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    match print(&mut capture, &mut parser, &mut out).and_then(|()| Ok(out.flush()?)) {
-        // Whoever reads our output has seen enough.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        result => result.with_context(|| format!("parsing {}", args.file.display())),
-    }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<io::Error>(), Some(error) if error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-fn print(capture: &mut CaptureReader, parser: &mut Parser, out: &mut impl Write) -> Result<()> {
-    writeln!(out, "{}", row::HEADER)?;
-    let mut frame = Vec::new();
-    let mut number = 0u64;
-    while capture.next(&mut frame)?.is_some() {
-        number += 1;
-        let row = parser
-            .parse(&frame)
-            .with_context(|| format!("frame {number}"))?;
-        writeln!(out, "{number}\t{row}")?;
+    let mut table = Table(BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock()));
+    let printed = print(&mut capture, &mut parser, &mut table);
+    // The rows first: they are right, whatever comes behind them.
+    table.flush();
+    let left_out = printed?;
+    if left_out > 0 {
+        eprintln!("{left_out} frames have no Ethernet header and were left out: their rows say skip:link_type");
     }
     Ok(())
+}
+
+/// Prints a row a frame and returns how many frames the gateware cannot be given.
+fn print(
+    capture: &mut CaptureReader,
+    parser: &mut Parser,
+    table: &mut Table<impl Write>,
+) -> Result<u64> {
+    table.line(format_args!("{}", row::HEADER));
+    let mut frame = Vec::new();
+    let (mut number, mut left_out) = (0u64, 0);
+    loop {
+        // Whoever waits for rows has them before we wait for frames.
+        if capture.is_drained() {
+            table.flush();
+        }
+        let Some(captured) = capture.next(&mut frame)? else {
+            return Ok(left_out);
+        };
+        number += 1;
+        let row = if captured.link_type == LINKTYPE_ETHERNET {
+            parser
+                .parse(&frame)
+                .with_context(|| format!("frame {number}"))?
+        } else {
+            left_out += 1;
+            Row::OtherLinkType
+        };
+        table.line(format_args!("{number}\t{row}"));
+    }
+}
+
+/// Where the rows go.
+struct Table<W: Write>(W);
+
+impl<W: Write> Table<W> {
+    fn line(&mut self, line: Arguments<'_>) {
+        if let Err(error) = writeln!(self.0, "{line}") {
+            stdout::end(&error);
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.0.flush() {
+            stdout::end(&error);
+        }
+    }
 }
 
 /// The Verilated receive path, with the address filter off and dropped frames reported.
@@ -102,7 +142,7 @@ impl Parser {
         self.world.inject(0, frame, false);
         for poll in 1..=POLLS_MAX {
             self.nic.bus().relax();
-            if let Some(row) = self.row()? {
+            if let Some(row) = self.row(frame)? {
                 return Ok(row);
             }
             // What is dropped at the door causes no event: then the NIC is done with the frame, and a counter has risen.
@@ -110,7 +150,7 @@ impl Parser {
                 && self.register(counter_offset(Counter::RxFrames))? != frames_before
                 && !NicStatus::decode(&self.register(STATUS.offset)?.to_le_bytes()).busy
             {
-                if let Some(row) = self.row()? {
+                if let Some(row) = self.row(frame)? {
                     return Ok(row);
                 }
                 if let Some(counter) = self.risen_drop()? {
@@ -124,8 +164,8 @@ impl Parser {
         )
     }
 
-    /// The row of the event that has been written, if one has.
-    fn row(&mut self) -> Result<Option<Row>> {
+    /// The row of the event that has been written of the frame, if one has.
+    fn row(&mut self, frame: &[u8]) -> Result<Option<Row>> {
         let received = match self.nic.next_event()? {
             None => return Ok(None),
             Some(Event::Rx(received)) => received,
@@ -139,7 +179,7 @@ impl Parser {
         if received.drop_reason != DropReason::None {
             self.risen_drop()?;
         }
-        Ok(Some(Row::Event(Box::new(received))))
+        Ok(Some(Row::of(received, frame)))
     }
 
     fn register(&self, offset: u32) -> Result<u32> {

@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter, Result};
 use std::net::Ipv4Addr;
 
 use handclasp_driver::{Received, SackBlock};
+use handclasp_layout::header::{EthernetHeader, Ipv4Header, VlanTag};
 use handclasp_layout::queue::{DropReason, RxEvent, Verdict};
 use handclasp_layout::register::CounterInfo;
 
@@ -15,19 +16,54 @@ pub const HEADER: &str =
 /// Bits of the VLAN identifier in the tag control information (IEEE 802.1Q clause 9.6).
 const VLAN_ID_MASK: u16 = 0x0fff;
 
+/// Columns behind the verdict.
+const FIELDS: usize = 14;
+
 /// What became of a frame.
 pub enum Row {
     /// The NIC wrote an event.
-    Event(Box<Received>),
+    Event {
+        /// What it says.
+        received: Box<Received>,
+        /// Whether all of the IPv4 packet is there.
+        is_whole: bool,
+    },
     /// The NIC dropped the frame before it could be decoded; only this counter rose.
     Dropped(CounterInfo),
+    /// The frame has no Ethernet header, so no NIC can be given it.
+    OtherLinkType,
+}
+
+impl Row {
+    /// The row of a frame and its event.
+    pub fn of(received: Received, frame: &[u8]) -> Self {
+        let is_whole = match received.drop_reason {
+            DropReason::IpHeader => false,
+            // Here the event says nothing of the packet's length.
+            DropReason::Oversize => is_packet_whole(frame, received.event().has_vlan),
+            _ => true,
+        };
+        Self::Event {
+            received: Box::new(received),
+            is_whole,
+        }
+    }
+}
+
+/// Whether the IPv4 packet in a frame ends within it.
+fn is_packet_whole(frame: &[u8], has_vlan: bool) -> bool {
+    let vlan_bytes = if has_vlan { VlanTag::SIZE_BYTES } else { 0 };
+    let packet = (frame.get(EthernetHeader::SIZE_BYTES + vlan_bytes..)).unwrap_or_default();
+    let header = packet.first_chunk().map(Ipv4Header::decode);
+    header.is_some_and(|header| usize::from(header.total_len_bytes) <= packet.len())
 }
 
 impl Display for Row {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Row::Event(received) => event(f, received),
-            Row::Dropped(counter) => write!(f, "{}{}", verdict_of(counter), "\t-".repeat(14)),
+            Row::Event { received, is_whole } => event(f, received, *is_whole),
+            Row::Dropped(counter) => write!(f, "{}{}", verdict_of(counter), "\t-".repeat(FIELDS)),
+            Row::OtherLinkType => write!(f, "skip:link_type{}", "\t-".repeat(FIELDS)),
         }
     }
 }
@@ -46,7 +82,7 @@ fn field(f: &mut Formatter<'_>, present: bool, value: impl Display) -> Result {
     }
 }
 
-fn event(f: &mut Formatter<'_>, received: &Received) -> Result {
+fn event(f: &mut Formatter<'_>, received: &Received, is_whole: bool) -> Result {
     let event = &received.event();
     match received.drop_reason.counter() {
         Some(counter) => f.write_str(&verdict_of(counter))?,
@@ -73,7 +109,6 @@ fn event(f: &mut Formatter<'_>, received: &Received) -> Result {
     field(f, event.is_tcp, event.payload_len_bytes)?;
     field(f, event.is_ipv4, checksum(event.ip_checksum_ok))?;
     // Of a segment that is not all there, nobody can say whether its checksum is right.
-    let is_whole = received.drop_reason != DropReason::IpHeader;
     field(f, event.is_tcp && is_whole, checksum(event.tcp_checksum_ok))
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,7 @@ struct State {
     epoch_ns: u64,
     frames: u64,
     /// The first error; nothing is written after it.
-    error: Option<PcapError>,
+    error: Option<io::Error>,
 }
 
 impl CaptureFile {
@@ -66,10 +66,9 @@ impl CaptureFile {
             writer.write_block(&interface.into_block())?;
             Ok(writer)
         });
-        let writer = writer.map_err(|error| CaptureError::Format {
+        let writer = writer.map_err(|error| CaptureError::File {
             path: path.clone(),
-            frames: 0,
-            error,
+            error: io_error(error),
         })?;
         let state = State {
             path,
@@ -102,7 +101,7 @@ impl CaptureFile {
         };
         match state.writer.write_pcapng_block(packet) {
             Ok(_) => state.frames += 1,
-            Err(error) => state.error = Some(error),
+            Err(error) => state.error = Some(io_error(error)),
         }
     }
 
@@ -114,14 +113,21 @@ impl CaptureFile {
         let mut state = self.state();
         let flushed = match state.error.take() {
             Some(error) => Err(error),
-            None => state.writer.get_mut().flush().map_err(PcapError::IoError),
+            None => state.writer.get_mut().flush(),
         };
-        flushed.map_err(|error| CaptureError::Format {
+        flushed.map_err(|error| CaptureError::File {
             path: state.path.clone(),
-            frames: state.frames,
             error,
         })?;
         Ok(state.frames)
+    }
+}
+
+/// The system's answer out of the writer's error.
+fn io_error(error: PcapError) -> io::Error {
+    match error {
+        PcapError::IoError(error) => error,
+        error => io::Error::other(error),
     }
 }
 
