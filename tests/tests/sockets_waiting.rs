@@ -1,8 +1,9 @@
 //! Waiting for a connection or a listener: what ends it, and what does not.
 
-use std::io::{ErrorKind, Read, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
-use std::sync::Arc;
+use std::sync::{mpsc, Arc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -141,4 +142,123 @@ fn a_listener_is_waited_for_with_a_limit() {
     listener.set_nonblocking(true).unwrap();
     listener.accept().unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+/// How often threads of this process with this name have gone to sleep of their own accord, the one that did it most often
+/// left out: one of those who wait leads.
+fn sleeps_but_the_leaders(name: &str) -> u64 {
+    let mut sleeps: Vec<u64> = fs::read_dir("/proc/self/task")
+        .unwrap()
+        // A thread that has ended meanwhile has no status.
+        .filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok())
+        .filter(|status| status.contains(&format!("Name:\t{name}\n")))
+        .map(|status| {
+            let mut lines = status.lines();
+            let line = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.unwrap().trim().parse().unwrap()
+        })
+        .collect();
+    sleeps.sort_unstable();
+    sleeps.pop();
+    sleeps.iter().sum()
+}
+
+#[test]
+fn an_echo_wakes_nobody_who_waits_for_something_else() {
+    const IDLE: usize = 50;
+    const ECHOES: usize = 200;
+    const NAME: &str = "idle reader";
+    let (server, client) = hosts();
+    let listener = listener(&server);
+    let mut readers = Vec::new();
+    let mut peers = Vec::new();
+    for _ in 0..IDLE {
+        let (mut far, near) = connection(&listener, &client);
+        far.set_nonblocking(false).unwrap();
+        let read = move || far.read(&mut [0]).unwrap();
+        let thread = thread::Builder::new().name(NAME.into());
+        readers.push(thread.spawn(read).unwrap());
+        peers.push(near);
+    }
+    let (mut far, mut near) = connection(&listener, &client);
+    far.set_nonblocking(false).unwrap();
+    let echo = thread::spawn(move || {
+        let mut byte = [0];
+        while far.read(&mut byte).unwrap() == 1 {
+            far.write_all(&byte).unwrap();
+        }
+    });
+    let echo_once = |near: &mut TcpStream| {
+        near.write_all(&[7]).unwrap();
+        near.read_exact(&mut [0]).unwrap();
+    };
+    // Until all of them have come to rest.
+    thread::sleep(SHORT);
+    echo_once(&mut near);
+    let before = sleeps_but_the_leaders(NAME);
+    for _ in 0..ECHOES {
+        echo_once(&mut near);
+    }
+    let sleeps = sleeps_but_the_leaders(NAME) - before;
+    println!("{IDLE} idle readers slept {sleeps} times during {ECHOES} echoes");
+    assert!(
+        sleeps < ECHOES as u64 / 4,
+        "{sleeps} during {ECHOES} echoes"
+    );
+    // And each of them is awake when it must be.
+    for (mut peer, reader) in peers.into_iter().zip(readers) {
+        peer.write_all(&[7]).unwrap();
+        assert_eq!(reader.join().unwrap(), 1);
+    }
+    drop(near);
+    echo.join().unwrap();
+}
+
+#[test]
+fn shutdown_by_another_thread_ends_a_read_and_a_wait() {
+    let (server, client) = hosts();
+    let listener = listener(&server);
+    // The first to wait leads, the others follow it.
+    let (far, peers): (Vec<_>, Vec<_>) = (0..3).map(|_| connection(&listener, &client)).unzip();
+    let waiting: Vec<_> = far
+        .iter()
+        .map(|stream| {
+            let mut stream = stream.try_clone().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            let waiting = thread::spawn(move || {
+                let ready = stream.wait(Interest::READABLE, LIMIT).unwrap();
+                (ready, stream.read(&mut [0]).unwrap())
+            });
+            thread::sleep(SHORT);
+            waiting
+        })
+        .collect();
+    let begin = Instant::now();
+    for (stream, waiting) in far.iter().zip(waiting) {
+        stream.shutdown(Shutdown::Both).unwrap();
+        assert_eq!(waiting.join().unwrap(), (READABLE, 0));
+    }
+    assert!(begin.elapsed() < SHORT, "{:?}", begin.elapsed());
+    drop(peers);
+}
+
+#[test]
+fn closing_a_listener_ends_an_accept_and_a_wait() {
+    let (server, _client) = hosts();
+    let listener = Arc::new(listener(&server));
+    let (sender, ends) = mpsc::channel();
+    let waits: [fn(&TcpListener) -> io::Result<()>; 2] = [
+        |listener| listener.accept().map(|_| ()),
+        |listener| listener.wait(LIMIT).map(|_| ()),
+    ];
+    for wait in waits {
+        let (listener, sender) = (Arc::clone(&listener), sender.clone());
+        thread::spawn(move || sender.send(wait(&listener)));
+        thread::sleep(SHORT);
+    }
+    listener.close();
+    for _ in 0..waits.len() {
+        let end = ends.recv_timeout(SHORT).expect("the wait goes on");
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::NotConnected);
+    }
 }

@@ -1,13 +1,14 @@
 //! Who polls the stack, and who sleeps.
 //!
 //! Packets are not to wait for a thread to be woken. So whoever waits for something in a blocking call polls the stack
-//! itself ("leads"); others who wait meanwhile are told when something has happened. When no call waits, the background
-//! thread leads, so that timers run and segments are answered while the application computes.
+//! itself ("leads"). Others who wait meanwhile ("follow") sleep, and the stack wakes each of them when what it waits for is
+//! there ([`Stack::watch`]), so that a thousand idle connections cost nothing. When no call waits, the background thread
+//! leads, so that timers run and segments are answered while the application computes.
 //!
 //! ```text
 //!   Nobody --- a call must wait ---> Call --- it is done ---> Nobody
-//!     |                               ^                         (another waiting call takes over at once,
-//!     | no call for GRACE             | a call must wait         the thread after GRACE)
+//!     |                               ^                         (one follower is woken to lead; without followers
+//!     | no call for GRACE             | a call must wait         the thread does, after GRACE)
 //!     v                               |
 //!   Thread ---------------------------+
 //! ```
@@ -17,12 +18,14 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use handclasp_driver::Bus;
 
+use super::followers::{Follower, Followers};
 use crate::clock::Clock;
-use crate::stack::{Progress, Stack, StackError};
+use crate::stack::{Awaited, Progress, Stack, StackError};
 
 /// Fruitless polls before a leader sleeps: about as long as it takes to be woken again.
 const POLLS_BEFORE_SLEEP: u32 = 200;
@@ -45,8 +48,8 @@ struct State {
     leader: Leader,
     /// The leader sleeps on the bus until then, at the latest.
     sleeps_until_ns: Option<u64>,
-    /// Calls that wait for the leader's news.
-    followers: usize,
+    /// Calls that wait while another one leads.
+    followers: Followers,
     /// The background thread is in [`Bus::wait`]. While it is, no call goes there: an interrupt wakes only one of them.
     thread_sleeps: bool,
     /// The background thread waits for calls to end.
@@ -56,14 +59,23 @@ struct State {
     stop: bool,
 }
 
+/// Wakes the call that sleeps on the bus.
+struct BusSleep(Arc<dyn Bus>);
+
+impl Wake for BusSleep {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
+
 /// A stack that several threads share.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Something happened that a follower may have waited for.
-    news: Condvar,
     /// No call leads any more.
     call_left: Condvar,
     bus: Arc<dyn Bus>,
+    /// [`BusSleep`] of this bus.
+    bus_waker: Waker,
     clock: Arc<dyn Clock>,
     polls_before_sleep: u32,
 }
@@ -72,21 +84,22 @@ impl Shared {
     /// `spins`: who waits polls for a while before it sleeps. In simulated time that would only be time spent: there the
     /// bus knows best when to go on.
     pub(super) fn new(stack: Stack, clock: Arc<dyn Clock>, spins: bool) -> Self {
+        let bus = Arc::clone(stack.bus());
         Self {
             polls_before_sleep: if spins { POLLS_BEFORE_SLEEP } else { 0 },
-            bus: Arc::clone(stack.bus()),
+            bus_waker: Arc::new(BusSleep(Arc::clone(&bus))).into(),
+            bus,
             clock,
             state: Mutex::new(State {
                 stack,
                 leader: Leader::Nobody,
                 sleeps_until_ns: None,
-                followers: 0,
+                followers: Followers::default(),
                 thread_sleeps: false,
                 thread_is_parked: false,
                 calls: 0,
                 stop: false,
             }),
-            news: Condvar::new(),
             call_left: Condvar::new(),
         }
     }
@@ -106,12 +119,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what the NIC has and does what is due.
+    /// Takes what the NIC has and does what is due. The stack wakes who waited for what has come of it.
     fn poll_locked(&self, state: &mut State) -> Result<Progress, StackError> {
         let result = state.stack.poll(self.clock.now_ns());
-        let nothing = matches!(&result, Ok(progress) if progress.is_idle());
-        if !nothing && state.followers > 0 {
-            self.news.notify_all();
+        if result.is_err() {
+            state.followers.wake_all();
         }
         result
     }
@@ -136,9 +148,11 @@ impl Shared {
         result
     }
 
-    /// A call that waits until `attempt` says something else than `WouldBlock`; that it does say when `give_up_ns` has come.
+    /// A call that waits until `attempt` says something else than `WouldBlock`, or `give_up_ns` has come; then it says
+    /// `WouldBlock` itself. While the call sleeps, `attempt` is made again only when `awaited` is there.
     pub(super) fn wait_for<T>(
         &self,
+        awaited: Awaited,
         give_up_ns: Option<u64>,
         mut attempt: impl FnMut(&mut Stack, u64) -> io::Result<T>,
     ) -> io::Result<T> {
@@ -158,7 +172,7 @@ impl Shared {
                 break Err(io::ErrorKind::WouldBlock.into());
             }
             if !leads && state.leader == Leader::Call {
-                state = self.follow(state, give_up_ns, now_ns);
+                state = self.follow(state, awaited, give_up_ns, now_ns);
                 continue;
             }
             if !leads {
@@ -178,7 +192,7 @@ impl Shared {
                 self.bus.relax();
                 state = self.lock();
             } else {
-                state = self.sleep(state, give_up_ns);
+                state = self.sleep_until(state, awaited, give_up_ns);
             }
         };
         if leads {
@@ -186,32 +200,43 @@ impl Shared {
         }
         // Whoever leaves with nobody leading hands over, one that only followed as well: it may have been woken to lead,
         // and have found itself done instead.
-        if state.leader == Leader::Nobody {
-            if state.followers > 0 {
-                // One of them leads from now on.
-                self.news.notify_all();
-            } else if state.thread_is_parked {
-                self.call_left.notify_one();
-            }
+        if state.leader == Leader::Nobody && !state.followers.wake_one() && state.thread_is_parked {
+            self.call_left.notify_one();
         }
         self.finish(&mut state);
         result
     }
 
-    /// Waits for the leader's news.
+    /// Waits until what the call waits for is there, or it is to lead.
     fn follow<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
+        awaited: Awaited,
         give_up_ns: Option<u64>,
         now_ns: u64,
     ) -> MutexGuard<'a, State> {
         let timeout_ns = give_up_ns.map_or(SLEEP_MAX_NS, |at| at.saturating_sub(now_ns));
-        state.followers += 1;
-        let (mut state, _) = self
-            .news
-            .wait_timeout(state, Duration::from_nanos(timeout_ns))
-            .unwrap_or_else(PoisonError::into_inner);
-        state.followers -= 1;
+        let follower = Arc::new(Follower::default());
+        let waker = follower.waker();
+        state.stack.watch(awaited, &waker);
+        let number = state.followers.enter(&follower);
+        let mut state = follower.sleep(state, Duration::from_nanos(timeout_ns));
+        state.followers.leave(number);
+        state.stack.unwatch(awaited, &waker);
+        state
+    }
+
+    /// Sleeps as [`Shared::sleep`] does, for a call that leads: what another thread's call makes of what it waits for ends
+    /// the sleep as well.
+    fn sleep_until<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        awaited: Awaited,
+        give_up_ns: Option<u64>,
+    ) -> MutexGuard<'a, State> {
+        state.stack.watch(awaited, &self.bus_waker);
+        let mut state = self.sleep(state, give_up_ns);
+        state.stack.unwatch(awaited, &self.bus_waker);
         state
     }
 
@@ -244,11 +269,12 @@ impl Shared {
 
     /// Gives the NIC what a call made, and wakes whoever sleeps too long for it now.
     fn finish(&self, state: &mut State) {
-        // A failed device shows in the next call.
-        let _ = state.stack.push(self.clock.now_ns());
+        // A failed device shows in the next call, and in those that wait.
+        let failed = state.stack.push(self.clock.now_ns()).is_err();
         state.calls += 1;
         let deadline_ns = state.stack.deadline_ns().unwrap_or(u64::MAX);
-        if state.sleeps_until_ns.is_some_and(|at| deadline_ns < at) {
+        let too_long = |until_ns| failed || deadline_ns < until_ns;
+        if state.sleeps_until_ns.is_some_and(too_long) {
             self.bus.wake();
         }
     }

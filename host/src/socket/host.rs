@@ -12,7 +12,7 @@ use handclasp_layout::register::CounterInfo;
 use super::drive::Shared;
 use crate::clock::{Clock, WallClock};
 use crate::config::StackConfig;
-use crate::stack::{Observer, Progress, Stack, StackError, Statistics};
+use crate::stack::{Awaited, Observer, Progress, Stack, StackError, Statistics};
 
 /// How long the end of a host waits for data that closed sockets left behind: there is no kernel to send it later.
 const LINGER: Duration = Duration::from_secs(2);
@@ -122,9 +122,11 @@ impl Running {
     fn drain(&self, timeout: Duration) -> bool {
         let give_up_ns = self.shared.after(Some(timeout));
         self.shared
-            .wait_for(give_up_ns, |stack, _| match stack.lingering() {
-                0 => Ok(()),
-                _ => Err(io::ErrorKind::WouldBlock.into()),
+            .wait_for(Awaited::Lingering, give_up_ns, |stack, _| {
+                match stack.lingering() {
+                    0 => Ok(()),
+                    _ => Err(io::ErrorKind::WouldBlock.into()),
+                }
             })
             .is_ok()
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Host, TcpStream};
-use crate::stack::ListenerId;
+use crate::stack::{Awaited, ListenerId};
 
 /// A local port that is open for connections, as `std::net::TcpListener` has it. Dropping it closes the port, and
 /// resets the connections that nobody accepted.
@@ -36,7 +36,7 @@ impl TcpListener {
         let (socket, peer) = if self.nonblocking.load(Ordering::Relaxed) {
             shared.call(|stack, _| stack.accept(id))
         } else {
-            shared.wait_for(None, |stack, _| stack.accept(id))
+            shared.wait_for(Awaited::Listener(id), None, |stack, _| stack.accept(id))
         }?;
         // As with std, the stream does not inherit the listener's mode.
         Ok((
@@ -53,12 +53,15 @@ impl TcpListener {
     /// device failed.
     pub fn wait(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let (shared, id) = (self.host.shared(), self.id);
-        let ready = shared.wait_for(shared.after(timeout), |stack, _| {
-            match stack.may_accept(id)? {
-                true => Ok(()),
-                false => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
+        let ready =
+            shared.wait_for(
+                Awaited::Listener(id),
+                shared.after(timeout),
+                |stack, _| match stack.may_accept(id)? {
+                    true => Ok(()),
+                    false => Err(io::ErrorKind::WouldBlock.into()),
+                },
+            );
         match ready {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             result => result.map(|()| true),

@@ -20,6 +20,7 @@
 //! ```
 
 mod drive;
+mod followers;
 mod host;
 mod listener;
 mod stream;

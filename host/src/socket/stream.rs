@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Host;
-use crate::stack::{Interest, Readiness, SocketId, Stack};
+use crate::stack::{Awaited, Interest, Readiness, SocketId, Stack};
 use crate::tcp::Variables;
 
 /// In the place of a time-out: none.
@@ -55,6 +55,7 @@ impl TcpStream {
     /// An attempt, once or until it succeeds, as the socket's mode and time-out say.
     fn attempt<T>(
         &self,
+        interest: Interest,
         timeout_ns: &AtomicU64,
         mut attempt: impl FnMut(&mut Stack, u64, SocketId) -> io::Result<T>,
     ) -> io::Result<T> {
@@ -66,7 +67,10 @@ impl TcpStream {
             FOR_EVER => None,
             timeout_ns => Some(shared.now_ns().saturating_add(timeout_ns)),
         };
-        shared.wait_for(give_up_ns, |stack, now_ns| attempt(stack, now_ns, id))
+        let awaited = Awaited::Stream(id, interest);
+        shared.wait_for(awaited, give_up_ns, |stack, now_ns| {
+            attempt(stack, now_ns, id)
+        })
     }
 
     fn call<T>(&self, action: impl FnOnce(&mut Stack, SocketId) -> T) -> T {
@@ -81,7 +85,10 @@ impl TcpStream {
 
     pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> io::Result<()> {
         let (shared, id) = (self.inner.host.shared(), self.inner.id);
-        match shared.wait_for(shared.after(timeout), |stack, _| stack.connected(id)) {
+        // A connection becomes writable when its handshake succeeds or fails.
+        let awaited = Awaited::Stream(id, Interest::WRITABLE);
+        let give_up_ns = shared.after(timeout);
+        match shared.wait_for(awaited, give_up_ns, |stack, _| stack.connected(id)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the peer has not answered in the time allowed",
@@ -140,7 +147,8 @@ impl TcpStream {
     /// say, which then do not wait.
     pub fn wait(&self, interest: Interest, timeout: Option<Duration>) -> io::Result<Readiness> {
         let (shared, id) = (self.inner.host.shared(), self.inner.id);
-        let ready = shared.wait_for(shared.after(timeout), |stack, _| {
+        let awaited = Awaited::Stream(id, interest);
+        let ready = shared.wait_for(awaited, shared.after(timeout), |stack, _| {
             match stack.readiness(id)?.of(interest) {
                 none if none.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
                 ready => Ok(ready),
@@ -304,17 +312,21 @@ fn timeout(place: &AtomicU64) -> Option<Duration> {
 
 impl Read for &TcpStream {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.attempt(&self.inner.read_timeout_ns, |stack, _, id| {
-            stack.receive(id, out)
-        })
+        self.attempt(
+            Interest::READABLE,
+            &self.inner.read_timeout_ns,
+            |stack, _, id| stack.receive(id, out),
+        )
     }
 }
 
 impl Write for &TcpStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.attempt(&self.inner.write_timeout_ns, |stack, now_ns, id| {
-            stack.send(now_ns, id, data)
-        })
+        self.attempt(
+            Interest::WRITABLE,
+            &self.inner.write_timeout_ns,
+            |stack, now_ns, id| stack.send(now_ns, id, data),
+        )
     }
 
     /// Does nothing: what was written is on its way.

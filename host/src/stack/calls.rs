@@ -8,7 +8,7 @@ use handclasp_driver::Command;
 use super::error::io_error;
 use super::holders::Holder;
 use super::listener::Listener;
-use super::slot::{Owner, Slot};
+use super::slot::{Flow, Owner, Slot};
 use super::{ListenerId, Readiness, SocketId, Stack, Tuple};
 use crate::icmp::SegmentError;
 use crate::tcp::{SendError, SeqNumber, State, Variables};
@@ -98,11 +98,7 @@ impl Stack {
     /// # Errors
     /// `NotConnected`; `NetworkDown` when the device failed.
     pub fn readiness(&self, id: SocketId) -> io::Result<Readiness> {
-        let connection = &self.socket(id)?.connection;
-        Ok(Readiness {
-            readable: connection.readable(),
-            writable: connection.writable(),
-        })
+        Ok(self.socket(id)?.readiness())
     }
 
     /// Sends a FIN after the data given so far; the peer may go on sending.
@@ -270,13 +266,14 @@ impl Stack {
 
     /// Closes a port: connections that nobody accepted are reset.
     pub fn unlisten(&mut self, id: ListenerId) {
-        let ours = self
+        let Some(listener) = self
             .listeners
-            .get(&id.port)
-            .is_some_and(|listener| listener.generation == id.generation);
-        if !ours {
+            .get_mut(&id.port)
+            .filter(|listener| listener.generation == id.generation)
+        else {
             return;
-        }
+        };
+        listener.waiters.wake_all();
         self.listeners.remove(&id.port);
         self.port_commands.push_back(Command::ListenRemove {
             port: id.port,
@@ -295,8 +292,9 @@ impl Stack {
         }
     }
 
-    /// Connections that nobody holds any more and that still have something to send, or wait for its acknowledgement.
-    /// None when the device has failed: they have no end then.
+    /// Connections that nobody holds any more and that still have something to send, or wait for its acknowledgement, or
+    /// for the NIC to carry out what they gave it last: a RST is sent only when the NIC has sent it. None when the device
+    /// has failed: they have no end then.
     pub fn lingering(&self) -> usize {
         if self.check_device().is_err() {
             return 0;
@@ -305,7 +303,7 @@ impl Stack {
             .iter()
             .flatten()
             .filter(|slot| {
-                slot.is_live()
+                (slot.is_live() || slot.flow == Flow::Leaving)
                     && slot.owner == Owner::Nobody
                     && slot.connection.state() != State::FinWait2
             })

@@ -24,6 +24,10 @@ impl Stack {
             return Ok(true);
         };
         handshake_may_be_over(&mut self.listeners, id, slot);
+        slot.wake_waiters();
+        if slot.owner == Owner::Nobody {
+            self.lingering_waiters.wake_all();
+        }
         let is_over = match slot.state {
             State::Closed => true,
             // A socket may still want to read; without one, the connection gives up its id and its memory now.
@@ -71,6 +75,7 @@ impl Stack {
         if let Some(slot) = self.slot_mut(id).filter(|slot| slot.flow == Flow::Leaving) {
             slot.flow = Flow::Gone;
             self.free(id);
+            self.lingering_waiters.wake_all();
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::waiters::Waiters;
+
 /// A listening port: connections whose handshake is under way, and those that wait to be accepted.
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -13,6 +15,8 @@ pub(super) struct Listener {
     half_open: usize,
     /// Connection ids in the order in which they were established.
     queue: VecDeque<u16>,
+    /// Calls that wait to accept.
+    pub(super) waiters: Waiters,
 }
 
 impl Listener {
@@ -22,6 +26,7 @@ impl Listener {
             backlog,
             half_open: 0,
             queue: VecDeque::with_capacity(backlog),
+            waiters: Waiters::default(),
         }
     }
 
@@ -41,6 +46,7 @@ impl Listener {
     pub(super) fn establish(&mut self, connection: u16) {
         self.half_open = self.half_open.saturating_sub(1);
         self.queue.push_back(connection);
+        self.waiters.wake_all();
     }
 
     /// A connection waits to be accepted.

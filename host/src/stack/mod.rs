@@ -11,7 +11,7 @@
 //! - `calls`: what a socket asks for.
 //!
 //! What they work on: `slot` (one connection), `holders` (who has which 4-tuple), `listener`, `deadlines`, `raw_frames`
-//! (ARP and ICMP), `arrival` (the driver's events as TCP takes them).
+//! (ARP and ICMP), `arrival` (the driver's events as TCP takes them), `waiters` (who is to be woken).
 
 mod arrival;
 mod calls;
@@ -31,6 +31,7 @@ mod slot;
 mod statistics;
 mod transmit;
 mod tuple;
+mod waiters;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -49,6 +50,7 @@ use listener::Listener;
 use raw_frames::RawFrames;
 use reset_limit::ResetLimit;
 use slot::Slot;
+use waiters::Waiters;
 
 pub use error::StackError;
 pub use observer::{Observation, Observer};
@@ -57,6 +59,7 @@ pub use readiness::{Interest, Readiness};
 pub use slot::SocketId;
 pub use statistics::Statistics;
 pub use tuple::Tuple;
+pub use waiters::Awaited;
 
 /// Connection id for answers that belong to no connection: its headers are told to the NIC anew each time.
 const NO_CONNECTION: u16 = 0;
@@ -92,6 +95,8 @@ pub struct Stack {
     /// For segments that the NIC could not tell the connection of.
     holders: Holders,
     listeners: BTreeMap<u16, Listener>,
+    /// Those who wait for the ends of closed connections.
+    lingering_waiters: Waiters,
     neighbours: Neighbours,
     deadlines: Deadlines,
     /// Connections that may have something to send.
@@ -132,6 +137,7 @@ impl Stack {
             free: (NO_CONNECTION + 1..connections).rev().collect(),
             holders: Holders::new(connections.into()),
             listeners: BTreeMap::new(),
+            lingering_waiters: Waiters::default(),
             neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
             deadlines: Deadlines::new(connections.into()),
             dirty: VecDeque::with_capacity(connections.into()),
@@ -292,9 +298,10 @@ impl Stack {
         self.slots.get_mut(usize::from(id))?.as_deref_mut()
     }
 
-    /// The connection may have something to send, or to be ended: `transmit` looks at it.
+    /// Something happened to the connection, and it may have something to send, or be over: `transmit` looks at it.
     fn mark_dirty(&mut self, id: u16) {
         if let Some(slot) = self.slot_mut(id) {
+            slot.wake_waiters();
             if !slot.dirty {
                 slot.dirty = true;
                 self.dirty.push_back(id);

@@ -85,6 +85,7 @@ impl Stack {
         if !taken {
             return false;
         }
+        slot.wake_waiters();
         if slot.connection.has_answer() {
             self.mark_dirty(id);
         } else {
@@ -172,6 +173,7 @@ impl Stack {
         slot.state = slot.connection.state();
         let after = slot.state;
         handshake_may_be_over(&mut self.listeners, id, slot);
+        slot.wake_waiters();
         let opened = slot.connection.predicts();
         let has_answer = !opened || slot.connection.has_answer();
         if !has_answer {

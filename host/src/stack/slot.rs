@@ -2,6 +2,7 @@
 
 use handclasp_layout::header::TTL_DEFAULT;
 
+use super::waiters::Waiters;
 use super::Tuple;
 use crate::tcp::{Connection, ConnectionError, State};
 
@@ -82,6 +83,8 @@ pub(super) struct Slot {
     pub(super) failure: Option<ConnectionError>,
     /// A socket has been told why it failed (`SO_ERROR` is told once).
     pub(super) error_taken: bool,
+    /// Calls that wait to read or to write.
+    pub(super) waiters: Waiters,
 }
 
 impl Slot {
@@ -110,6 +113,7 @@ impl Slot {
             dirty: false,
             failure: None,
             error_taken: false,
+            waiters: Waiters::default(),
         }
     }
 
