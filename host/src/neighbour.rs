@@ -1,7 +1,7 @@
 //! Neighbours: which MAC address an IPv4 address of our network has (ARP, RFC 826).
 //!
 //! Sans-IO: it is told what arrived and what time it is, and says what to send. Who waits for an address waits
-//! elsewhere (a connection that sends nothing yet): nothing is queued here, so nothing here can block.
+//! elsewhere (a connection that sends nothing yet, or an answer): nothing is queued here, so nothing here can block.
 //!
 //! ```text
 //!              lookup                 answer                 lifetime over, in use
@@ -13,8 +13,13 @@
 //!                         +---------------------------------------------------------------+
 //! ```
 //!
-//! What arrives unasked never changes an address that is known: it makes us ask (the answer then counts), so that a
-//! stray or forged announcement does not by itself redirect a connection.
+//! A packet from another MAC address than the known one (a neighbour that has moved to another machine announces itself so;
+//! or a forgery) does not change the address by itself, as RFC 826 would have it. It makes us ask the known address
+//! (`Checking`), once a second at most. When that is silent for [`RIVAL_NS`], the other one is taken; when it answers, all stays as it was.
+//!
+//! What an attacker on the same link gains: as long as the neighbour answers, one request a second, and no traffic. When it
+//! does not answer, the attacker can take its place, as with ARP anywhere. By answering in the neighbour's name he can keep
+//! us from following it to another machine, so that its connections break.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +41,9 @@ const LIFETIME_NS: u64 = 60_000_000_000;
 const RETRY_NS: u64 = 1_000_000_000;
 /// Requests before an address counts as unreachable.
 const REQUESTS: u8 = 3;
+/// How long the known MAC address has to answer when another one speaks for the same IPv4 address: far longer than a station
+/// needs, and short enough to follow a neighbour to another machine within a second.
+const RIVAL_NS: u64 = 300_000_000;
 /// An unreachable address is not asked for again for this long.
 const HOLD_DOWN_NS: u64 = 3_000_000_000;
 /// Addresses kept. Those that connections use (at most one each) are never pushed out.
@@ -67,8 +75,13 @@ enum State {
     Asking { requests: u8 },
     /// Answered less than [`LIFETIME_NS`] ago.
     Known { mac: u64 },
-    /// Known, but old or doubted: requests went out, the address is used meanwhile.
-    Checking { mac: u64, requests: u8 },
+    /// Known, but old or doubted: requests went out, the address is used meanwhile. `rival`: another MAC address that has
+    /// spoken for the IPv4 address since.
+    Checking {
+        mac: u64,
+        requests: u8,
+        rival: Option<u64>,
+    },
     /// Nobody answered.
     Failed,
 }
@@ -89,6 +102,8 @@ struct Entry {
     deadline_ns: u64,
     /// Connections that send to this neighbour.
     users: u32,
+    /// A rival makes us ask no earlier than this.
+    next_doubt_ns: u64,
 }
 
 /// The ARP cache of one interface.
@@ -97,7 +112,7 @@ pub struct Neighbours {
     mac: u64,
     ip: u32,
     entries: BTreeMap<u32, Entry>,
-    /// Addresses that were resolved, changed or failed, to be told to the connections.
+    /// Addresses that were resolved, changed or failed, to be told to those who send there.
     changed: Vec<u32>,
     /// No entry is due before this.
     next_deadline_ns: u64,
@@ -123,7 +138,7 @@ impl Neighbours {
         self.conflicts
     }
 
-    /// The MAC address, if it is known: never sends a request, so a stranger's packet cannot make us broadcast.
+    /// The MAC address, if it is known: asks nobody.
     pub fn cached(&self, ip: u32) -> Option<u64> {
         self.entries.get(&ip)?.state.mac()
     }
@@ -134,10 +149,8 @@ impl Neighbours {
             Some(State::Known { mac } | State::Checking { mac, .. }) => Lookup::Found(mac),
             Some(State::Asking { .. }) => Lookup::Pending,
             Some(State::Failed) => Lookup::Unreachable,
-            None => {
-                self.insert(ip, State::Asking { requests: 0 }, now_ns);
-                Lookup::Pending
-            }
+            None if self.insert(ip, State::Asking { requests: 0 }, now_ns) => Lookup::Pending,
+            None => Lookup::Unreachable,
         }
     }
 
@@ -192,11 +205,12 @@ impl Neighbours {
 
     fn learn(&mut self, now_ns: u64, packet: &ArpPacket, for_us: bool) {
         let (ip, mac) = (packet.sender_ip, packet.sender_mac);
-        let answer = for_us && packet.operation == ARP_REPLY;
         let known = State::Known { mac };
         match self.entries.get(&ip).map(|entry| entry.state) {
             // RFC 826: who asks for us is about to talk to us. Any other stranger is not our business.
-            None if for_us && packet.operation == ARP_REQUEST => self.insert(ip, known, now_ns),
+            None if for_us && packet.operation == ARP_REQUEST => {
+                self.insert(ip, known, now_ns);
+            }
             None => return,
             Some(State::Asking { .. } | State::Failed) => self.set(ip, known, now_ns),
             Some(State::Known { mac: old }) if old == mac => {
@@ -205,23 +219,40 @@ impl Neighbours {
                 }
                 return;
             }
-            Some(State::Checking { mac: old, .. }) if answer || old == mac => {
-                self.set(ip, known, now_ns);
-                if old == mac {
-                    return;
-                }
+            Some(State::Checking { mac: old, .. }) if old == mac => {
+                return self.set(ip, known, now_ns)
             }
-            // Another address than the known one, unasked: doubt it, and ask.
-            Some(State::Known { mac: old }) => {
-                let doubted = State::Checking {
-                    mac: old,
-                    requests: 0,
-                };
-                return self.set(ip, doubted, now_ns);
+            Some(State::Known { mac: old } | State::Checking { mac: old, .. }) => {
+                return self.doubt(ip, old, mac, now_ns)
             }
-            Some(State::Checking { .. }) => return,
         }
         self.mark_changed(ip);
+    }
+
+    /// Another MAC address than the known one speaks for the IPv4 address.
+    fn doubt(&mut self, ip: u32, mac: u64, rival: u64, now_ns: u64) {
+        let Some(entry) = self.entries.get_mut(&ip) else {
+            return;
+        };
+        let requests = match entry.state {
+            State::Checking { requests, .. } => requests,
+            _ => 0,
+        };
+        let is_new = matches!(entry.state, State::Known { .. });
+        entry.state = State::Checking {
+            mac,
+            requests,
+            rival: Some(rival),
+        };
+        if is_new {
+            // RFC 1122 2.3.2.1: no more than one request a second, however many speak.
+            entry.deadline_ns = entry.next_doubt_ns.max(now_ns);
+            entry.next_doubt_ns = entry.deadline_ns.saturating_add(RETRY_NS);
+        } else if requests > 0 {
+            // It has been asked already. A later rival does not put off the end.
+            entry.deadline_ns = entry.deadline_ns.min(now_ns.saturating_add(RIVAL_NS));
+        }
+        self.next_deadline_ns = self.next_deadline_ns.min(entry.deadline_ns);
     }
 
     /// Whether [`Neighbours::next_request`] or [`Neighbours::next_change`] may have something.
@@ -248,10 +279,28 @@ impl Neighbours {
                     self.set(ip, State::Asking { requests }, now_ns);
                     return Some(self.request(ip, MAC_BROADCAST));
                 }
+                // The known address has had its time to answer.
+                State::Checking {
+                    rival: Some(mac),
+                    requests: 1..,
+                    ..
+                } => {
+                    self.set(ip, State::Known { mac }, now_ns);
+                    self.mark_changed(ip);
+                }
                 // The first checks go to the known address alone (RFC 1122 2.3.2.1, unicast poll), the last to all.
-                State::Checking { mac, requests } if requests < REQUESTS => {
+                State::Checking {
+                    mac,
+                    requests,
+                    rival,
+                } if requests < REQUESTS => {
                     let requests = requests + 1;
-                    self.set(ip, State::Checking { mac, requests }, now_ns);
+                    let checking = State::Checking {
+                        mac,
+                        requests,
+                        rival,
+                    };
+                    self.set(ip, checking, now_ns);
                     let last = requests == REQUESTS;
                     return Some(self.request(ip, if last { MAC_BROADCAST } else { mac }));
                 }
@@ -260,7 +309,12 @@ impl Neighbours {
                     self.mark_changed(ip);
                 }
                 State::Known { mac } if entry.users > 0 => {
-                    self.set(ip, State::Checking { mac, requests: 0 }, now_ns);
+                    let checking = State::Checking {
+                        mac,
+                        requests: 0,
+                        rival: None,
+                    };
+                    self.set(ip, checking, now_ns);
                 }
                 State::Failed if entry.users > 0 => {
                     self.set(ip, State::Asking { requests: 0 }, now_ns);
@@ -300,31 +354,39 @@ impl Neighbours {
         }
     }
 
-    fn insert(&mut self, ip: u32, state: State, now_ns: u64) {
+    /// False when there is no room: connections use all the others.
+    fn insert(&mut self, ip: u32, state: State, now_ns: u64) -> bool {
         if self.entries.len() >= CAPACITY {
             let oldest = self
                 .entries
                 .iter()
                 .filter(|(_, entry)| entry.users == 0)
                 .min_by_key(|(_, entry)| entry.deadline_ns)
-                .map(|(ip, _)| *ip);
-            match oldest {
-                Some(oldest) => self.entries.remove(&oldest),
-                None => return,
+                .map(|(ip, entry)| (*ip, entry.state));
+            let Some((oldest, state)) = oldest else {
+                return false;
             };
+            self.entries.remove(&oldest);
+            if matches!(state, State::Asking { .. }) {
+                // Somebody may wait for it.
+                self.mark_changed(oldest);
+            }
         }
         let entry = Entry {
             state,
             deadline_ns: 0,
             users: 0,
+            next_doubt_ns: 0,
         };
         self.entries.insert(ip, entry);
         self.set(ip, state, now_ns);
+        true
     }
 
     fn set(&mut self, ip: u32, state: State, now_ns: u64) {
         let wait_ns = match state {
             State::Asking { requests: 0 } | State::Checking { requests: 0, .. } => 0,
+            State::Checking { rival: Some(_), .. } => RIVAL_NS,
             State::Asking { requests } | State::Checking { requests, .. } => {
                 RETRY_NS << (requests - 1)
             }

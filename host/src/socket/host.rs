@@ -14,8 +14,10 @@ use crate::clock::{Clock, WallClock};
 use crate::config::StackConfig;
 use crate::stack::{Awaited, Observer, Progress, Stack, StackError, Statistics};
 
-/// How long the end of a host waits for data that closed sockets left behind: there is no kernel to send it later.
+/// How long the end of a host waits for closed connections to end: there is no kernel to answer for them later.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long the RSTs of those that have not ended may take to leave the NIC.
+const RESETS_LEAVE: Duration = Duration::from_millis(500);
 
 /// One host on one NIC. Clones are the same host; it ends with the last clone and the last socket.
 #[derive(Clone, Debug)]
@@ -108,7 +110,8 @@ impl Host {
         self.shared().look(|stack| stack.nic_counters())
     }
 
-    /// Waits until closed sockets have nothing left to send, or `timeout` is over; says which.
+    /// Waits until the connections of closed sockets have ended, at most for `timeout`, then resets those that have not: no
+    /// peer is to wait for a host that is gone. Says whether all had ended. To be called before the end of the process.
     pub fn drain(&self, timeout: Duration) -> bool {
         self.running.drain(timeout)
     }
@@ -120,15 +123,24 @@ impl Host {
 
 impl Running {
     fn drain(&self, timeout: Duration) -> bool {
+        let ended = self.connections_end(timeout);
+        if !ended {
+            self.shared.call(|stack, _| stack.reset_lingering());
+            self.connections_end(RESETS_LEAVE);
+        }
+        ended
+    }
+
+    fn connections_end(&self, timeout: Duration) -> bool {
         let give_up_ns = self.shared.after(Some(timeout));
-        self.shared
-            .wait_for(Awaited::Lingering, give_up_ns, |stack, _| {
-                match stack.lingering() {
-                    0 => Ok(()),
-                    _ => Err(io::ErrorKind::WouldBlock.into()),
-                }
-            })
-            .is_ok()
+        let attempt = |stack: &mut Stack, _| match stack.lingering() {
+            0 => Ok(()),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        let ended = self
+            .shared
+            .wait_for(Awaited::Lingering, give_up_ns, attempt);
+        ended.is_ok()
     }
 }
 

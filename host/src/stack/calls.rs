@@ -292,9 +292,8 @@ impl Stack {
         }
     }
 
-    /// Connections that nobody holds any more and that still have something to send, or wait for its acknowledgement, or
-    /// for the NIC to carry out what they gave it last: a RST is sent only when the NIC has sent it. None when the device
-    /// has failed: they have no end then.
+    /// Connections that nobody holds any more and that have not ended: their last data, FIN or RST has not left the NIC, or
+    /// the peer's ACK or FIN has not come. None when the device has failed: they have no end then.
     pub fn lingering(&self) -> usize {
         if self.check_device().is_err() {
             return 0;
@@ -302,12 +301,20 @@ impl Stack {
         self.slots
             .iter()
             .flatten()
-            .filter(|slot| {
-                (slot.is_live() || slot.flow == Flow::Leaving)
-                    && slot.owner == Owner::Nobody
-                    && slot.connection.state() != State::FinWait2
-            })
+            .filter(|slot| slot.owner == Owner::Nobody)
+            .filter(|slot| !matches!(slot.flow, Flow::Gone | Flow::Free))
             .count()
+    }
+
+    /// Resets the connections that nobody holds any more: there will be nobody to answer what their peers send later.
+    pub fn reset_lingering(&mut self) {
+        for id in 0..self.slots.len() as u16 {
+            let lingers = |slot: &&mut Slot| slot.is_live() && slot.owner == Owner::Nobody;
+            if let Some(slot) = self.slot_mut(id).filter(lingers) {
+                slot.connection.abort();
+                self.mark_dirty(id);
+            }
+        }
     }
 
     /// An ICMP message says that a segment of ours did not arrive (RFC 9293 3.9.2.2).

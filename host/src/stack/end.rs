@@ -6,6 +6,7 @@ use handclasp_layout::queue::FlowCommand;
 use super::arrival::Arrival;
 use super::open::handshake_may_be_over;
 use super::slot::{Flow, Owner, NO_GENERATION};
+use super::unresolved::Answer;
 use super::{Stack, StackError};
 use crate::tcp::{Reaction, State};
 
@@ -120,7 +121,12 @@ impl Stack {
         match reaction {
             Reaction::Silence => {}
             Reaction::Ack => {
-                self.send_without_connection(now_ns, tuple, &ack, Some(after))?;
+                let answer = Answer {
+                    tuple: *tuple,
+                    segment: ack,
+                    state: Some(after),
+                };
+                self.send_without_connection(now_ns, &answer)?;
             }
             Reaction::Over => self.holders.remove(tuple),
         }

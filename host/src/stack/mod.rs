@@ -11,7 +11,8 @@
 //! - `calls`: what a socket asks for.
 //!
 //! What they work on: `slot` (one connection), `holders` (who has which 4-tuple), `listener`, `deadlines`, `raw_frames`
-//! (ARP and ICMP), `arrival` (the driver's events as TCP takes them), `waiters` (who is to be woken).
+//! (ARP and ICMP), `arrival` (the driver's events as TCP takes them), `waiters` (who is to be woken), `unresolved`
+//! (answers that wait for ARP).
 
 mod arrival;
 mod calls;
@@ -31,6 +32,7 @@ mod slot;
 mod statistics;
 mod transmit;
 mod tuple;
+mod unresolved;
 mod waiters;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -50,6 +52,7 @@ use listener::Listener;
 use raw_frames::RawFrames;
 use reset_limit::ResetLimit;
 use slot::Slot;
+use unresolved::Unresolved;
 use waiters::Waiters;
 
 pub use error::StackError;
@@ -98,6 +101,7 @@ pub struct Stack {
     /// Those who wait for the ends of closed connections.
     lingering_waiters: Waiters,
     neighbours: Neighbours,
+    unresolved: Unresolved,
     deadlines: Deadlines,
     /// Connections that may have something to send.
     dirty: VecDeque<u16>,
@@ -139,6 +143,7 @@ impl Stack {
             listeners: BTreeMap::new(),
             lingering_waiters: Waiters::default(),
             neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
+            unresolved: Unresolved::default(),
             deadlines: Deadlines::new(connections.into()),
             dirty: VecDeque::with_capacity(connections.into()),
             port_commands: VecDeque::new(),

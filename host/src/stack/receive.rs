@@ -11,6 +11,7 @@ use super::arrival::{Arrival, InSlot};
 use super::holders::Holder;
 use super::open::handshake_may_be_over;
 use super::slot::Slot;
+use super::unresolved::Answer;
 use super::{Observation, Stack, StackError};
 use crate::icmp::{self, Message};
 use crate::tcp::{self, Plain, State};
@@ -196,11 +197,12 @@ impl Stack {
         self.tell(|| arrival.observed(now_ns, None, None));
         match tcp::answer_unmatched(&arrival.segment) {
             Some(reset) if self.reset_limit.allows(now_ns) => {
-                if self.send_without_connection(now_ns, &arrival.tuple, &reset, None)? {
-                    self.statistics.resets_sent += 1;
-                } else {
-                    self.statistics.resets_withheld += 1;
-                }
+                let answer = Answer {
+                    tuple: arrival.tuple,
+                    segment: reset,
+                    state: None,
+                };
+                self.send_without_connection(now_ns, &answer)?;
             }
             Some(_) => self.statistics.resets_withheld += 1,
             None => {}

@@ -9,7 +9,8 @@ pub struct Statistics {
     pub syn_dropped_no_room: u64,
     /// RSTs sent to segments that match nothing: a port scan, or peers that outlived us.
     pub resets_sent: u64,
-    /// Segments that match nothing and got no RST: too many of them, no room in the command ring, or an unknown neighbour.
+    /// Segments that match nothing and got no RST: too many of them, no room in the command ring, or no
+    /// way to the peer: a neighbour that answers no ARP request, or an address behind no gateway.
     pub resets_withheld: u64,
     /// Segments and messages from addresses that no host has (RFC 9293 MUST-57, 63), or with a VLAN tag.
     pub bad_source: u64,

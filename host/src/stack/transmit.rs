@@ -5,6 +5,7 @@ use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 
 use super::slot::{Flow, Headers, Slot};
+use super::unresolved::Answer;
 use super::{Observation, Observer, Stack, StackError, Tuple, NO_CONNECTION};
 use crate::neighbour::{Lookup, Neighbours};
 use crate::tcp::{ConnectionError, Outgoing, PlainText, Segment, State};
@@ -182,22 +183,44 @@ impl Stack {
         })
     }
 
-    /// Sends a segment that belongs to no connection of the NIC: a RST to a stranger, an ACK from TIME-WAIT. False when it
-    /// cannot be sent now; then it is dropped, as the network might have done.
+    /// Sends an answer that belongs to no connection, as soon as its next hop's MAC address is known. What cannot be sent is
+    /// dropped, as the network might have done.
     pub(super) fn send_without_connection(
         &mut self,
         now_ns: u64,
-        tuple: &Tuple,
-        segment: &Segment,
-        state: Option<State>,
-    ) -> Result<bool, StackError> {
-        let neighbour = self.config.next_hop(tuple.remote_ip);
-        let mac = neighbour.and_then(|ip| self.neighbours.cached(ip));
-        let Some(remote_mac) = mac else {
-            return Ok(false);
+        answer: &Answer,
+    ) -> Result<(), StackError> {
+        let Some(next_hop) = self.config.next_hop(answer.tuple.remote_ip) else {
+            self.withhold(answer);
+            return Ok(());
         };
+        if let Some(mac) = self.neighbours.cached(next_hop) {
+            return self.send_answer(now_ns, answer, mac);
+        }
+        let is_asked = self.unresolved.has_room()
+            && self.neighbours.lookup(next_hop, now_ns) == Lookup::Pending;
+        if is_asked {
+            self.unresolved.wait(next_hop, *answer);
+        } else {
+            self.withhold(answer);
+        }
+        Ok(())
+    }
+
+    fn send_answer(
+        &mut self,
+        now_ns: u64,
+        answer: &Answer,
+        remote_mac: u64,
+    ) -> Result<(), StackError> {
+        let Answer {
+            tuple,
+            segment,
+            state,
+        } = answer;
         if self.nic.command_room() < 2 {
-            return Ok(false);
+            self.withhold(answer);
+            return Ok(());
         }
         self.nic.submit_flow_insert(&FlowCommand {
             lookup: false,
@@ -212,19 +235,18 @@ impl Stack {
         // Without payload the memory is not looked at.
         let command = outgoing.command(NO_CONNECTION, self.raw_frames.region());
         let (nic, observer) = (&mut self.nic, &mut self.observer);
-        submit_segment(
-            nic,
-            observer,
-            now_ns,
-            tuple,
-            *segment,
-            command,
-            (state, state),
-        )?;
-        Ok(true)
+        let states = (*state, *state);
+        submit_segment(nic, observer, now_ns, tuple, *segment, command, states)?;
+        self.statistics.resets_sent += u64::from(segment.rst());
+        Ok(())
     }
 
-    /// Sends the ARP requests that are due, and has connections look at neighbours that changed.
+    fn withhold(&mut self, answer: &Answer) {
+        self.statistics.resets_withheld += u64::from(answer.segment.rst());
+    }
+
+    /// Sends the ARP requests that are due, and what waited for neighbours that have answered; connections look at those that
+    /// changed.
     #[inline]
     pub(super) fn run_neighbours(&mut self, now_ns: u64) -> Result<(), StackError> {
         if self.neighbours.has_news(now_ns) {
@@ -246,6 +268,12 @@ impl Stack {
                     slot.next_hop_mac = mac.or(slot.next_hop_mac);
                     slot.headers_due = true;
                     self.mark_dirty(id);
+                }
+            }
+            while let Some(answer) = self.unresolved.take(ip) {
+                match mac {
+                    Some(mac) => self.send_answer(now_ns, &answer, mac)?,
+                    None => self.withhold(&answer),
                 }
             }
         }
