@@ -21,7 +21,7 @@ const NAMED_AT_RUN_TIME: [(&str, &str, &str); 9] = [
         "the command, built by cargo",
     ),
     (
-        "cli/tests/parse.rs",
+        "cli/tests/parse/oracle.rs",
         "program",
         "the command or tshark or python3: what a test names",
     ),
