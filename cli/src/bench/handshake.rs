@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use handclasp_benches::record::{OverNic, Rate};
 use handclasp_benches::Work;
 use handclasp_host::Host;
-use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
+use handclasp_wires::kernel::{with_kernel, KERNEL_IP};
 
 use super::card::Card;
 use super::session::{self, connect, Limit, Times};

@@ -10,9 +10,9 @@ use anyhow::{bail, Context, Result};
 use handclasp_driver::{Event, Nic, NicConfig};
 use handclasp_layout::queue::DropReason;
 use handclasp_layout::register::{Counter, CounterInfo, NicStatus, COUNTERS, COUNTER_BASE, STATUS};
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::pcap::CaptureReader;
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::cable::Cable;
+use handclasp_wires::pcap::CaptureReader;
 
 use crate::width::Width;
 use row::Row;
