@@ -10,9 +10,9 @@ use handclasp_driver::{Bus, BusError, DmaRegion};
 use handclasp_layout::register::{
     Counter, COMMAND_PRODUCER, COUNTER_BASE, EVENT_CONSUMER, SLOT_PRODUCER,
 };
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::Wire;
+use handclasp_reference::ReferenceNic;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 /// A NIC that does nothing until it is told to.
 pub struct PreparedNic {

@@ -5,8 +5,8 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use handclasp_sim::clock::Clock;
 use handclasp_sim::pcie::PcieServer;
+use handclasp_wires::clock::Clock;
 
 use crate::{counters, wire};
 

@@ -12,8 +12,8 @@ use handclasp_driver::pci::PciAddress;
 use handclasp_driver::vfio::{Function, KernelFunction, VfioBus};
 use handclasp_driver::Bus;
 use handclasp_host::{Host, StackConfig};
-use handclasp_sim::wire::kernel;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
+use handclasp_wires::kernel;
 
 use crate::counters;
 use crate::width::Width;

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use handclasp_sim::wire::capture::{Capture, CaptureFile};
-use handclasp_sim::wire::faulty::{Faults, Faulty};
-use handclasp_sim::wire::tap::Tap;
-use handclasp_sim::wire::Wire;
+use handclasp_wires::capture::{Capture, CaptureFile};
+use handclasp_wires::faulty::{Faults, Faulty};
+use handclasp_wires::tap::Tap;
+use handclasp_wires::Wire;
 
 use crate::width::Width;
 

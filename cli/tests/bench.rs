@@ -9,10 +9,10 @@ use handclasp_benches::record::{Run, VERSION};
 use handclasp_driver::{Bus, Command, Event, Nic, NicConfig};
 use handclasp_layout::header::{tcp_flags, TTL_DEFAULT};
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
-use handclasp_sim::clock::Clock;
 use handclasp_sim::dut::Width;
-use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
 
 const CLIENT_MAC: u64 = 0x0200_0000_0001;
 const SERVER_MAC: u64 = 0x0200_0000_0002;

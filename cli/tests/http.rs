@@ -6,10 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use handclasp_sim::wire::kernel::{
-    what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP,
-};
 use handclasp_tests::pattern::pattern;
+use handclasp_wires::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;

@@ -13,10 +13,8 @@ use std::time::Duration;
 use handclasp_driver::vfio::VfioBus;
 use handclasp_host::{Host, StackConfig, TcpStream};
 use handclasp_sim::pcie::Client;
-use handclasp_sim::wire::kernel::{
-    what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP,
-};
 use handclasp_tests::pattern::pattern;
+use handclasp_wires::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;

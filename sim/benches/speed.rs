@@ -7,8 +7,8 @@ use handclasp_driver::{Command, Event, Nic, NicConfig};
 use handclasp_layout::header::tcp_flags::ACK;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 use handclasp_sim::dut::{Dut, Inputs, Outputs, Width};
-use handclasp_sim::wire::{cable::Cable, Wire};
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::{cable::Cable, Wire};
 
 /// Frames of one measurement.
 const FRAMES: u32 = 2000;

@@ -8,13 +8,11 @@ use std::time::Duration;
 use handclasp_driver::bus::register_offset;
 use handclasp_driver::{Bus, BusError, DmaRegion};
 
+use crate::shared::{Host, Shared, WAIT_CYCLES};
 use crate::simulation::{WorldError, NOT_WAITING};
-use crate::world::{Host, Shared};
 
 /// Cycles that one [`Bus::relax`] advances the world by.
 const RELAX_CYCLES: u64 = 32;
-/// Cycles that a [`Bus::wait`] advances the world by before it looks around.
-pub(crate) const WAIT_CYCLES: u64 = 256;
 /// In virtual time, how long (by the computer's clock) a host that waits lets another one work before time goes on.
 const PATIENCE: Duration = Duration::from_millis(20);
 

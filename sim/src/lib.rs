@@ -15,10 +15,10 @@
 //! - [`dut`]: the Verilated model, cycle by cycle;
 //! - [`axi_memory`], [`axil_master`], [`mac`]: what its ports are connected to; [`handshake`]: the rules they check;
 //! - [`observation`]: what the simulation shows of itself;
-//! - [`io_memory`], [`io_space`]: what its DMA reaches; [`clock`]: its time;
-//! - [`wire`]: what the MAC is plugged into;
-//! - [`pcie`]: one NIC as a PCI Express function, for QEMU or for the driver over a socket;
-//! - [`mod@reference`]: a NIC without gateware, written from the datasheet.
+//! - [`pcie`]: one NIC as a PCI Express function, for QEMU or for the driver over a socket.
+//!
+//! What the MAC is plugged into, and the clock, are in `handclasp-wires`; the memory that DMA reaches is in
+//! `handclasp-reference`, beside the NIC without gateware that the Verilated one is compared with. Neither needs Verilator.
 //!
 //! # Speed
 //!
@@ -29,32 +29,16 @@
 //!
 //! [`Bus`]: handclasp_driver::Bus
 
-#[cfg(feature = "verilated")]
 pub mod axi_memory;
-#[cfg(feature = "verilated")]
 pub mod axil_master;
-#[cfg(feature = "verilated")]
 mod bus;
-pub mod clock;
-#[cfg(feature = "verilated")]
 pub mod dut;
-#[cfg(feature = "verilated")]
 pub mod handshake;
-pub mod io_memory;
-pub mod io_space;
-#[cfg(feature = "verilated")]
 pub mod mac;
-#[cfg(feature = "verilated")]
 pub mod nic;
-#[cfg(feature = "verilated")]
 pub mod observation;
-#[cfg(feature = "verilated")]
 mod parking;
-#[cfg(feature = "verilated")]
 pub mod pcie;
-pub mod reference;
-#[cfg(feature = "verilated")]
+mod shared;
 mod simulation;
-pub mod wire;
-#[cfg(feature = "verilated")]
 pub mod world;

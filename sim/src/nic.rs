@@ -7,10 +7,10 @@ use crate::axi_memory::{AxiMemory, MemoryTiming};
 use crate::axil_master::AxilMaster;
 use crate::dut::{Dut, Inputs, ModelError, Outputs, Width};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
-use crate::io_memory::IoMemory;
 use crate::mac::{MacRx, MacTx};
 use crate::observation::{Moment, Observation};
-use crate::wire::Wire;
+use handclasp_reference::io_memory::IoMemory;
+use handclasp_wires::Wire;
 
 /// Cycles for which `rst` is high at the start, and after each reset.
 pub const RESET_CYCLES: u64 = 16;

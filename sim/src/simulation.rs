@@ -1,9 +1,9 @@
 //! The NICs of a world and the cycle they are in: goes on cycle by cycle, or jumps when all of them are idle.
 
-use crate::clock::Clock;
 use crate::dut::Width;
 use crate::nic::{NicError, SimNic};
 use crate::observation::{Moment, Observation};
+use handclasp_wires::clock::Clock;
 
 /// Why a world stopped. It is over then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,25 +6,25 @@
 //!
 //! An idle NIC is not evaluated at all. That is exact: its model has been shown not to change until an input does.
 
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use handclasp_driver::Bus;
 
 use crate::axi_memory::MemoryTiming;
-use crate::bus::{SimBus, WAIT_CYCLES};
-use crate::clock::Clock;
+use crate::bus::SimBus;
 use crate::dut::{ModelError, Width};
 use crate::handshake::StallConfig;
-use crate::io_space::IoSpace;
 use crate::nic::{Evaluation, NicConfig, SimNic, RESET_CYCLES};
 use crate::parking::Parking;
+use crate::shared::{Host, Shared, WAIT_CYCLES};
 use crate::simulation::Simulation;
 pub use crate::simulation::{Observer, WorldError};
-use crate::wire::cable::Cable;
-use crate::wire::Wire;
+use handclasp_reference::io_space::IoSpace;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 /// Why a world cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -101,24 +101,6 @@ impl From<&WorldConfig> for NicConfig {
 #[derive(Clone)]
 pub struct World {
     shared: Arc<Shared>,
-}
-
-pub(crate) struct Shared {
-    simulation: Mutex<Simulation>,
-    /// Signalled when a host begins to wait, or goes.
-    pub(crate) changed: Condvar,
-    pub(crate) clock: Clock,
-    pub(crate) hosts: Vec<Host>,
-}
-
-/// What a NIC's host needs without holding the simulation.
-pub(crate) struct Host {
-    pub(crate) io: Arc<IoSpace>,
-    pub(crate) parking: Arc<Parking>,
-    /// A copy of the wire's descriptor, to sleep on.
-    pub(crate) wire_fd: Option<OwnedFd>,
-    /// How many buses of this NIC there are.
-    pub(crate) buses: AtomicUsize,
 }
 
 impl World {
@@ -277,24 +259,5 @@ impl World {
     /// How much of a NIC's time was evaluated; `None` if there is no such NIC.
     pub fn evaluation(&self, nic: usize) -> Option<Evaluation> {
         self.shared.lock().nics.get(nic).map(SimNic::evaluation)
-    }
-}
-
-impl Shared {
-    /// A simulation that a panicking thread held goes on: its failure shows in `failed`, or not at all.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Simulation> {
-        self.simulation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether every host but `me` waits, for later than now, and has not been woken.
-    pub(crate) fn others_wait(&self, simulation: &Simulation, me: usize) -> bool {
-        let mut others = self.hosts.iter().zip(&simulation.wait_until).enumerate();
-        others.all(|(nic, (host, until))| {
-            nic == me
-                || host.buses.load(Ordering::Acquire) == 0
-                || (host.parking.is_asleep() && *until > simulation.cycle)
-        })
     }
 }

@@ -1,14 +1,13 @@
 //! The AXI4 slave against masters written here: good ones get their data, each bad one is caught at what it does wrong.
-#![cfg(feature = "verilated")]
 
 use std::error::Error;
 use std::sync::Arc;
 
 use handclasp_driver::DmaRegion;
+use handclasp_reference::io_space::IoSpace;
 use handclasp_sim::axi_memory::{AxiMemory, MemoryTiming, RESPONSE_DECERR, RESPONSE_OKAY};
 use handclasp_sim::dut::{Inputs, Outputs, Width};
 use handclasp_sim::handshake::{StallConfig, Violation};
-use handclasp_sim::io_space::IoSpace;
 use handclasp_sim::observation::{Moment, Observation};
 
 type Outcome = Result<(), Box<dyn Error>>;

@@ -1,5 +1,4 @@
 //! The MAC's streams against gateware played here: frames are whole and at line rate, and each bad stream is caught.
-#![cfg(feature = "verilated")]
 
 use handclasp_sim::dut::{Inputs, Outputs, Width};
 use handclasp_sim::handshake::{StallConfig, Violation};

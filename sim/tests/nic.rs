@@ -1,6 +1,5 @@
 //! The Verilated NIC in its world, at both widths: that a run repeats, that skipping shows nowhere, interrupts, waveforms,
 //! observations. What the NIC does with frames and commands: tests/conformance.
-#![cfg(feature = "verilated")]
 
 mod rig;
 
@@ -14,8 +13,8 @@ use handclasp_layout::register::COMMAND_PRODUCER;
 use handclasp_sim::dut::Width;
 use handclasp_sim::handshake::StallConfig;
 use handclasp_sim::observation::Observation;
-use handclasp_sim::wire::Wire;
 use handclasp_sim::world::WorldConfig;
+use handclasp_wires::Wire;
 use rig::{golden_frame, nic_config, Outcome, Rig};
 
 const STALL: StallConfig = StallConfig {

@@ -1,5 +1,4 @@
 //! How time goes on in a world: when hosts wait, poll, wake each other or do nothing.
-#![cfg(feature = "verilated")]
 
 use std::error::Error;
 use std::sync::{Arc, Mutex};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use handclasp_driver::Bus;
 use handclasp_host::{Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::Wire;
+use handclasp_reference::ReferenceNic;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 /// The host's address.
 pub const OUR_IP: [u8; 4] = [192, 0, 2, 1];

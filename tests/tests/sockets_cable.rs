@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handclasp_host::{Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::Wire;
+use handclasp_reference::ReferenceNic;
 use handclasp_tests::exchange::intact_both_ways;
 use handclasp_tests::pattern::pattern;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use handclasp_driver::{Bus, BusError, DmaRegion};
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream, WallClock};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
+use handclasp_reference::ReferenceNic;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
 
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
-use handclasp_sim::wire::tap::Tap;
+use handclasp_reference::ReferenceNic;
 use handclasp_tests::OUR_MAC;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
+use handclasp_wires::tap::Tap;
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{getrusage, UsageWho};
 

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::faulty::{Faults, Faulty};
-use handclasp_sim::wire::kernel::{ip, what_is_missing, with_kernel, KERNEL_IP, OUR_IP, TAP};
-use handclasp_sim::wire::tap::Tap;
-use handclasp_sim::wire::Wire;
+use handclasp_reference::ReferenceNic;
 use handclasp_tests::exchange::{exchange, exchange_ours};
 use handclasp_tests::pattern::pattern;
 use handclasp_tests::OUR_MAC;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::faulty::{Faults, Faulty};
+use handclasp_wires::kernel::{ip, what_is_missing, with_kernel, KERNEL_IP, OUR_IP, TAP};
+use handclasp_wires::tap::Tap;
+use handclasp_wires::Wire;
 use libtest_mimic::{Arguments, Trial};
 
 const PORT: u16 = 4000;

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use handclasp_driver::Bus;
 use handclasp_host::tcp::State;
 use handclasp_host::{Host, Observation, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::Wire;
+use handclasp_reference::ReferenceNic;
 use handclasp_tests::pattern::pattern;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 4000);
 const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 5000);

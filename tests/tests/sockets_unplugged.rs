@@ -11,9 +11,9 @@ use std::time::Duration;
 use handclasp_driver::{Bus, BusError, DmaRegion};
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_layout::register::QUEUE_ENABLE;
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
+use handclasp_reference::ReferenceNic;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
 
 const NEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_sim::dut::Width;
-use handclasp_sim::wire::faulty::{Faults, Faulty};
-use handclasp_sim::wire::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
-use handclasp_sim::wire::Wire;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
 use handclasp_tests::pattern::pattern;
 use handclasp_tests::OUR_MAC;
+use handclasp_wires::faulty::{Faults, Faulty};
+use handclasp_wires::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP};
+use handclasp_wires::Wire;
 use libtest_mimic::{Arguments, Trial};
 
 const PORT: u16 = 4000;

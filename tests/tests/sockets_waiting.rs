@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use handclasp_host::{Host, Interest, Readiness, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
+use handclasp_reference::ReferenceNic;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

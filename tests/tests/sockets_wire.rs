@@ -7,11 +7,11 @@ use std::time::Duration;
 use handclasp_driver::Bus;
 use handclasp_host::tcp::State;
 use handclasp_host::TcpStream;
-use handclasp_sim::wire::Wire;
 use handclasp_tests::peer::{
     checksum, frame, said, segment, Peer, Said, ACK, FIN, OUR_IP, OUR_MAC, OUR_PORT, PEER_IP,
     PEER_MAC, RST, SYN,
 };
+use handclasp_wires::Wire;
 
 #[test]
 fn a_segment_that_matches_nothing_draws_the_reset_of_the_rfc() {

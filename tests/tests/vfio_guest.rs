@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use handclasp_sim::wire::kernel::{what_is_missing, with_kernel};
+use handclasp_wires::kernel::{what_is_missing, with_kernel};
 use libtest_mimic::{Arguments, Trial};
 use vfio_guest::boot;
 

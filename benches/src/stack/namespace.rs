@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::process;
 
-use handclasp_sim::wire::kernel::ip;
+use handclasp_wires::kernel::ip;
 use nix::sched::{setns, unshare, CloneFlags};
 
 /// The server's address (RFC 5737: for documentation, routed nowhere).

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use handclasp_host::stack::{ListenerId, SocketId};
 use handclasp_host::{Stack, StackConfig};
-use handclasp_sim::clock::Clock;
-use handclasp_sim::wire::cable::Cable;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
 
 use super::in_memory::{Ends, InMemory};
 use super::BUFFER_BYTES;

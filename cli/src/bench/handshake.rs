@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use handclasp_benches::record::OverNic;
 use handclasp_benches::Work;
-use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP};
+use handclasp_wires::kernel::{with_kernel, KERNEL_IP};
 
 use super::card::Card;
 use super::session::Limit;

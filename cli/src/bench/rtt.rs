@@ -61,10 +61,10 @@ pub mod tests {
     use super::*;
     use crate::bench::session::Limit;
     use handclasp_host::{StackConfig, TcpListener, TcpStream};
-    use handclasp_sim::clock::Clock;
-    use handclasp_sim::reference::ReferenceNic;
-    use handclasp_sim::wire::cable::Cable;
-    use handclasp_sim::wire::Wire;
+    use handclasp_reference::ReferenceNic;
+    use handclasp_wires::cable::Cable;
+    use handclasp_wires::clock::Clock;
+    use handclasp_wires::Wire;
     use std::net::Ipv4Addr;
     use std::sync::Arc;
     use std::thread;

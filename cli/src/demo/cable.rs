@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{bail, ensure, Context, Result};
 use handclasp_host::{Clock, Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock as SimClock;
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::capture::{Capture, CaptureFile};
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::cable::Cable;
+use handclasp_wires::capture::{Capture, CaptureFile};
+use handclasp_wires::clock::Clock as SimClock;
 
 use super::journey::Journey;
 use super::{answer, ANSWER_LEN_BYTES, REQUEST};

@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{ensure, Context, Result};
 use handclasp_host::{TcpListener, TcpStream};
-use handclasp_sim::wire::kernel::{with_kernel, KERNEL_IP, OUR_IP};
+use handclasp_wires::kernel::{with_kernel, KERNEL_IP, OUR_IP};
 
 use super::journey::Journey;
 use super::{answer, REQUEST};

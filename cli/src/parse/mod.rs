@@ -11,9 +11,9 @@ use anyhow::{bail, Context, Result};
 use handclasp_driver::{Event, Nic, NicConfig};
 use handclasp_layout::queue::DropReason;
 use handclasp_layout::register::{Counter, CounterInfo, NicStatus, COUNTERS, COUNTER_BASE, STATUS};
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::pcap::{CaptureReader, LINKTYPE_ETHERNET};
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::cable::Cable;
+use handclasp_wires::pcap::{CaptureReader, LINKTYPE_ETHERNET};
 
 use crate::stdout;
 use crate::width::Width;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::dut::{Inputs, Outputs, Width};
 use crate::handshake::{StallConfig, Violation};
-use crate::io_memory::IoMemory;
 use crate::observation::{Moment, Observation, Span};
+use handclasp_reference::io_memory::IoMemory;
 use read::ReadChannels;
 use write::WriteChannels;
 

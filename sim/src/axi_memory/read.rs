@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{Address, Burst, OUTSTANDING_BURSTS, RESPONSE_DECERR, RESPONSE_OKAY};
 use crate::dut::{Inputs, Outputs, Width};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
-use crate::io_memory::IoMemory;
 use crate::observation::{Moment, Observation};
+use handclasp_reference::io_memory::IoMemory;
 
 /// One beat on R, offered until it is taken.
 #[derive(Debug)]

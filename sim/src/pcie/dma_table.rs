@@ -17,7 +17,7 @@ use handclasp_driver::DmaMemory;
 use nix::errno::Errno;
 
 use super::counts::{count, Counts};
-use crate::io_memory::{IoFault, IoMemory};
+use handclasp_reference::io_memory::{IoFault, IoMemory};
 
 /// As many mappings as Linux allows a VFIO container (dma_entry_limit of vfio_iommu_type1).
 const MAPS_MAX: usize = 65_535;

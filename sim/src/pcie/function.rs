@@ -17,10 +17,10 @@ use nix::sys::time::TimeSpec;
 use super::counts::{count, Counts};
 use super::dma_table::DmaTable;
 use super::msix::Msix;
-use crate::clock::Clock;
 use crate::nic::{NicConfig, NicError, SimNic};
 use crate::observation::{Moment, Observation};
-use crate::wire::Wire;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 /// What a read gets when nobody answers (PCI Express Base Specification 2.3.2).
 pub const ALL_ONES: u32 = u32::MAX;

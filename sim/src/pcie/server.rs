@@ -25,11 +25,11 @@ use super::counts::Counts;
 use super::dma_table::DmaTable;
 use super::function::Function;
 use super::msix::Msix;
-use crate::clock::Clock;
 use crate::dut::Width;
 use crate::nic::{NicConfig, NicError};
-use crate::wire::Wire;
 use crate::world::WorldConfig;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 /// How long [`PcieServer::stop`] waits for a client that is still there.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use handclasp_driver::{Command, Event};
 use handclasp_layout::queue::{Status, Verdict};
-use handclasp_sim::wire::Wire;
+use handclasp_wires::Wire;
 
 use super::open;
 use crate::rig::Outcome;

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use handclasp_driver::{Command, DmaRegion, Event, Nic, Received};
 use handclasp_layout::queue::{DropReason, FlowCommand, RxEvent, SegmentCommand, Verdict};
-use handclasp_sim::wire::Wire;
+use handclasp_wires::Wire;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

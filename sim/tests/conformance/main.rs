@@ -39,7 +39,6 @@ mod reference {
     cases!();
 }
 
-#[cfg(feature = "verilated")]
 #[path = "."]
 mod verilated {
     use handclasp_sim::dut::Width;

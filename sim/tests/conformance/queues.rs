@@ -7,7 +7,7 @@ use handclasp_driver::{
 };
 use handclasp_layout::queue::{DropReason, FlowCommand, Opcode, SegmentCommand, Status, Verdict};
 use handclasp_layout::register::{CONTROL, QUEUE_ENABLE, STATUS};
-use handclasp_sim::wire::Wire;
+use handclasp_wires::Wire;
 
 use super::open;
 use crate::rig::{flow, golden_frame, nic_config, Outcome, Rig};

@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use handclasp_driver::{Command, Event, Nic, NicConfig, Received};
 use handclasp_layout::queue::FlowCommand;
-use handclasp_sim::clock::Clock;
-use handclasp_sim::io_space::IoSpace;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::{cable::Cable, Wire};
-#[cfg(feature = "verilated")]
+use handclasp_reference::io_space::IoSpace;
+use handclasp_reference::ReferenceNic;
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::clock::Clock;
+use handclasp_wires::{cable::Cable, Wire};
 
 pub type Outcome = Result<(), Box<dyn Error>>;
 
@@ -23,14 +22,12 @@ pub const IP: [u8; 4] = [192, 0, 2, 1];
 /// What the reference NIC's clock shows at the start.
 const START_NS: u64 = 1000;
 /// Longer than any frame or command takes in the Verilated NIC.
-#[cfg(feature = "verilated")]
 const SETTLE_NS: u64 = 50_000;
 
 /// Events with their payloads.
 pub type Happened = Vec<(String, Vec<u8>)>;
 
 pub enum Device {
-    #[cfg(feature = "verilated")]
     Verilated(World),
     Reference(Clock),
 }
@@ -38,7 +35,6 @@ pub enum Device {
 impl Device {
     pub fn now_ns(&self) -> u64 {
         match self {
-            #[cfg(feature = "verilated")]
             Device::Verilated(world) => world.now_ns(),
             Device::Reference(clock) => clock.now_ns(),
         }
@@ -47,7 +43,6 @@ impl Device {
     /// Lets everything that has been handed in come to its end.
     pub fn settle(&self, nic: &Nic) -> Outcome {
         match self {
-            #[cfg(feature = "verilated")]
             Device::Verilated(world) => world.advance_until(world.now_ns() + SETTLE_NS)?,
             Device::Reference(_) => nic.bus().relax(),
         }
@@ -72,7 +67,6 @@ pub fn nic_config(change: impl FnOnce(&mut NicConfig)) -> NicConfig {
 }
 
 impl Rig {
-    #[cfg(feature = "verilated")]
     pub fn verilated(world: &WorldConfig, nic: &NicConfig) -> Result<Self, Box<dyn Error>> {
         let (near, far) = Cable::pair(0);
         let world = World::new(world, vec![Box::new(near)])?;
@@ -99,17 +93,7 @@ impl Rig {
         })
     }
 
-    /// Sets the reference NIC's clock.
-    pub fn advance_clock_to(&self, ns: u64) {
-        match &self.device {
-            #[cfg(feature = "verilated")]
-            Device::Verilated(_) => {}
-            Device::Reference(clock) => clock.advance_to(ns),
-        }
-    }
-
     /// The simulated world, of a Verilated NIC.
-    #[cfg(feature = "verilated")]
     pub fn world(&self) -> Result<World, Box<dyn Error>> {
         match &self.device {
             Device::Verilated(world) => Ok(world.clone()),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use handclasp_sim::dut::Width;
 use handclasp_sim::pcie::{PcieServer, ServeError};
-use handclasp_sim::wire::cable::Cable;
 use handclasp_tests::pattern::pattern;
+use handclasp_wires::cable::Cable;
 use nix::sys::memfd::{memfd_create, MFdFlags};
 use vmm_sys_util::sock_ctrl_msg::ScmSocket;
 
@@ -331,7 +331,7 @@ fn a_socket_is_taken_from_the_dead_only() {
         PcieServer::start(
             path,
             Width::W64,
-            handclasp_sim::clock::Clock::wall(),
+            handclasp_wires::clock::Clock::wall(),
             Box::new(near),
         )
     };

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use handclasp_driver::vfio::VfioBus;
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
-use handclasp_sim::clock::Clock;
+use handclasp_reference::ReferenceNic;
 use handclasp_sim::dut::Width;
 use handclasp_sim::pcie::{Client, PcieServer};
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::cable::Cable;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
 
 /// Address of the host on the served NIC.
 pub const NEAR: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);

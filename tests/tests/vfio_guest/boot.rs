@@ -7,7 +7,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use handclasp_sim::wire::kernel::{OUR_IP, TAP};
 use handclasp_tests::guest::{
     Line, FETCHED, FILE, GUEST_PORT, HANDCLASP, HOST_PORT, INIT, LONG_FILE, MODULES, MODULES_DIR,
     USER, USER_ID, WWW_DIR,
@@ -15,6 +14,7 @@ use handclasp_tests::guest::{
 use handclasp_tests::initramfs::Initramfs;
 use handclasp_tests::pattern::pattern;
 use handclasp_tests::qemu::{Machine, Parts};
+use handclasp_wires::kernel::{OUR_IP, TAP};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use handclasp_sim::wire::kernel::KERNEL_IP;
 use handclasp_tests::guest::ECHO_PORT;
+use handclasp_wires::kernel::KERNEL_IP;
 
 /// A client that is silent for so long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(60);

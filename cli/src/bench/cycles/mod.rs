@@ -19,8 +19,8 @@ use handclasp_layout::queue::{FlowCommand, Opcode, SegmentCommand, Status, Verdi
 use handclasp_sim::axi_memory::MemoryTiming;
 use handclasp_sim::dut;
 use handclasp_sim::observation::{Observation, Span};
-use handclasp_sim::wire::cable::Cable;
 use handclasp_sim::world::{World, WorldConfig};
+use handclasp_wires::cable::Cable;
 use serde::Serialize;
 
 /// A pure ACK of 60 bytes, made by scapy 2.5.0: Ether(dst="02:00:c0:00:02:02", src="02:00:c0:00:02:01") /

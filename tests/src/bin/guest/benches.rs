@@ -4,8 +4,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
-use handclasp_sim::wire::kernel::KERNEL_IP;
 use handclasp_tests::guest::ECHO_PORT;
+use handclasp_wires::kernel::KERNEL_IP;
 use serde_json::Value;
 
 use crate::machine::Machine;

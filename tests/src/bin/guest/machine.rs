@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure, Context, Result};
 use handclasp_layout::pci::{DEVICE_ID, VENDOR_ID};
-use handclasp_sim::wire::kernel::{OUR_IP, PREFIX_LEN};
+use handclasp_wires::kernel::{OUR_IP, PREFIX_LEN};
 
 const DEVICES: &str = "/sys/bus/pci/devices";
 

@@ -12,9 +12,9 @@ use handclasp_driver::vfio::{KernelFunction, VfioBus};
 use handclasp_driver::{Bus, BusError, DmaRegion};
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_layout::register::Register;
-use handclasp_sim::wire::kernel::{KERNEL_IP, OUR_IP, PREFIX_LEN};
 use handclasp_tests::guest::{GUEST_PORT, HOST_PORT, LONG_FILE};
 use handclasp_tests::OUR_MAC;
+use handclasp_wires::kernel::{KERNEL_IP, OUR_IP, PREFIX_LEN};
 
 use crate::machine::Machine;
 

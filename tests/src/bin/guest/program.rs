@@ -8,8 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
-use handclasp_sim::wire::kernel::KERNEL_IP;
 use handclasp_tests::guest::{HANDCLASP, HOST_PORT, USER_ID};
+use handclasp_wires::kernel::KERNEL_IP;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 

@@ -1,5 +1,5 @@
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::Wire;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::Wire;
 
 use crate::drain;
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use handclasp_driver::{Command, Event, Nic, NicConfig};
 use handclasp_layout::header::{ArpPacket, EthernetHeader, ETHERTYPE_ARP};
 use handclasp_layout::queue::Verdict;
-use handclasp_sim::clock::Clock;
-use handclasp_sim::reference::ReferenceNic;
-use handclasp_sim::wire::tap::{Tap, TapError};
-use handclasp_sim::wire::Wire;
+use handclasp_reference::ReferenceNic;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::tap::{Tap, TapError};
+use handclasp_wires::Wire;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sched::{unshare, CloneFlags};
 

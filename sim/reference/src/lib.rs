@@ -10,10 +10,14 @@
 //!                                    |  ^
 //!   DMA memory <---- io_space -------+  +--- decode  <-- Wire
 //! ```
+//!
+//! [`io_memory`] and [`io_space`], the memory that a NIC's DMA reaches, serve the Verilated NIC as well.
 
 mod build;
 mod decode;
 mod device;
+pub mod io_memory;
+pub mod io_space;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,10 +29,10 @@ use nix::poll::{ppoll, PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
 
-use crate::clock::Clock;
 use crate::io_space::IoSpace;
-use crate::wire::Wire;
 use device::Device;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
 
 /// Longest sleep on a wire that has nothing to poll (another thread may send on a cable at any time).
 const SLEEP_WITHOUT_FD_NS: u64 = 100_000;
@@ -38,9 +42,9 @@ const SLEEP_WITHOUT_FD_NS: u64 = 100_000;
 /// ```
 /// use std::sync::Arc;
 /// use handclasp_driver::{Nic, NicConfig};
-/// use handclasp_sim::clock::Clock;
-/// use handclasp_sim::reference::ReferenceNic;
-/// use handclasp_sim::wire::cable::Cable;
+/// use handclasp_wires::clock::Clock;
+/// use handclasp_reference::ReferenceNic;
+/// use handclasp_wires::cable::Cable;
 ///
 /// let (near, _far) = Cable::pair(500);
 /// let bus = Arc::new(ReferenceNic::new(Box::new(near), Clock::simulated(0))?);

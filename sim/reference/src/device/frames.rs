@@ -7,8 +7,8 @@ use handclasp_layout::register::{
 };
 
 use super::Device;
+use crate::decode::{decode, Decoded};
 use crate::io_memory::IoMemory;
-use crate::reference::decode::{decode, Decoded};
 
 /// Entries of the event ring that are kept for completions.
 const COMPLETION_ENTRIES: u32 = 4;

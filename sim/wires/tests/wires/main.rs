@@ -4,7 +4,7 @@ mod cable;
 mod captures;
 mod faulty;
 
-use handclasp_sim::wire::Wire;
+use handclasp_wires::Wire;
 
 /// All frames that have arrived by then.
 fn drain(wire: &mut impl Wire, at_ns: u64) -> Vec<Vec<u8>> {

@@ -1,6 +1,6 @@
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::faulty::{FaultCounts, Faults, FaultsError, Faulty};
-use handclasp_sim::wire::Wire;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::faulty::{FaultCounts, Faults, FaultsError, Faulty};
+use handclasp_wires::Wire;
 
 use crate::drain;
 

@@ -10,8 +10,8 @@ use handclasp_layout::register::{
 };
 
 use super::{Device, FlowKey};
+use crate::build::{build, pad, tcp_header_len, Sender};
 use crate::io_memory::{IoFault, IoMemory};
-use crate::reference::build::{build, pad, tcp_header_len, Sender};
 
 /// Longest frame that the opcode Raw sends: the MTU behind a tagged header.
 const RAW_MAX_BYTES: usize = EthernetHeader::SIZE_BYTES + VlanTag::SIZE_BYTES + MTU_BYTES;

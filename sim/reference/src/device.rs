@@ -21,7 +21,7 @@ use handclasp_layout::register::{
 
 use crate::io_memory::{IoFault, IoMemory};
 use crate::io_space::IoSpace;
-use crate::wire::Wire;
+use handclasp_wires::Wire;
 
 /// Commands and frames that one step handles at most.
 const STEP_BURST: usize = 64;
@@ -32,7 +32,7 @@ const WIDTH_BITS: u32 = 64;
 /// Remote and local IPv4 address, remote and local port.
 type FlowKey = (u32, u32, u16, u16);
 
-pub(super) struct Device {
+pub(crate) struct Device {
     wire: Box<dyn Wire>,
     io: Arc<IoSpace>,
     /// Registers that read what was written, by offset.

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
-use handclasp_sim::wire::cable::Cable;
-use handclasp_sim::wire::capture::{Capture, CaptureFile};
-use handclasp_sim::wire::pcap::{CaptureError, CaptureReader, Replay};
-use handclasp_sim::wire::Wire;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::capture::{Capture, CaptureFile};
+use handclasp_wires::pcap::{CaptureError, CaptureReader, Replay};
+use handclasp_wires::Wire;
 
 use crate::drain;
 
@@ -397,7 +397,7 @@ fn a_capture_that_cannot_be_written_says_so() -> Outcome {
     full.write(
         &frame(1000, 1),
         0,
-        handclasp_sim::wire::capture::Direction::Inbound,
+        handclasp_wires::capture::Direction::Inbound,
     );
     assert!(matches!(full.finish(), Err(CaptureError::File { .. })));
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{CaptureError, CaptureReader, LINKTYPE_ETHERNET};
-use crate::wire::Wire;
+use crate::Wire;
 
 /// A capture played back: its Ethernet frames arrive spaced as recorded, the first one when first asked for. What is sent is
 /// lost.

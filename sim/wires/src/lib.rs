@@ -6,13 +6,14 @@
 //! - [`capture`]: records what another wire carries, as pcapng;
 //! - [`faulty`]: drops, duplicates, reorders, delays and damages what another wire carries.
 //!
-//! Frames are Ethernet frames without preamble and FCS. Time is in ns, and comes from whoever owns the wire: wires have
-//! no clock of their own, so a simulation in virtual time repeats exactly.
+//! Frames are Ethernet frames without preamble and FCS. Time is in ns, and comes from whoever owns the wire ([`clock`]):
+//! wires have no clock of their own, so a simulation in virtual time repeats exactly.
 
 use std::os::fd::BorrowedFd;
 
 pub mod cable;
 pub mod capture;
+pub mod clock;
 pub mod faulty;
 pub mod kernel;
 pub mod pcap;
