@@ -1,20 +1,16 @@
 //! The driver's bus to one NIC of a world, and how its host waits.
 
-use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use handclasp_driver::bus::register_offset;
 use handclasp_driver::{Bus, BusError, DmaRegion};
 
 use crate::shared::{Host, Shared, WAIT_CYCLES};
-use crate::simulation::{WorldError, NOT_WAITING};
+use crate::simulation::{Simulation, WorldError};
 
 /// Cycles that one [`Bus::relax`] advances the world by.
 const RELAX_CYCLES: u64 = 32;
-/// In virtual time, how long (by the computer's clock) a host that waits lets another one work before time goes on.
-const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The driver's bus to one NIC of a world.
 pub(crate) struct SimBus {
@@ -34,72 +30,72 @@ impl SimBus {
     fn access(&self, offset: u32, write: Option<u32>) -> Result<u32, BusError> {
         let offset = register_offset(offset)?;
         // Taking the lock orders what the host wrote to DMA memory before what the model reads there.
-        self.shared
-            .lock()
-            .access(self.nic, offset, write)
+        self.act(|simulation| simulation.access(self.nic, offset, write))
+            .and_then(|result| result)
             .map_err(gone)
     }
 
-    /// In virtual time: the world goes on when all hosts wait, and stops in the very cycle in which one is woken.
-    fn wait_virtual(&self, timeout_ns: u64, is_woken: impl Fn() -> bool) -> Result<(), BusError> {
+    /// Does something to the simulation: in virtual time when it is this host's turn.
+    fn act<T>(&self, action: impl FnOnce(&mut Simulation) -> T) -> Result<T, WorldError> {
+        if !self.shared.clock.is_simulated() {
+            return Ok(self.shared.with(action));
+        }
+        let mut simulation = self.shared.take_turn(self.shared.lock(), self.nic)?;
+        let result = action(&mut simulation);
+        self.shared.tell(&simulation);
+        Ok(result)
+    }
+
+    /// Lets the other hosts have their turn.
+    fn pass_turn_on(&self) -> Result<(), WorldError> {
         let mut simulation = self.shared.lock();
-        let until_ns = self.shared.clock.now_ns().saturating_add(timeout_ns);
+        simulation.turns.pass_on(self.nic);
+        self.shared.tell(&simulation);
+        self.shared.take_turn(simulation, self.nic).map(drop)
+    }
+
+    /// In virtual time: the world goes on when all hosts wait, and stops in the very cycle in which one is woken. Returns
+    /// when it is this host's turn.
+    fn wait_virtual(&self, timeout_ns: u64, is_woken: impl Fn() -> bool) -> Result<(), WorldError> {
+        let shared = &self.shared;
+        let mut simulation = shared.take_turn(shared.lock(), self.nic)?;
+        let until_ns = shared.clock.now_ns().saturating_add(timeout_ns);
         let until_cycle = simulation.cycle_at(until_ns);
-        simulation.wait_until[self.nic] = until_cycle;
-        let mut patient = true;
-        loop {
-            self.shared.changed.notify_all();
-            simulation.check().map_err(gone)?;
-            if is_woken() || simulation.cycle >= until_cycle {
-                // Whoever waits next is seen to wait only when it has said until when.
-                simulation.wait_until[self.nic] = NOT_WAITING;
-                return Ok(());
-            }
-            if !patient || self.shared.others_wait(&simulation, self.nic) {
-                let first = simulation
-                    .wait_until
-                    .iter()
-                    .filter(|until| **until > simulation.cycle);
-                let first = first.min().map_or(until_cycle, |first| *first);
-                simulation.advance(WAIT_CYCLES, first.min(until_cycle));
+        simulation.turns.begin_wait(self.nic, until_cycle);
+        shared.tell(&simulation);
+        while simulation.check().is_ok() && !is_woken() && simulation.cycle < until_cycle {
+            if let Some(other) = shared.whose_turn(&simulation) {
+                simulation = shared.block(simulation, other);
             } else {
-                let (guard, timeout) = self
-                    .shared
-                    .changed
-                    .wait_timeout(simulation, PATIENCE)
-                    .unwrap_or_else(PoisonError::into_inner);
-                simulation = guard;
-                patient = !timeout.timed_out();
+                let first = simulation
+                    .turns
+                    .first_until(simulation.cycle)
+                    .min(until_cycle);
+                simulation.advance(WAIT_CYCLES, first);
+                shared.tell(&simulation);
             }
         }
+        simulation.turns.end_wait(self.nic, until_cycle);
+        shared.tell(&simulation);
+        shared.take_turn(simulation, self.nic).map(drop)
     }
 
     /// In wall time: the world goes on as long as there is something to do, and then the thread sleeps.
     fn wait_wall(&self, timeout_ns: u64, is_woken: impl Fn() -> bool) -> Result<(), BusError> {
-        let host = self.host();
         let until_ns = self.shared.clock.now_ns().saturating_add(timeout_ns);
         loop {
-            let (idle, next_ns) = {
-                let mut simulation = self.shared.lock();
-                simulation.advance(WAIT_CYCLES, u64::MAX);
-                simulation.check().map_err(gone)?;
-                let idle = simulation.is_idle();
-                let now_ns = self.shared.clock.now_ns();
-                let deadlines = simulation
-                    .nics
-                    .iter()
-                    .filter_map(|nic| nic.wire_deadline(now_ns));
-                (idle, deadlines.min().unwrap_or(u64::MAX))
-            };
+            let mut simulation = self.shared.lock();
+            simulation.advance(WAIT_CYCLES, u64::MAX);
+            let result = simulation.check().map_err(gone);
+            let due_ns = simulation.due_ns();
             let now_ns = self.shared.clock.now_ns();
-            if is_woken() || now_ns >= until_ns {
-                return Ok(());
+            if result.is_err() || is_woken() || now_ns >= until_ns {
+                // Others may sleep, and leave it to this thread to advance the world.
+                self.shared.stir(&mut simulation);
+                return result;
             }
-            if idle {
-                let sleep_ns = next_ns.min(until_ns).saturating_sub(now_ns);
-                let wire_fd = host.wire_fd.as_ref().map(AsFd::as_fd);
-                host.parking
-                    .sleep(wire_fd, Duration::from_nanos(sleep_ns))?;
+            if due_ns > now_ns {
+                self.shared.sleep(simulation, self.nic, due_ns, until_ns)?;
             }
         }
     }
@@ -120,9 +116,13 @@ impl Bus for SimBus {
 
     fn relax(&self) {
         // A failure is kept, and the next access of a register tells.
-        let mut simulation = self.shared.lock();
-        let until_cycle = simulation.cycle.saturating_add(RELAX_CYCLES);
-        simulation.advance(RELAX_CYCLES, until_cycle);
+        let _ = self.act(|simulation| {
+            let until_cycle = simulation.cycle.saturating_add(RELAX_CYCLES);
+            simulation.advance(RELAX_CYCLES, until_cycle);
+        });
+        if self.shared.clock.is_simulated() {
+            let _ = self.pass_turn_on();
+        }
     }
 
     fn wait(&self, timeout_ns: u64) -> Result<(), BusError> {
@@ -132,7 +132,7 @@ impl Bus for SimBus {
         };
         let is_woken = || parking.is_woken(&ticket);
         let result = if self.shared.clock.is_simulated() {
-            self.wait_virtual(timeout_ns, is_woken)
+            self.wait_virtual(timeout_ns, is_woken).map_err(gone)
         } else {
             self.wait_wall(timeout_ns, is_woken)
         };
@@ -142,13 +142,16 @@ impl Bus for SimBus {
 
     fn wake(&self) {
         self.host().parking.wake();
-        self.shared.changed.notify_all();
+        if self.shared.clock.is_simulated() {
+            self.shared.tell(&self.shared.lock());
+        }
     }
 }
 
 impl Drop for SimBus {
     fn drop(&mut self) {
+        let simulation = self.shared.lock();
         self.host().buses.fetch_sub(1, Ordering::AcqRel);
-        self.shared.changed.notify_all();
+        self.shared.tell(&simulation);
     }
 }

@@ -41,4 +41,5 @@ mod parking;
 pub mod pcie;
 mod shared;
 mod simulation;
+mod turns;
 pub mod world;

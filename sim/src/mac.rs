@@ -11,9 +11,44 @@ const OVERHEAD_BYTES: u64 = 24;
 /// Longest frame whose buffer is set aside at the start.
 const BUFFER_BYTES: usize = 2048;
 
-/// Cycles for which a frame keeps the line busy.
-fn line_cycles(width: Width, len_bytes: usize) -> u64 {
-    ((len_bytes as u64 + OVERHEAD_BYTES) * 8).div_ceil(width.line_bits_per_cycle())
+/// One direction of the line. A frame takes no whole number of cycles on it: a minimum one 10.5 of 10 Gbit/s, 1.68 of
+/// 100 Gbit/s. What is left of a cycle is the next frame's, so that frames in close order come at line rate on average.
+#[derive(Debug)]
+struct Line {
+    bits_per_cycle: u64,
+    /// No frame begins before this cycle.
+    free_cycle: u64,
+    /// How long before `free_cycle` the line was free, in bit times; less than a cycle.
+    spare_bits: u64,
+}
+
+impl Line {
+    fn new(width: Width) -> Self {
+        Self {
+            bits_per_cycle: width.line_bits_per_cycle(),
+            free_cycle: 0,
+            spare_bits: 0,
+        }
+    }
+
+    /// A frame has been handed over from cycle `first` to cycle `last`.
+    fn carry(&mut self, first: u64, last: u64, len_bytes: usize) {
+        // A frame that begins in the first cycle possible may have been there as soon as the line was free.
+        let spare_bits = match first == self.free_cycle {
+            true => self.spare_bits,
+            false => 0,
+        };
+        let frame_bits = (len_bytes as u64 + OVERHEAD_BYTES) * 8;
+        let bits = frame_bits.saturating_sub(spare_bits);
+        let cycles = bits.div_ceil(self.bits_per_cycle);
+        self.free_cycle = first + cycles;
+        self.spare_bits = cycles * self.bits_per_cycle - bits;
+        if self.free_cycle <= last {
+            // It took longer to hand over than to send.
+            self.free_cycle = last + 1;
+            self.spare_bits = 0;
+        }
+    }
 }
 
 /// Drives `s_axis_rx_*`: what arrives from the wire.
@@ -24,8 +59,7 @@ pub struct MacRx {
     bad: bool,
     sent_bytes: usize,
     first: Moment,
-    /// The line is busy before this cycle.
-    free_cycle: u64,
+    line: Line,
     stall: Stall,
 }
 
@@ -38,7 +72,7 @@ impl MacRx {
             bad: false,
             sent_bytes: 0,
             first: Moment::default(),
-            free_cycle: 0,
+            line: Line::new(width),
             stall: Stall::new(stall, seed, 9),
         }
     }
@@ -50,7 +84,7 @@ impl MacRx {
 
     /// The first cycle in which the line is free for another frame.
     pub fn free_cycle(&self) -> u64 {
-        self.free_cycle
+        self.line.free_cycle
     }
 
     /// Takes a frame that `fill` puts into the buffer; its first beat is on the bus in this very cycle. Only when not
@@ -111,8 +145,8 @@ impl MacRx {
         }
         self.sent_bytes += self.beat().len();
         if !self.is_busy() {
-            let line_free = self.first.cycle + line_cycles(self.width, self.frame.len());
-            self.free_cycle = line_free.max(at.cycle + 1);
+            self.line
+                .carry(self.first.cycle, at.cycle, self.frame.len());
             report(&Observation::RxFrame {
                 frame: &self.frame,
                 bad: self.bad,
@@ -132,8 +166,7 @@ pub struct MacTx {
     width: Width,
     frame: Vec<u8>,
     first: Moment,
-    /// The line is busy before this cycle.
-    free_cycle: u64,
+    line: Line,
     stall: Stall,
     stable: Stable<([u64; 8], u64, bool, bool)>,
 }
@@ -145,7 +178,7 @@ impl MacTx {
             width,
             frame: Vec::with_capacity(BUFFER_BYTES),
             first: Moment::default(),
-            free_cycle: 0,
+            line: Line::new(width),
             stall: Stall::new(stall, seed, 10),
             stable: Stable::new("m_axis_tx"),
         }
@@ -153,12 +186,12 @@ impl MacTx {
 
     /// Whether a frame, or the gap after one, is under way in this cycle.
     pub fn is_busy(&self, cycle: u64) -> bool {
-        !self.frame.is_empty() || cycle < self.free_cycle
+        !self.frame.is_empty() || cycle < self.line.free_cycle
     }
 
     /// Sets the inputs of this cycle.
     pub fn drive(&self, inputs: &mut Inputs, cycle: u64) {
-        inputs.m_axis_tx_tready = cycle >= self.free_cycle && self.stall.is_ready();
+        inputs.m_axis_tx_tready = cycle >= self.line.free_cycle && self.stall.is_ready();
     }
 
     /// Takes what the cycle brought. A whole good frame goes to `send`.
@@ -186,7 +219,7 @@ impl MacTx {
         }
         let taken = valid && ready;
         self.stall
-            .observe(valid && at.cycle >= self.free_cycle, taken);
+            .observe(valid && at.cycle >= self.line.free_cycle, taken);
         if !taken {
             return Ok(());
         }
@@ -205,8 +238,8 @@ impl MacTx {
         }
         self.frame.extend_from_slice(&bytes[..len_bytes]);
         if tlast {
-            let line_free = self.first.cycle + line_cycles(self.width, self.frame.len());
-            self.free_cycle = line_free.max(at.cycle + 1);
+            self.line
+                .carry(self.first.cycle, at.cycle, self.frame.len());
             let frame = &self.frame;
             let span = Span {
                 first: self.first,

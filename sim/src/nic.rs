@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::axi_memory::{AxiMemory, MemoryTiming};
 use crate::axil_master::AxilMaster;
@@ -29,6 +30,15 @@ pub enum NicError {
     /// The gateware broke a rule of its interfaces.
     #[error("a rule of the bus is broken: {0}")]
     Violation(#[from] Violation),
+    /// It is the turn of the NIC's host, which does nothing.
+    #[error(
+        "virtual time cannot go on: for {patience:?} the NIC's host has neither used its bus nor dropped it, and the others \
+         wait for it. Let a host that has ended drop its bus, and a host that has nothing to do call Bus::wait"
+    )]
+    HostStuck {
+        /// How long that was ([`crate::world::WorldConfig::patience`]).
+        patience: Duration,
+    },
 }
 
 /// How often the simulation was cheap.

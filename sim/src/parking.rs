@@ -92,18 +92,20 @@ impl Parking {
         }
     }
 
-    /// Sleeps until a wake, until `wire` is readable, or at most `timeout`.
+    /// Sleeps until a wake, until `stir` or `wire` is readable, or at most `timeout`.
     pub(crate) fn sleep(
         &self,
+        stir: BorrowedFd<'_>,
         wire: Option<BorrowedFd<'_>>,
         timeout: Duration,
     ) -> Result<(), BusError> {
         let event = PollFd::new(self.event.as_fd(), PollFlags::POLLIN);
+        let stir = PollFd::new(stir, PollFlags::POLLIN);
         let wire = wire.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         let timeout = Some(TimeSpec::from_duration(timeout));
         let result = match wire {
-            Some(wire) => ppoll(&mut [event, wire], timeout, None),
-            None => ppoll(&mut [event], timeout, None),
+            Some(wire) => ppoll(&mut [event, stir, wire], timeout, None),
+            None => ppoll(&mut [event, stir], timeout, None),
         };
         match result {
             Ok(_) | Err(Errno::EINTR) => Ok(()),

@@ -3,6 +3,7 @@
 use crate::dut::Width;
 use crate::nic::{NicError, SimNic};
 use crate::observation::{Moment, Observation};
+use crate::turns::Turns;
 use handclasp_wires::clock::Clock;
 
 /// Why a world stopped. It is over then.
@@ -20,9 +21,6 @@ pub struct WorldError {
 /// Called for each observation, with the number of the NIC. It must not call the world.
 pub type Observer = Box<dyn FnMut(usize, &Observation) + Send>;
 
-/// Until when a host waits that does not: never later than now.
-pub(crate) const NOT_WAITING: u64 = 0;
-
 /// The NICs, and the cycle they are in.
 pub(crate) struct Simulation {
     pub(crate) nics: Vec<SimNic>,
@@ -31,14 +29,20 @@ pub(crate) struct Simulation {
     width: Width,
     pub(crate) observer: Option<Observer>,
     failed: Option<WorldError>,
-    /// For each NIC, the cycle until which its host waits, or [`NOT_WAITING`].
-    pub(crate) wait_until: Vec<u64>,
+    /// In virtual time.
+    pub(crate) turns: Turns,
+    /// In wall time, for each NIC: how many threads sleep until its host is woken or the world has something to do.
+    pub(crate) sleepers: Vec<usize>,
+    /// When the world has something to do next, as far as all sleepers know that have not been stirred.
+    pub(crate) sleepers_know_ns: u64,
 }
 
 impl Simulation {
     pub(crate) fn new(nics: Vec<SimNic>, clock: Clock, width: Width) -> Self {
         Self {
-            wait_until: vec![NOT_WAITING; nics.len()],
+            turns: Turns::new(nics.len()),
+            sleepers: vec![0; nics.len()],
+            sleepers_know_ns: u64::MAX,
             nics,
             cycle: 0,
             clock,
@@ -53,6 +57,13 @@ impl Simulation {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
+    }
+
+    /// The world is over.
+    pub(crate) fn fail(&mut self, nic: usize, error: NicError) -> WorldError {
+        let cycle = self.cycle;
+        let error = WorldError { nic, cycle, error };
+        self.failed.get_or_insert(error).clone()
     }
 
     /// The first cycle that begins at `ns` or later.
@@ -94,12 +105,7 @@ impl Simulation {
             };
             match nic.step(at, &mut report) {
                 Ok(value) => ended = ended.or(value),
-                Err(error) => {
-                    let (nic, cycle) = (number, at.cycle);
-                    let error = WorldError { nic, cycle, error };
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
+                Err(error) => return Err(self.fail(number, error)),
             }
         }
         self.set_cycle(self.cycle + 1);
@@ -147,6 +153,16 @@ impl Simulation {
     /// Whether no NIC is going to change by itself.
     pub(crate) fn is_idle(&self) -> bool {
         self.nics.iter().all(SimNic::is_asleep)
+    }
+
+    /// When the world next has something to do, as far as it is known: 0 when now.
+    pub(crate) fn due_ns(&self) -> u64 {
+        if self.failed.is_some() || !self.is_idle() {
+            return 0;
+        }
+        let now_ns = self.clock.now_ns();
+        let deadlines = self.nics.iter().filter_map(|nic| nic.wire_deadline(now_ns));
+        deadlines.min().unwrap_or(u64::MAX)
     }
 
     fn interrupts(&self) -> u64 {

@@ -1,16 +1,33 @@
 //! A simulated world: NICs on wires, one clock for all of them, and a [`Bus`] for each.
 //!
 //! Time is one of two. *Virtual*: the cycles of the NICs' clock; it goes on only while somebody polls
-//! ([`Bus::relax`]), accesses a register or waits, and jumps when all NICs are idle. The same seeds give the same run, to
-//! the cycle. *Wall*: the computer's clock, for wires with a peer outside.
+//! ([`Bus::relax`]), accesses a register or waits, and jumps when all NICs are idle. *Wall*: the computer's clock, for
+//! wires with a peer outside.
+//!
+//! # The same seeds give the same run
+//!
+//! In virtual time, to the cycle, if one thread drives all hosts, or if each host has a thread of its own. Then one host
+//! runs at a time: it has its turn until it waits or polls once ([`Bus::relax`]), and the others wait for it, however long
+//! the system holds its thread up. A host that has ended drops its bus; one that keeps its turn and does nothing for
+//! [`WorldConfig::patience`] ends the world with an error that names it. What is left to the caller:
+//!
+//! - A host counts as driven by the thread that called [`World::bus`] until another one uses its bus. If the first one
+//!   drives another host itself, let it wait (in real time) for that first use.
+//! - Two threads on one bus, [`Bus::wake`] from another thread and the methods of [`World`] come when the system lets them.
 //!
 //! An idle NIC is not evaluated at all. That is exact: its model has been shown not to change until an input does.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use handclasp_driver::Bus;
+use handclasp_reference::io_space::IoSpace;
+use handclasp_wires::cable::Cable;
+use handclasp_wires::clock::Clock;
+use handclasp_wires::Wire;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::axi_memory::MemoryTiming;
 use crate::bus::SimBus;
@@ -21,10 +38,6 @@ use crate::parking::Parking;
 use crate::shared::{Host, Shared, WAIT_CYCLES};
 use crate::simulation::Simulation;
 pub use crate::simulation::{Observer, WorldError};
-use handclasp_reference::io_space::IoSpace;
-use handclasp_wires::cable::Cable;
-use handclasp_wires::clock::Clock;
-use handclasp_wires::Wire;
 
 /// Why a world cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +77,8 @@ pub struct WorldConfig {
     pub stall: StallConfig,
     /// Skip the cycles in which nothing changes. No result depends on it.
     pub skip_idle: bool,
+    /// In virtual time: how long, by the computer's clock, a host may keep the others waiting without using its bus.
+    pub patience: Duration,
 }
 
 impl WorldConfig {
@@ -80,6 +95,7 @@ impl WorldConfig {
             },
             stall: StallConfig::default(),
             skip_idle: true,
+            patience: Duration::from_secs(60),
         }
     }
 }
@@ -138,6 +154,8 @@ impl World {
             hosts.push(Host {
                 io,
                 parking,
+                stir: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
+                    .map_err(std::io::Error::from)?,
                 wire_fd,
                 buses: AtomicUsize::new(0),
             });
@@ -152,6 +170,7 @@ impl World {
                 changed: Condvar::new(),
                 clock,
                 hosts,
+                patience: config.patience,
             }),
         })
     }
@@ -168,6 +187,7 @@ impl World {
     /// The bus of a NIC; `None` if there is no such NIC.
     pub fn bus(&self, nic: usize) -> Option<Arc<dyn Bus>> {
         let host = self.shared.hosts.get(nic)?;
+        self.shared.lock().turns.drive(nic);
         host.buses.fetch_add(1, Ordering::AcqRel);
         Some(Arc::new(SimBus {
             shared: Arc::clone(&self.shared),
@@ -201,20 +221,21 @@ impl World {
     /// # Errors
     /// [`WorldError`] when a NIC cannot go on.
     pub fn advance_until(&self, until_ns: u64) -> Result<(), WorldError> {
-        let mut simulation = self.shared.lock();
-        if self.shared.clock.is_simulated() {
-            let until_cycle = simulation.cycle_at(until_ns);
-            simulation.advance(u64::MAX, until_cycle);
-            return simulation.check();
-        }
-        // Wall time may run out in the middle of a long burst.
-        loop {
-            simulation.advance(WAIT_CYCLES, u64::MAX);
-            simulation.check()?;
-            if simulation.is_idle() || self.now_ns() >= until_ns {
-                return Ok(());
+        self.shared.with(|simulation| {
+            if self.shared.clock.is_simulated() {
+                let until_cycle = simulation.cycle_at(until_ns);
+                simulation.advance(u64::MAX, until_cycle);
+                return simulation.check();
             }
-        }
+            // Wall time may run out in the middle of a long burst.
+            loop {
+                simulation.advance(WAIT_CYCLES, u64::MAX);
+                simulation.check()?;
+                if simulation.is_idle() || self.now_ns() >= until_ns {
+                    return Ok(());
+                }
+            }
+        })
     }
 
     /// Why the world is over, if it is.
@@ -227,15 +248,19 @@ impl World {
 
     /// Lets `observer` see everything that happens at the NICs' ports from now on, in place of the last observer.
     pub fn observe(&self, observer: Observer) {
-        self.shared.lock().observer = Some(observer);
+        let last = self.shared.lock().observer.replace(observer);
+        // Not under the lock: it may own a bus, whose drop takes the lock.
+        drop(last);
     }
 
     /// Puts a frame on the way into a NIC, ahead of what comes from its wire; `bad` as if its FCS were wrong.
     /// Nothing happens if there is no such NIC.
     pub fn inject(&self, nic: usize, frame: &[u8], bad: bool) {
-        if let Some(nic) = self.shared.lock().nics.get_mut(nic) {
-            nic.inject(frame, bad);
-        }
+        self.shared.with(|simulation| {
+            if let Some(nic) = simulation.nics.get_mut(nic) {
+                nic.inject(frame, bad);
+            }
+        });
     }
 
     /// Writes a waveform (FST) of everything in a NIC from now on.

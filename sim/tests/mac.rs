@@ -24,7 +24,7 @@ fn echo(width: Width, stall: StallConfig, frames: &[Vec<u8>]) -> (Vec<Vec<u8>>, 
     let mut beats = Vec::new();
     let mut waiting = frames.iter();
     let mut next = waiting.next();
-    for cycle in 0..100_000 {
+    for cycle in 0..300_000 {
         if let Some(frame) = next.filter(|_| !rx.is_busy() && cycle >= rx.free_cycle()) {
             assert!(rx.load(false, |buffer| {
                 buffer.clone_from(frame);
@@ -78,6 +78,35 @@ fn echo(width: Width, stall: StallConfig, frames: &[Vec<u8>]) -> (Vec<Vec<u8>>, 
     panic!("the frames never ended");
 }
 
+/// Offers these frames to the transmit stream as fast as it takes them. Returns the cycles of first beats.
+fn send(width: Width, frames: &[Vec<u8>]) -> Vec<u64> {
+    let mut tx = MacTx::new(width, NO_STALL, 5);
+    let mut inputs = Inputs::default();
+    let mut firsts = Vec::new();
+    let mut cycle = 0;
+    for frame in frames {
+        let mut beats = frame.chunks(width.bytes()).peekable();
+        while let Some(bytes) = beats.next() {
+            let outputs = beat(u64::MAX >> (64 - bytes.len()), beats.peek().is_none());
+            loop {
+                tx.drive(&mut inputs, cycle);
+                let mut report = |observation: &Observation| {
+                    if let Observation::TxFrame { span, .. } = observation {
+                        firsts.push(span.first.cycle);
+                    }
+                };
+                tx.observe(&inputs, &outputs, at(cycle), &mut report, |_| {})
+                    .expect("a good stream");
+                cycle += 1;
+                if inputs.m_axis_tx_tready {
+                    break;
+                }
+            }
+        }
+    }
+    firsts
+}
+
 #[test]
 fn frames_of_every_length_pass_whole() {
     let frames: Vec<Vec<u8>> = (1..300)
@@ -98,14 +127,54 @@ fn frames_of_every_length_pass_whole() {
 #[test]
 fn frames_come_at_line_rate_and_no_faster() {
     // 64 bytes with FCS and 20 bytes around it are 672 bits: 14.88 million frames a second at 10 Gbit/s.
+    // 67.2 ns are 10.5 cycles of 6.4 ns; at 100 Gbit/s 6.72 ns are 1.68 cycles of 4 ns.
     let frames = vec![vec![0; 60]; 1001];
-    let (_, firsts) = echo(Width::W64, NO_STALL, &frames);
-    let cycles = firsts[1000] - firsts[0];
-    // 67.2 ns are 10.5 cycles of 6.4 ns: a whole number of them.
-    assert_eq!(cycles, 11 * 1000);
-    // At 100 Gbit/s 6.72 ns are 1.68 cycles of 4 ns.
-    let (_, firsts) = echo(Width::W512, NO_STALL, &frames);
-    assert_eq!(firsts[1000] - firsts[0], 2 * 1000);
+    for (width, cycles) in [(Width::W64, 10_500), (Width::W512, 1680)] {
+        for firsts in [echo(width, NO_STALL, &frames).1, send(width, &frames)] {
+            assert_eq!(firsts[1000] - firsts[0], cycles);
+        }
+    }
+    // Of several lengths: 60 + 61 + 63 + 64 + 1514 bytes, and 24 around each, are 15,056 bits.
+    let lengths = [60, 61, 63, 64, 1514];
+    let mut frames: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..1000 {
+        frames.extend(lengths.map(|len| vec![0; len]));
+    }
+    frames.push(vec![0; 60]);
+    for (width, bits_per_cycle) in [(Width::W64, 64), (Width::W512, 400)] {
+        for firsts in [echo(width, NO_STALL, &frames).1, send(width, &frames)] {
+            assert_eq!(firsts.len(), 5001);
+            for (frames, first) in firsts.iter().enumerate().step_by(lengths.len()) {
+                let bits = frames as u64 / 5 * 15_056;
+                // Never before the line is free, and less than a cycle after.
+                assert_eq!(first - firsts[0], bits.div_ceil(bits_per_cycle));
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_rest_a_frame_does_not_count_as_having_waited() {
+    let mut tx = MacTx::new(Width::W64, NO_STALL, 5);
+    let mut inputs = Inputs::default();
+    let mut send = |cycle: u64| {
+        for (beat_of_8, cycle) in (1..=8).zip(cycle..) {
+            tx.drive(&mut inputs, cycle);
+            assert!(inputs.m_axis_tx_tready, "cycle {cycle}");
+            let outputs = match beat_of_8 {
+                8 => beat(0x0f, true),
+                _ => beat(0xff, false),
+            };
+            tx.observe(&inputs, &outputs, at(cycle), &mut |_| {}, |_| {})
+                .expect("a good stream");
+        }
+        (cycle..).find(|cycle| !tx.is_busy(*cycle))
+    };
+    // 10.5 cycles each. The second takes up the half that is left of the first; the third comes later, and takes 11.
+    assert_eq!(send(0), Some(11));
+    assert_eq!(send(11), Some(21));
+    assert_eq!(send(100), Some(111));
+    assert_eq!(send(112), Some(123));
 }
 
 /// Gives a transmit MAC these offers, one a cycle, the first in cycle 0.
