@@ -86,7 +86,7 @@ impl Parking {
         if state.generation != ticket.generation {
             state.woken = state.woken.saturating_sub(1);
             if state.woken == 0 {
-                // Nothing to read is as good as read.
+                // Fails when nothing has been written, and then there is nothing to reset.
                 let _ = self.event.read();
             }
         }

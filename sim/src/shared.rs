@@ -40,14 +40,14 @@ pub(crate) struct Host {
 }
 
 impl Shared {
-    /// A simulation that a panicking thread held goes on: its failure shows in `failed`, or not at all.
+    /// A thread that panics while it holds the simulation (in an observer) does not end it for the others.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Simulation> {
         self.simulation
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something to the simulation, and leaves nobody asleep who has to advance it now.
+    /// Does something to the simulation, and wakes the threads that then have to advance it.
     pub(crate) fn with<T>(&self, action: impl FnOnce(&mut Simulation) -> T) -> T {
         let mut simulation = self.lock();
         let result = action(&mut simulation);
@@ -84,7 +84,7 @@ impl Shared {
         until_ns: u64,
     ) -> Result<(), BusError> {
         let host = &self.hosts[nic];
-        // Those who sleep already learn of an earlier time too: this thread may be the first to leave.
+        // The threads that sleep already must know of this time too: this thread may leave before it comes.
         self.stir(&mut simulation);
         simulation.sleepers[nic] += 1;
         simulation.sleepers_know_ns = due_ns;
@@ -96,7 +96,7 @@ impl Shared {
         let mut simulation = self.lock();
         simulation.sleepers[nic] -= 1;
         if simulation.sleepers[nic] == 0 {
-            // All who were stirred have woken. Nothing to read is as good as read.
+            // All who were stirred have woken. Fails when nobody was stirred, and then there is nothing to reset.
             let _ = host.stir.read();
         }
         slept

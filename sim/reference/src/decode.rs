@@ -145,7 +145,7 @@ impl Decoded {
         event.payload_len_bytes = (len - header_len) as u16;
         self.payload = at + header_len..at + segment.len();
         let pseudo = pseudo_header_sum(event.src_ip, event.dst_ip, len as u16);
-        // Of a segment that is cut off nobody knows.
+        // The checksum of a segment that is cut off is not known.
         event.tcp_checksum_ok = segment.len() == len && sum(pseudo, segment) == 0xffff;
         let tcp_checksum_ok = event.tcp_checksum_ok;
         self.options(&segment[TcpHeader::SIZE_BYTES..header_len]);

@@ -248,7 +248,7 @@ impl Device {
         event[ENTRY_BYTES - 1] = u8::from((index / entries) % 2 == 0);
         let (body, last_word) = event.split_at(ENTRY_BYTES - 8);
         let written = self.io.write(address, body).and_then(|()| {
-            // Whoever sees the phase sees the rest of the event, and the payload written before it.
+            // A host that sees the new phase also sees the rest of the event, and the payload written before it.
             fence(Ordering::Release);
             self.io.write(address + body.len() as u64, last_word)
         });

@@ -191,7 +191,7 @@ fn store(io: &dyn IoMemory, address: u64, words: &[u64; 8], strobes: u64) -> boo
     for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
         chunk.copy_from_slice(&word.to_le_bytes());
     }
-    // Whoever sees this beat sees those before it: the host polls an event's last byte.
+    // A host thread that sees this beat also sees those before it: the host polls an event's last byte.
     fence(Ordering::Release);
     // One write for each run of strobes: one in all, usually.
     let (mut strobes, mut lane, mut mapped) = (strobes, 0, true);

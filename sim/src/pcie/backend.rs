@@ -72,7 +72,7 @@ const MSIX_TABLE_BYTES: usize = 16 * MSIX_VECTORS as usize;
 /// The function as its client sees it, message by message.
 pub(super) struct Backend {
     config: ConfigSpace,
-    /// Kept for whoever looks: where messages go, the eventfds say.
+    /// Holds what the client writes, and is not used: messages go to the eventfds.
     msix_table: [u8; MSIX_TABLE_BYTES],
     function: Arc<Function>,
     dma: Arc<DmaTable>,
@@ -101,7 +101,7 @@ impl Backend {
         }
     }
 
-    /// Called with each message. The connection itself does not show otherwise.
+    /// Called for each message: the first one of a connection is the only sign that a client has come.
     fn enter(&mut self) {
         if !self.in_use {
             self.in_use = true;
@@ -112,7 +112,7 @@ impl Backend {
 
     /// Resets the function (PCI Express Base Specification 6.6.2). Mappings and eventfds stay: they are the client's.
     fn reset_function(&mut self) {
-        // The gateware first: it may be in the middle of a transfer, which shall not end in a fault.
+        // The gateware first: it may be in the middle of a transfer. Without bus mastering that would be counted as a fault.
         self.function.reset();
         self.config = ConfigSpace::new();
         self.msix_table = [0; MSIX_TABLE_BYTES];
@@ -314,7 +314,7 @@ impl ServerBackend for Backend {
                 self.msix.disconnect_all();
                 Ok(())
             }
-            // Whoever turns off what is not there has what it wants.
+            // There are no interrupts of this kind, so they are off already.
             (_, DISCONNECT) if number == 0 => Ok(()),
             _ => Err(Errno::EINVAL.into()),
         }

@@ -15,8 +15,8 @@ use vfio_user::{Client as Connection, Error};
 
 /// A function served over vfio-user, by this workspace's server or another one.
 ///
-/// What the server refuses shows where it is used: the protocol's replies to mappings and interrupts are not looked at by
-/// the crate `vfio_user`.
+/// The crate `vfio_user` does not check the replies to mappings and interrupts: what the server refuses is noticed only
+/// when it is used.
 pub struct Client {
     name: String,
     connection: Mutex<Connection>,

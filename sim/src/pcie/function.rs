@@ -1,4 +1,5 @@
-//! The gateware in a thread of its own: register accesses come as requests, DMA and messages leave by themselves.
+//! The gateware in a thread of its own. It gets register accesses as requests, and does DMA and sends interrupt messages
+//! from this thread.
 //!
 //! Requests are carried out in their order. Writes are posted: the sender goes on at once, unless very many of them
 //! wait. A function with nothing to do sleeps, on its requests and on the wire.
@@ -197,7 +198,7 @@ impl Gateware {
             match self.requests.try_recv() {
                 Ok(Request::Read { offset, value }) => {
                     let read = self.access(offset, None);
-                    // Nobody waits any more when the time was up.
+                    // Fails when the reader has given up after COMPLETION_TIMEOUT.
                     let _ = value.try_send(read.unwrap_or(ALL_ONES));
                 }
                 Ok(Request::Write { offset, value }) => {
@@ -297,7 +298,7 @@ impl Gateware {
         let timeout = timeout.map(TimeSpec::from_duration);
         let wake = PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
         let wire = self.wire_fd.as_ref().filter(|_| self.failed.is_none());
-        // What woke us, or whether anything did, shows when requests and wire are asked.
+        // The result does not matter: the caller asks for requests and frames anyway.
         let _ = match wire {
             Some(wire) => {
                 let wire = PollFd::new(wire.as_fd(), PollFlags::POLLIN);
@@ -305,7 +306,7 @@ impl Gateware {
             }
             None => ppoll(&mut [wake], timeout, None),
         };
-        // Nothing to read is as good as read.
+        // Fails when nothing has been written, and then there is nothing to reset.
         let _ = self.wake.read();
     }
 }

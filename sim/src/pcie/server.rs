@@ -1,8 +1,8 @@
 //! Serves the function on a unix socket, to one client after another.
 //!
-//! A client may do what it likes: whatever it leaves behind is cleared away, and a message that the crate `vfio_user`
-//! panics on (lengths that cannot be) ends that client only. One thing it may cost: a message can announce up to 4 GiB,
-//! which that crate sets aside.
+//! A client may do what it likes. When it goes, the server clears away what it has left behind. The crate `vfio_user`
+//! panics on messages with impossible lengths: that ends the connection to this client, and the next one is served. One
+//! thing a client can do is use memory: that crate allocates as much as a message announces, up to 4 GiB.
 
 use std::fs::remove_file;
 use std::io;
@@ -201,7 +201,9 @@ fn serve(server: &Server, backend: &mut Backend, stopping: &AtomicBool) {
                 }
             }
             Ok(Err(error)) => tracing::info!("the connection broke: {error}"),
-            Err(_) => tracing::warn!("a client sent a message that cannot be; it is cut off"),
+            Err(_) => tracing::warn!(
+                "a client sent a message with an impossible length; its connection is closed"
+            ),
         }
     }
 }

@@ -36,7 +36,7 @@ impl Cable {
     }
 }
 
-/// A lane is whole after every operation, so one that a panicking thread held is as good as any.
+/// A lane is whole after every operation: it can be used although a thread has panicked while it held the lock.
 fn lock(lane: &Mutex<Lane>) -> MutexGuard<'_, Lane> {
     lane.lock().unwrap_or_else(PoisonError::into_inner)
 }
