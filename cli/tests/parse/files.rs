@@ -137,6 +137,21 @@ fn every_kind_of_pcap_is_read() {
     }
 }
 
+/// Files of the old versions 2.2 and 2.3 have the two lengths of a record in either order.
+#[test]
+fn old_versions_of_pcap_are_read() {
+    let padded = |len: usize| [syn(0), vec![0; len - 58]].concat();
+    for (minor, lengths) in [(2, [(100, 58), (58, 58)]), (3, [(100, 58), (58, 100)])] {
+        let mut file = pcap(&[], 1);
+        file[6] = minor;
+        for (first, second) in lengths {
+            file.extend(Order::Little.words(&[1, 0, first, second]));
+            file.extend(padded(first.min(second) as usize));
+        }
+        is_read(&format!("2.{minor}"), &file, 2);
+    }
+}
+
 /// Frames with an FCS behind them, as four places of the formats say: it is no part of the frame.
 #[test]
 fn a_frame_ends_before_its_fcs() {

@@ -27,6 +27,8 @@ pub(super) struct Records {
     /// What the fraction of a second counts.
     fraction_ns: u64,
     record_header_bytes: usize,
+    /// The format's version: major, minor.
+    version: (u16, u16),
     /// The link type of all frames.
     pub(super) link_type: u32,
     fcs_len_bytes: usize,
@@ -63,6 +65,7 @@ impl Records {
             } else {
                 RECORD_HEADER_BYTES
             },
+            version: (header.version_major, header.version_minor),
             link_type: network & LINK_TYPE_MASK,
             fcs_len_bytes,
         }))
@@ -71,7 +74,8 @@ impl Records {
     /// Length of the record that starts here, as far as its header is there.
     pub(super) fn record_len_bytes(&self, bytes: &[u8]) -> Option<usize> {
         let header = bytes.first_chunk::<RECORD_HEADER_BYTES>()?;
-        Some(self.record_header_bytes + self.words(header)[2] as usize)
+        let [_, _, captured_len, _] = self.numbers(header);
+        Some(self.record_header_bytes + captured_len as usize)
     }
 
     /// Reads the next frame; none at the end.
@@ -85,7 +89,7 @@ impl Records {
             return Ok(None);
         }
         input.skip(self.record_header_bytes - RECORD_HEADER_BYTES)?;
-        let [seconds, fraction, captured_len, original_len] = self.words(&header);
+        let [seconds, fraction, captured_len, original_len] = self.numbers(&header);
         // The header's snapshot length is no limit: captures in the wild get it wrong.
         if captured_len as usize > FRAME_BYTES_MAX {
             return Err(Stop::Damaged(format!(
@@ -101,7 +105,8 @@ impl Records {
         }))
     }
 
-    fn words(&self, header: &[u8; RECORD_HEADER_BYTES]) -> [u32; 4] {
+    /// Seconds, fraction, captured length and length on the wire out of a record's header.
+    fn numbers(&self, header: &[u8; RECORD_HEADER_BYTES]) -> [u32; 4] {
         let word = |at: usize| {
             let bytes = std::array::from_fn(|byte| header[at + byte]);
             if self.is_big_endian {
@@ -110,6 +115,18 @@ impl Records {
                 u32::from_le_bytes(bytes)
             }
         };
-        [word(0), word(4), word(8), word(12)]
+        let (captured_len, original_len) = (word(8), word(12));
+        // Before version 2.3 the two lengths stood in the other order. Some programs kept it in 2.3, where it shows only when
+        // more was captured than there was.
+        let is_swapped = match self.version {
+            (2, 0..=2) => true,
+            (2, 3) => captured_len > original_len,
+            _ => false,
+        };
+        if is_swapped {
+            [word(0), word(4), original_len, captured_len]
+        } else {
+            [word(0), word(4), captured_len, original_len]
+        }
     }
 }
