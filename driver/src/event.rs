@@ -55,8 +55,9 @@ pub const SACK_BLOCKS_MAX: usize = 4;
 
 /// A frame that arrived.
 ///
-/// Checked, so a caller can rely on it: `verdict` Flow, Listen and Miss have `is_tcp`; Flow's connection id exists; Raw has the whole frame as
-/// payload; unless it was dropped, `frame_len_bytes` is at most a slot, and the payload no longer than the frame.
+/// Checked, so a caller can rely on it: `verdict` Flow, Listen and Miss have `is_tcp`; Flow's connection id exists; Raw has
+/// the whole frame as payload; unless it was dropped, `frame_len_bytes` is at most a slot, and the payload no longer than the
+/// frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// What the frame is to this NIC.
