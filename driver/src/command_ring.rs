@@ -136,7 +136,7 @@ fn encode_flow(command: &FlowCommand, opcode: Opcode, ask: bool) -> [u8; ENTRY_B
 #[derive(Debug)]
 pub(crate) struct CommandRing {
     region: DmaRegion,
-    /// Entries less one: what of an index is the place in the ring.
+    /// Number of entries less one. The entry with a free-running index lies at place `index & mask`.
     mask: u32,
     /// First index that is not free yet: `completed + entries`, where `completed` is the first command whose completion is
     /// still to come.
@@ -145,7 +145,8 @@ pub(crate) struct CommandRing {
     rung: u32,
     /// Index of the next command.
     written: u32,
-    /// The command that is asked for its completion even if nobody wants it: only completions give entries back.
+    /// Index of the next command for which a completion is asked even if the caller wants none: without completions no entry
+    /// would come back.
     asks: u32,
 }
 

@@ -95,7 +95,7 @@ pub enum DriverError {
     },
 }
 
-/// What a device said that cannot be true.
+/// What is wrong with an event that the datasheet does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lie {

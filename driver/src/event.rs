@@ -1,7 +1,6 @@
-//! What the device says, in types that only hold what the datasheet allows.
+//! The device's events, in types that can only hold what the datasheet allows.
 //!
-//! The checks are here, and nothing of an event is believed before them; what the checks need to know of the rings is
-//! asked of the rings.
+//! Every field of an event is checked here before it is used. Checks that depend on the state of a ring ask that ring.
 
 use std::fmt;
 
@@ -56,8 +55,9 @@ pub const SACK_BLOCKS_MAX: usize = 4;
 
 /// A frame that arrived.
 ///
-/// Certain of it: `verdict` Flow, Listen and Miss have `is_tcp`; Flow's connection id exists; Raw has the whole frame as
-/// payload; unless it was dropped, `frame_len_bytes` is at most a slot, and the payload no longer than the frame.
+/// Checked, so a caller can rely on it: `verdict` Flow, Listen and Miss have `is_tcp`; Flow's connection id exists; Raw has
+/// the whole frame as payload; unless it was dropped, `frame_len_bytes` is at most a slot, and the payload no longer than the
+/// frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// What the frame is to this NIC.

@@ -28,7 +28,7 @@ use crate::error::DriverError;
 #[derive(Debug)]
 pub(crate) struct EventRing {
     region: DmaRegion,
-    /// Entries less one: what of an index is the place in the ring.
+    /// Number of entries less one. The entry with a free-running index lies at place `index & mask`.
     mask: u32,
     /// First event that the doorbell has not given back.
     returned: u32,

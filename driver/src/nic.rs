@@ -22,8 +22,8 @@ use crate::event::{self, Completion, Event, Next, Received, Stopped};
 use crate::event_ring::EventRing;
 use crate::slot_ring::{Payload, SlotRing};
 
-/// Events and slots go back to the NIC by the eighth (2^this) of the smaller ring: a doorbell costs more than the rest of an
-/// event.
+/// Events and slots are given back to the NIC when an eighth (1 / 2^3) of the smaller ring has been read: a doorbell costs
+/// more than all else that is done for an event.
 const BATCH_LOG2: u32 = 3;
 
 /// An open NIC. Dropping it disables its queue; [`Nic::close`] also says whether that worked.
@@ -191,7 +191,7 @@ impl Nic {
         self.events.ring(bus)
     }
 
-    /// Rings the doorbell of the commands alone: for who has submitted some, and looked at no event.
+    /// Rings only the doorbell of the commands: enough for a caller that has submitted commands and read no event.
     ///
     /// # Errors
     /// `Bus`.
@@ -200,8 +200,8 @@ impl Nic {
         self.commands.ring(&*self.device.bus)
     }
 
-    /// The next event, if it is what nearly all are: a segment without SACK blocks. Any other is left for
-    /// [`Nic::next_event`], which would also have told of this one.
+    /// The next event, if it is a segment without SACK blocks, as nearly all events are: a short way for these. Any other
+    /// event stays unread, and [`Nic::next_event`] takes it. (That would also have taken this one, at a higher cost.)
     ///
     /// # Errors
     /// As for [`Nic::next_event`].
@@ -332,8 +332,8 @@ impl Nic {
 
     /// Asks for one interrupt as soon as there is an event that has not been read: at once, if there already is one.
     ///
-    /// Then [`Bus::wait`] sleeps without missing an event. Since it sleeps a second at most, this is also where a NIC is
-    /// missed that will never send one again.
+    /// Called before each [`Bus::wait`], so that no event is slept through. It also reads STATUS: that is how a NIC that was
+    /// reset or has stopped is noticed, which would send no interrupt. A wait lasts a second at most, so it takes no longer.
     ///
     /// # Errors
     /// `WasReset`, `Halted`; `Bus` when the NIC is gone.

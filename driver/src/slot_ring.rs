@@ -54,7 +54,7 @@ impl Payload {
 #[derive(Debug)]
 pub(crate) struct SlotRing {
     region: DmaRegion,
-    /// Slots less one: what of an index is the slot's number, there being a power of two of them.
+    /// Number of slots, a power of two, less one. The slot with a free-running index has the number `index & mask`.
     mask: u32,
     /// Index of the next slot that the NIC fills.
     filled: u32,

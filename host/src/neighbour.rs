@@ -15,7 +15,8 @@
 //!
 //! A packet from another MAC address than the known one (a neighbour that has moved to another machine announces itself so;
 //! or a forgery) does not change the address by itself, as RFC 826 would have it. It makes us ask the known address
-//! (`Checking`), once a second at most. When that is silent for [`RIVAL_NS`], the other one is taken; when it answers, all stays as it was.
+//! (`Checking`), once a second at most. When that is silent for 300 ms (`RIVAL_NS`), the other one is taken; when it answers,
+//! all stays as it was.
 //!
 //! What an attacker on the same link gains: as long as the neighbour answers, one request a second, and no traffic. When it
 //! does not answer, the attacker can take its place, as with ARP anywhere. By answering in the neighbour's name he can keep

@@ -104,9 +104,21 @@ fn a_connection_follows_its_peer_to_another_machine() {
     }
     let took_ns = peer.clock.now_ns() - begin_ns;
     assert!(took_ns < 400 * MILLISECOND_NS, "{took_ns}");
+    // And back again. What is in flight then is sent again at once, not when its timer expires.
+    pass(&mut peer, 1000 * MILLISECOND_NS);
+    stream.write_all(&[7]).unwrap();
+    assert_eq!(peer.listen()[0][..6], OTHER_MAC);
+    peer.tell(&announcement(PEER_MAC));
+    let heard = pass(&mut peer, 250 * MILLISECOND_NS);
+    assert_eq!(heard[0][..6], OTHER_MAC, "its first retransmission");
+    let heard = pass(&mut peer, 60 * MILLISECOND_NS);
+    assert_eq!(heard.len(), 1);
+    let text = said(&heard[0]);
+    assert_eq!(text.payload_len_bytes, 1);
+    peer.tell(&segment(PEER_IP, port, ACK, 9001, text.seq.wrapping_add(1)));
     // So it stays.
     pass(&mut peer, 5000 * MILLISECOND_NS);
-    assert_eq!(goes_to(&mut peer, &mut stream, port), OTHER_MAC);
+    assert_eq!(goes_to(&mut peer, &mut stream, port), PEER_MAC);
 }
 
 #[test]

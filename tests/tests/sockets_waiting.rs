@@ -16,6 +16,8 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// Long enough for whatever is to happen.
 const LIMIT: Option<Duration> = Some(Duration::from_secs(10));
+/// Long enough for what is to happen at once, on a busy machine, and shorter than what happens by a timer.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// How long nothing is to happen.
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -215,7 +217,7 @@ fn an_echo_wakes_nobody_who_waits_for_something_else() {
 }
 
 #[test]
-fn shutdown_by_another_thread_ends_a_read_and_a_wait() {
+fn a_shutdown_by_another_thread_ends_a_read_and_a_wait() {
     let (server, client) = hosts();
     let listener = listener(&server);
     // The first to wait leads, the others follow it.
@@ -235,10 +237,11 @@ fn shutdown_by_another_thread_ends_a_read_and_a_wait() {
         .collect();
     let begin = Instant::now();
     for (stream, waiting) in far.iter().zip(waiting) {
-        stream.shutdown(Shutdown::Both).unwrap();
+        // The peer learns nothing of this, so no answer of its can end the wait.
+        stream.shutdown(Shutdown::Read).unwrap();
         assert_eq!(waiting.join().unwrap(), (READABLE, 0));
     }
-    assert!(begin.elapsed() < SHORT, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
     drop(peers);
 }
 
@@ -258,7 +261,7 @@ fn closing_a_listener_ends_an_accept_and_a_wait() {
     }
     listener.close();
     for _ in 0..waits.len() {
-        let end = ends.recv_timeout(SHORT).expect("the wait goes on");
+        let end = ends.recv_timeout(AT_ONCE).expect("the wait goes on");
         assert_eq!(end.unwrap_err().kind(), ErrorKind::NotConnected);
     }
 }

@@ -107,7 +107,7 @@ impl Drop for Mapping {
 
 /// Memory with its I/O address. Clones share the memory.
 pub struct DmaRegion {
-    /// The memory, without the way through two counters of references.
+    /// Start and size of the memory in `mapping`, kept here so that an access does not go through two `Arc`s.
     span: Span,
     mapping: Arc<Mapping>,
 }
@@ -200,7 +200,7 @@ mod tests {
         Ok(())
     }
 
-    /// Around words that are whole and words that are not, nothing else is touched.
+    /// Copies that begin or end within a word leave the bytes around them as they are.
     #[test]
     fn bytes_of_any_place_and_length_are_copied() -> Result<(), Box<dyn std::error::Error>> {
         let data: [u8; 40] = std::array::from_fn(|at| at as u8 + 1);

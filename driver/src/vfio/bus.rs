@@ -90,7 +90,7 @@ impl<F: Function> VfioBus<F> {
         Ok(bus)
     }
 
-    /// The function, for tests that do to it what nobody should.
+    /// The function, for tests that reset it or change its registers behind the driver's back.
     pub fn function(&self) -> &F {
         &self.function
     }

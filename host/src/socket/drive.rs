@@ -1,7 +1,7 @@
 //! Who polls the stack, and who sleeps.
 //!
-//! Packets are not to wait for a thread to be woken. So whoever waits for something in a blocking call polls the stack
-//! itself ("leads"). Others who wait meanwhile ("follow") sleep, and the stack wakes each of them when what it waits for is
+//! A packet must not wait until a thread has been woken for it. So a blocking call that waits polls the stack itself
+//! ("leads"). Others who wait meanwhile ("follow") sleep, and the stack wakes each of them when what it waits for is
 //! there ([`Stack::watch`]), so that a thousand idle connections cost nothing. When no call waits, the background thread
 //! leads, so that timers run and segments are answered while the application computes.
 //!
@@ -27,7 +27,7 @@ use super::followers::{Follower, Followers};
 use crate::clock::Clock;
 use crate::stack::{Awaited, Progress, Stack, StackError};
 
-/// Fruitless polls before a leader sleeps: about as long as it takes to be woken again.
+/// Polls without anything to do before a leader sleeps: they take about as long as waking a thread.
 const POLLS_BEFORE_SLEEP: u32 = 200;
 /// The background thread takes over when there has been no call for this long: calls in quick succession cost no hand-over.
 const GRACE: Duration = Duration::from_millis(1);
@@ -54,7 +54,7 @@ struct State {
     thread_sleeps: bool,
     /// The background thread waits for calls to end.
     thread_is_parked: bool,
-    /// Calls so far: the thread sees by it whether there have been any.
+    /// Number of calls so far: by it the background thread sees whether there was one.
     calls: u64,
     stop: bool,
 }
@@ -81,8 +81,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// `spins`: who waits polls for a while before it sleeps. In simulated time that would only be time spent: there the
-    /// bus knows best when to go on.
+    /// `spins`: a leader polls for a while before it sleeps. Not so in simulated time, which would pass meanwhile: there
+    /// [`Bus::wait`] returns exactly when there is something to do.
     pub(super) fn new(stack: Stack, clock: Arc<dyn Clock>, spins: bool) -> Self {
         let bus = Arc::clone(stack.bus());
         Self {
@@ -133,7 +133,7 @@ impl Shared {
         self.poll_locked(&mut self.lock())
     }
 
-    /// A look at the stack, which changes nothing that the NIC or another call would have to learn.
+    /// A call that only reads the stack, or changes what neither the NIC nor another call has to learn.
     pub(super) fn look<T>(&self, look: impl FnOnce(&mut Stack) -> T) -> T {
         look(&mut self.lock().stack)
     }
@@ -198,8 +198,8 @@ impl Shared {
         if leads {
             state.leader = Leader::Nobody;
         }
-        // Whoever leaves with nobody leading hands over, one that only followed as well: it may have been woken to lead,
-        // and have found itself done instead.
+        // A call that returns while nobody leads wakes a follower, which then leads. A call that only followed does so as
+        // well: it may be the one that was woken to lead, but found that it could return.
         if state.leader == Leader::Nobody && !state.followers.wake_one() && state.thread_is_parked {
             self.call_left.notify_one();
         }
@@ -267,7 +267,7 @@ impl Shared {
         state
     }
 
-    /// Gives the NIC what a call made, and wakes whoever sleeps too long for it now.
+    /// Gives the NIC what a call made. Wakes a sleeping leader that would sleep past the deadline that the call has set.
     fn finish(&self, state: &mut State) {
         // A failed device shows in the next call, and in those that wait.
         let failed = state.stack.push(self.clock.now_ns()).is_err();
@@ -308,7 +308,7 @@ impl Shared {
             match self.poll_locked(&mut state) {
                 Ok(progress) if progress.is_idle() => fruitless = fruitless.saturating_add(1),
                 Ok(_) => fruitless = 0,
-                // Every call says so; here is nothing left to do.
+                // The device has failed. Every call says so, and the thread has nothing left to do.
                 Err(_) => break,
             }
             if fruitless < self.polls_before_sleep {

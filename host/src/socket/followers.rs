@@ -63,8 +63,8 @@ impl Followers {
         self.by_number.remove(&number);
     }
 
-    /// Wakes one, so that it leads; false when there is none. The one that has waited longest is the one that is likely to
-    /// wait longest, so that others need not lead after it so soon.
+    /// Wakes one, so that it leads; false when there is none. It is the one that has waited longest, since its connection is
+    /// probably idle: it will wait and lead for long, and leadership changes seldom.
     pub(super) fn wake_one(&self) -> bool {
         let first = self.by_number.values().next();
         first.inspect(|follower| follower.wake_by_ref()).is_some()

@@ -8,12 +8,12 @@ const NEVER: u64 = u64::MAX;
 
 /// Which connection is to be asked for its deadline when.
 ///
-/// Deadlines are put off with nearly every segment and hardly ever come, so that is what costs next to nothing: a
-/// connection is waited for in `order` at one time at most, and put there anew only when its deadline moves before that.
-/// When the time has come, the connection says what its deadline is now.
+/// Nearly every segment moves a connection's deadline to a later time, and deadlines hardly ever pass. So moving one to a
+/// later time does nothing here: the connection stays in `order` at the earlier time. When that has come, the connection is
+/// asked for its deadline, and entered again. Only a deadline that moves before that time is entered at once.
 #[derive(Debug)]
 pub struct Deadlines {
-    /// By connection id: where the connection stands in `order`, which is not after its deadline.
+    /// By connection id: the time at which the connection stands in `order`, at or before its deadline.
     waited_ns: Vec<u64>,
     /// Times and connection ids, the earliest on top. Only what `waited_ns` agrees with counts.
     order: BinaryHeap<Reverse<(u64, u16)>>,

@@ -1,4 +1,4 @@
-//! Connections go: out of the NIC's table, into TIME-WAIT; their ids, slots and memory are free for the next ones.
+//! Connections end: the NIC forgets them, some go on in TIME-WAIT, and their ids, slots and memory become free.
 
 use handclasp_driver::Command;
 use handclasp_layout::queue::FlowCommand;
@@ -55,7 +55,8 @@ impl Stack {
                     ..tuple.flow_command(id)
                 }))?;
                 slot.flow = Flow::Leaving;
-                // The order is given: the 4-tuple is free for another connection, or waits.
+                // The NIC carries out commands in order, so another connection can have the 4-tuple from now on, unless it
+                // is kept for TIME-WAIT.
                 match slot.connection.time_wait() {
                     Some(time_wait) => {
                         let dropped = self.holders.wait(tuple, time_wait);

@@ -10,8 +10,8 @@ use foldhash::{HashMap, HashMapExt};
 use super::Tuple;
 use crate::tcp::TimeWait;
 
-/// Connections in TIME-WAIT kept at most: at 200 closes a second a minute's worth, and some. Beyond it the oldest goes
-/// early, as in Linux (tcp_max_tw_buckets).
+/// Connections in TIME-WAIT kept at most: enough for 270 closes a second, since each lasts a minute. Beyond it the oldest is
+/// dropped early, as in Linux (tcp_max_tw_buckets).
 const CAPACITY: usize = 16_384;
 
 /// Who has a 4-tuple.
@@ -28,19 +28,19 @@ pub(super) enum Holder {
 struct Waiting {
     tuple: Tuple,
     time_wait: TimeWait,
-    /// Its end when it came to its place: not after its end.
+    /// When it was to end when it was entered. Its end may be later now, never earlier.
     listed_ns: u64,
 }
 
 /// All 4-tuples that are held, and the connections in TIME-WAIT in the order in which they end.
 #[derive(Debug)]
 pub(super) struct Holders {
-    /// Its hash, like that of all tables of the stack that a peer can fill, is a short one, keyed at random: a peer that
-    /// chooses ports does not know which ones collide.
+    /// The hash function is a fast one with a random key, as for every table of the stack that a peer can fill: a peer that
+    /// chooses its ports cannot know which of them collide.
     by_tuple: HashMap<Tuple, Holder>,
-    /// In the order in which they were entered, which is that of their ends, since all wait equally long (one whose socket
-    /// was slow to go may end late). A retransmitted FIN starts the wait anew (RFC 9293 3.10.7.4), which is seen when the
-    /// old end has come. Only a record whose number stands in `by_tuple` counts.
+    /// In the order in which they were entered. All wait equally long, so that is the order of their ends (one whose socket
+    /// was closed late may end late). A retransmitted FIN starts the wait anew (RFC 9293 3.10.7.4): the record stays where it
+    /// is, and is entered again when its old end has come. A record counts only if `by_tuple` has its number.
     waiting: VecDeque<Waiting>,
     /// Number of the first of `waiting`; the others count on from it.
     first: u64,
@@ -150,7 +150,7 @@ impl Holders {
     }
 }
 
-/// The entry of a record's 4-tuple, unless that has gone to another one, or to nobody, since.
+/// The entry of a record's 4-tuple; `None` when the 4-tuple has another holder by now, or none.
 fn entry_of(
     by_tuple: &mut HashMap<Tuple, Holder>,
     number: u64,

@@ -166,7 +166,7 @@ impl Stack {
     /// The device failed; from then on every call fails.
     pub fn poll(&mut self, now_ns: u64) -> Result<Progress, StackError> {
         self.check_device()?;
-        // As `or_fail`, which would move the result: this is the way of every segment.
+        // Not by `or_fail`, which would copy the result: this runs for every segment.
         match self.try_poll(now_ns) {
             Ok(progress) => Ok(progress),
             Err(error) => {

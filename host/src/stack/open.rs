@@ -94,7 +94,7 @@ impl Stack {
             port => port,
         };
         let generation = self.next_generation();
-        // More than there are connection ids cannot wait; none at all would be a port that nobody can reach.
+        // No more connections can wait than there are ids, and with a backlog of 0 nobody could connect.
         let backlog = backlog.clamp(1, self.slots.len());
         self.listeners
             .insert(port, Listener::new(generation, backlog));
@@ -117,8 +117,8 @@ impl Stack {
         let Some(listener) = self.listeners.get_mut(&tuple.local_port) else {
             return self.nobody_takes(now_ns, arrival);
         };
-        // First, RST: it cannot be about anything that we sent. Second, ACK: neither can it, and that is answered.
-        // Third, SYN. Fourth, anything else: not reached by a connection that began right, so dropped without answer.
+        // First, a RST is ignored: nothing was sent that it could answer. Second, an ACK is answered by a RST, for the same
+        // reason. Third, a SYN opens a connection. Fourth, anything else is dropped (RFC 9293 3.10.7.2).
         if segment.rst() || segment.has_ack() || !segment.syn() {
             if segment.has_ack() {
                 return self.nobody_takes(now_ns, arrival);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use handclasp_driver::{Command, DmaRegion, DriverError, Nic};
 use handclasp_layout::register::SLOT_BYTES;
 
-/// Frames under way at most: they are answers, and those who get none ask again.
+/// Frames under way at most. More are dropped: they are requests and answers of ARP and ICMP, which are repeated.
 const FRAMES: usize = 16;
 
 /// Memory that the NIC reads raw frames from; a frame's place is used again when the NIC says that it has left.

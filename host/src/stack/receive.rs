@@ -16,7 +16,7 @@ use super::{Observation, Stack, StackError};
 use crate::icmp::{self, Message};
 use crate::tcp::{self, Plain, State};
 
-/// Events taken in one poll, so that what they ask for is sent before the next ones are looked at.
+/// Events taken in one poll at most, so that their answers are sent before more events are taken.
 const EVENTS_PER_POLL: usize = 64;
 
 /// VLAN identifier in a tag; 0 only gives a priority (IEEE 802.1Q clause 9.6).

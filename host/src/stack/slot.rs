@@ -6,7 +6,7 @@ use super::waiters::Waiters;
 use super::Tuple;
 use crate::tcp::{Connection, ConnectionError, State};
 
-/// A connection as seen from outside the stack. The id alone is used again; with its generation it is not.
+/// A connection as seen from outside the stack. A later connection may have the same id, but never the same generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SocketId {
     /// The NIC's connection id.
@@ -52,7 +52,7 @@ pub(super) enum Owner {
     /// The listener of the connection's local port, until a socket accepts it. `queued`: it waits to be accepted (else
     /// its handshake is under way).
     Listener { queued: bool },
-    /// Nobody any more: when it is over, it goes.
+    /// Nobody any more: the stack frees the connection as soon as it is over.
     Nobody,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) owner: Owner,
     pub(super) flow: Flow,
-    /// The NIC may have to be told its headers: it does not have them, or what they are made of has changed.
+    /// The NIC may have to be told the connection's headers: it does not have them yet, or a field of them has changed.
     pub(super) headers_due: bool,
     /// Time to live of its packets, as the socket wants it.
     pub(super) ttl: u8,
@@ -73,7 +73,8 @@ pub(super) struct Slot {
     pub(super) tos: u8,
     /// Neighbour that its packets are handed to.
     pub(super) next_hop: u32,
-    /// MAC address of that neighbour, once it is known. Should it not answer any more, the last one is as good as any.
+    /// MAC address of that neighbour, once it is known. It stays when the neighbour no longer answers ARP: frames then go
+    /// where they went before.
     pub(super) next_hop_mac: Option<u64>,
     /// It is in the list of connections with something to send.
     pub(super) dirty: bool,
@@ -134,7 +135,8 @@ impl Slot {
         !self.headers_due && matches!(self.flow, Flow::Known(_))
     }
 
-    /// Segments that carry its 4-tuple are its own; not when the NIC is to forget it, and the 4-tuple is free again.
+    /// Arriving segments with its 4-tuple belong to it. Once the NIC has been told to forget the connection they do not: the
+    /// 4-tuple may be another connection's then.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.flow, Flow::Unknown | Flow::Known(_))
     }

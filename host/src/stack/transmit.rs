@@ -10,7 +10,7 @@ use super::{Observation, Observer, Stack, StackError, Tuple, NO_CONNECTION};
 use crate::neighbour::{Lookup, Neighbours};
 use crate::tcp::{ConnectionError, Outgoing, PlainText, Segment, State};
 
-/// How far a connection got.
+/// Whether a connection could send all that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// All that it had to send is with the NIC, or waits for its neighbour.
@@ -29,8 +29,9 @@ impl Stack {
         self.transmit_all(now_ns)
     }
 
-    /// The connection has new text to send: it goes at once, unless others wait, or there is more to it than text. Should
-    /// the device fail meanwhile, the next call says so.
+    /// The user has given the connection new text. It is sent at once when it is all that there is to send; when other
+    /// connections wait, or this one has more to do, it is sent in their order. If the device fails here, the next call
+    /// says so.
     #[inline]
     pub(super) fn push_text(&mut self, now_ns: u64, id: u16) {
         if let Err(error) = self.try_push_text(now_ns, id) {
@@ -47,7 +48,7 @@ impl Stack {
         self.push(now_ns)
     }
 
-    /// The SYN of a new connection, or its SYN+ACK, goes at once, unless others wait.
+    /// Sends the SYN or SYN+ACK of a new connection: at once, or after the other connections that wait.
     pub(super) fn transmit_syn(&mut self, now_ns: u64, id: u16) -> Result<(), StackError> {
         if !self.dirty.is_empty() || self.transmit_connection(now_ns, id)? == Outcome::RingFull {
             self.mark_dirty(id);
@@ -169,7 +170,7 @@ impl Stack {
                 states,
             )?;
             if outgoing.segment.syn() {
-                // Nothing may follow it yet, and nothing is over.
+                // Until the SYN is acknowledged nothing may follow it, and the connection is not over.
                 self.deadlines.set(id, slot.connection.deadline());
                 return Ok(Outcome::Done);
             }
@@ -265,8 +266,12 @@ impl Stack {
             for id in 0..self.slots.len() as u16 {
                 let is_its = |slot: &&mut Slot| slot.is_live() && slot.next_hop == ip;
                 if let Some(slot) = self.slot_mut(id).filter(is_its) {
-                    slot.next_hop_mac = mac.or(slot.next_hop_mac);
+                    let before = slot.next_hop_mac;
+                    slot.next_hop_mac = mac.or(before);
                     slot.headers_due = true;
+                    if before.is_some() && slot.next_hop_mac != before {
+                        slot.connection.next_hop_changed(now_ns);
+                    }
                     self.mark_dirty(id);
                 }
             }
@@ -355,7 +360,7 @@ fn submit_segment(
     mut command: SegmentCommand,
     (before, after): (Option<State>, Option<State>),
 ) -> Result<(), StackError> {
-    // Who watches wants to know when the frame left; nobody else needs the event.
+    // An observer is told when the frame has left. Without one, the completion would be an event for nothing.
     command.want_completion = observer.is_some();
     let command_index = nic.submit_segment(&command)?;
     if let Some(observer) = observer {

@@ -1,4 +1,4 @@
-//! Who waits for something of the stack, and is woken when it is there; nobody else is.
+//! Who waits for which connection or listener. The stack wakes them when that is ready, and nobody else.
 //!
 //! ```text
 //!   the call cannot be done yet ---> watch ---> (segments, timers, other calls) ---> ready: woken, once ---> it tries again
@@ -42,7 +42,7 @@ impl Waiters {
         self.wakers.retain(|(_, other)| !other.will_wake(waker));
     }
 
-    /// Wakes those for whom it is ready. They wait no more: who finds too little waits anew.
+    /// Wakes those who wait for some of `ready`, and forgets them: a call that still cannot be done watches again.
     fn wake(&mut self, ready: Readiness) {
         self.wakers.retain(|(interest, waker)| {
             let waits = ready.of(*interest).is_empty();
@@ -85,8 +85,7 @@ impl Slot {
 }
 
 impl Stack {
-    /// Has `waker` woken, once, by the next call of the stack after which this is there. What is there already wakes nobody:
-    /// try first.
+    /// Wakes `waker`, once, when a later call of the stack has made this ready. What is ready now wakes nobody: try first.
     pub fn watch(&mut self, awaited: Awaited, waker: &Waker) {
         let interest = match awaited {
             Awaited::Stream(_, interest) => interest,

@@ -24,7 +24,7 @@ impl Connection {
             return Break(());
         }
         if ack.lt(self.snd.una) {
-            // An old duplicate: nothing in it is news, but its text may be.
+            // An old ACK says nothing new; the text of its segment may.
             return Continue(());
         }
         self.timers.heard(now_ns);
@@ -110,7 +110,7 @@ impl Connection {
         self.snd.wl1 = seq;
         self.snd.wl2 = ack;
         if was_closed && wnd > 0 {
-            // The probes have done their work; the RTO is that of the path again.
+            // The window is open again: the RTO that the probes have backed off becomes the path's again.
             self.rtt.restore(&self.config);
             self.timers.progress(now_ns);
             self.timers.stop();

@@ -22,7 +22,7 @@ impl Connection {
                 let _ = self.arrives_in_other_states(now_ns, segment, payload);
             }
         }
-        // A connection that has just opened has nothing behind it that would have to be looked at.
+        // A connection that has just opened has nothing lost and nothing out of order, so it may be plain at once.
         self.plain = !before.is_synchronized() && self.is_plain();
     }
 
@@ -96,7 +96,8 @@ impl Connection {
         Break(())
     }
 
-    /// A challenge ACK (RFC 5961 3.2, 4.2, 5.2): a peer that means it, and sees our numbers, can say it right.
+    /// A challenge ACK (RFC 5961 3.2, 4.2, 5.2): it tells a real peer our numbers, with which the peer can send a RST that is
+    /// exact. Whoever forged the segment does not receive it.
     pub(super) fn challenge(&mut self, now_ns: u64) {
         if self.throttle.allows(now_ns) {
             self.ack.at_once();

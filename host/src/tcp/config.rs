@@ -1,4 +1,4 @@
-//! What can be chosen, and what is chosen unless someone does.
+//! The parameters of a connection and their defaults.
 
 use handclasp_layout::header::MTU_BYTES;
 
@@ -49,7 +49,7 @@ pub struct Config {
     /// 60 s that it lasts in Linux.
     pub msl_ns: u64,
     /// How long FIN-WAIT-2 lasts when the user has closed both directions and the peer does not. No RFC asks for
-    /// it, but for ever is not an answer. Default 60 s.
+    /// a limit, but without one such a connection would never end. Default 60 s.
     pub fin_wait_2_ns: u64,
 }
 

@@ -118,7 +118,7 @@ pub struct Connection {
     pub(super) ack: DelayedAck,
     pub(super) timers: Timers,
     pub(super) throttle: Throttle,
-    /// A segment outside the stream that is to go first: a RST, or the ACK of a stranger.
+    /// A segment that is sent before all others: a RST, or an ACK that answers a segment which is not acceptable.
     pub(super) reply: Option<Segment>,
     /// The SYN, or SYN+ACK, is to be sent (again).
     pub(super) syn_due: bool,
@@ -149,7 +149,7 @@ impl Connection {
         connection
     }
 
-    // Always: so it is built where it stays, instead of being moved there.
+    // Inlined always, so that the connection is built where it stays instead of being copied there.
     #[inline(always)]
     fn new(
         config: Arc<Config>,

@@ -10,8 +10,8 @@ use handclasp_layout::header::tcp_flags::{ACK, FIN, PSH, SYN};
 const SACK_BLOCKS_SENT: usize = 3;
 
 impl Connection {
-    /// The next segment to send at `now_ns`, until there is none. It counts as sent: one that is not is one that the
-    /// network lost.
+    /// The next segment to send at `now_ns`; call until `None`. It counts as sent: if the caller drops it, that is as if the
+    /// network had lost it.
     pub fn next_segment(&mut self, now_ns: u64) -> Option<Outgoing> {
         let next = self.next_of_any_kind(now_ns);
         self.plain = next.is_none() && self.is_plain();

@@ -108,8 +108,9 @@ impl PlainText {
 }
 
 impl Connection {
-    /// Open both ways, with nothing lost, and nothing said but text: what prediction is for. Plain segments leave it so;
-    /// whatever else happens makes it doubtful, until [`Connection::next_segment`] has looked at all and has nothing more.
+    /// The connection is open in both directions, nothing is lost, and nothing but text is to be sent: then prediction works.
+    /// A plain segment does not change that, so `plain` stays set. Anything else clears `plain`, until
+    /// [`Connection::next_segment`] has nothing more to send and asks here again.
     pub(super) fn is_plain(&self) -> bool {
         self.state == State::Established
             && self.timestamps.is_some()
@@ -120,7 +121,7 @@ impl Connection {
             && self.reply.is_none()
     }
 
-    /// There is an expected segment, and what is sent is text with nothing in its way, or a bare ACK.
+    /// The short ways of this file apply now.
     #[inline]
     pub fn predicts(&self) -> bool {
         self.plain

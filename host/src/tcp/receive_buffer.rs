@@ -154,10 +154,10 @@ impl ReceiveBuffer {
     }
 
     /// Takes the oldest octets out; says how many.
-    // Always: that the pieces come back here would keep the compiler from it.
+    // Inlined always: the compiler would not do it, because the pieces call this function again.
     #[inline(always)]
     pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
-        // Nearly always it is one piece.
+        // Nearly always it does not wrap around the end of the ring.
         let count = out.len().min(self.len);
         if count > self.capacity - self.head {
             return self.read_in_pieces(out);

@@ -8,7 +8,8 @@ use super::ranges::Ranges;
 use super::segment::SackBlock;
 use super::seq::SeqNumber;
 
-/// While nothing is lost the marks follow SND.UNA when it enters another piece of 2^this octets of the sequence space.
+/// While nothing is lost, `lost_edge`, `high_rxt` and `recover` are moved up to SND.UNA once in 2^24 octets. That is seldom
+/// enough to cost nothing, and often enough that none of them falls 2^31 octets behind, where it would compare as ahead.
 const MARKS_FOLLOW_BITS: u32 = 24;
 
 /// Duplicate ACKs, or discontiguous SACKed ranges, that mean a loss (RFC 5681 3.2, RFC 6675 2: DupThresh).
@@ -130,7 +131,7 @@ impl Recovery {
         }
         let mut news = false;
         for block in blocks {
-            // Each step is needed: an order round half of the circle is none.
+            // All comparisons are needed: sequence numbers 2^31 or more apart have no order.
             let plausible = una.lt(block.left)
                 && block.left.lt(nxt)
                 && block.left.lt(block.right)
@@ -194,8 +195,8 @@ impl Recovery {
         }
     }
 
-    /// SND.UNA has moved from `old` to `una` while [`Recovery::is_quiet`]: as [`Recovery::acknowledged`], and the window
-    /// makes progress. Marks behind SND.UNA say nothing, wherever they are, so they follow now and then only.
+    /// SND.UNA has moved from `old` to `una` while [`Recovery::is_quiet`]: does what [`Recovery::acknowledged`] would do, and
+    /// the window may grow. The marks need not be exact then, so they are moved only now and then ([`MARKS_FOLLOW_BITS`]).
     #[inline]
     pub(super) fn acknowledged_in_quiet(&mut self, old: SeqNumber, una: SeqNumber) {
         if (old.0 ^ una.0) >> MARKS_FOLLOW_BITS != 0 {
@@ -203,7 +204,7 @@ impl Recovery {
         }
     }
 
-    /// What marks lie behind `una` move there, lest they seem to lie ahead once half of the sequence space is behind them.
+    /// Moves each mark that lies behind `una` to `una`.
     fn marks_follow(&mut self, una: SeqNumber) {
         self.lost_edge = self.lost_edge.max(una);
         self.high_rxt = self.high_rxt.max(una);
@@ -295,8 +296,8 @@ impl Recovery {
         (self.pipe(una, nxt).saturating_add(smss) <= cwnd).then_some(piece)
     }
 
-    /// When there is nothing of that either: once in a recovery the last octets that were sent, lest the tail's loss
-    /// costs a time-out (NextSeg (4)). They do not count as sent again: what lies before them may still be found lost.
+    /// When there is nothing of that either: once in a recovery the last octets that were sent, so that the loss of the
+    /// last segment does not cost a time-out (NextSeg (4)). `high_rxt` stays: what lies before them may still be found lost.
     pub(super) fn next_rescue(
         &mut self,
         una: SeqNumber,

@@ -7,7 +7,7 @@ use handclasp_driver::dma::DmaRegion;
 /// Largest window (RFC 7323 2.3), and so the most of a region that a ring uses, in bytes.
 pub(super) const RING_MAX_BYTES: usize = 1 << 30;
 
-/// The place `at` in a ring, which lies less than two rounds from its start: without a division.
+/// `at` modulo `capacity`, for `at` below twice that: without a division.
 pub(super) fn wrap(at: usize, capacity: usize) -> usize {
     if at < capacity {
         at
@@ -68,10 +68,10 @@ impl SendBuffer {
     }
 
     /// Puts as much of `data` behind the last octet as there is room for; says how much.
-    // Always: that the pieces come back here would keep the compiler from it.
+    // Inlined always: the compiler would not do it, because the pieces call this function again.
     #[inline(always)]
     pub(super) fn push(&mut self, data: &[u8]) -> usize {
-        // Nearly always it is one piece.
+        // Nearly always it does not wrap around the end of the ring.
         let at = wrap(self.head + self.len, self.capacity);
         if data.len() > self.capacity - self.len.max(at) {
             return self.push_in_pieces(data);
@@ -97,7 +97,7 @@ impl SendBuffer {
         let gone = (seq.since(self.base) as usize).min(self.len);
         self.len -= gone;
         self.base = self.base + gone as u32;
-        // An empty ring starts anew: its next segments are not cut by its end.
+        // An empty ring starts again at its first byte, so that its end cuts no segment soon.
         self.head = match self.len {
             0 => 0,
             _ => wrap(self.head + gone, self.capacity),

@@ -7,8 +7,8 @@ const INTERVAL_NS: u64 = 5_000_000_000;
 /// Answers in one (RFC 5961 7).
 const ANSWERS: u32 = 10;
 
-/// At most 10 answers in 5 s, as RFC 5961 7 suggests; a count a connection, so that no one can read the count of
-/// another one (the side channel of a global count).
+/// At most 10 answers in 5 s, as RFC 5961 7 suggests; each connection has its own count, since from
+/// a common one an attacker could tell what another connection has received.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Throttle {
     since_ns: u64,
@@ -31,8 +31,9 @@ impl Throttle {
         true
     }
 
-    /// An ACK may answer a segment that is not acceptable. One with text or FIN is answered each time, since its sender
-    /// has lost our ACK; others, with which two confused ends could go on for ever, only so often (RFC 5961 7).
+    /// Whether an ACK may answer a segment that is not acceptable. A segment with text or FIN is always answered: its sender
+    /// repeats it because our ACK was lost. All others are limited (RFC 5961 7): two ends that disagree about the sequence
+    /// numbers would otherwise answer each other without end.
     pub(super) fn allows_answer_to(&mut self, now_ns: u64, segment: &Segment) -> bool {
         let repeats_text = segment.payload_len_bytes > 0 || segment.fin();
         repeats_text && !segment.syn() || self.allows(now_ns)

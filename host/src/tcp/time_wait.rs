@@ -1,5 +1,5 @@
-//! TIME-WAIT (RFC 9293 3.6.1): all is said, and what remains is to answer a peer that did not hear the last of it, and
-//! to keep old duplicates from a new connection with the same addresses and ports.
+//! TIME-WAIT (RFC 9293 3.6.1): both sides have closed. What remains is to answer a peer that did not receive our last ACK,
+//! and to keep old duplicates from a new connection with the same addresses and ports.
 
 use super::acceptance::{Acceptance, Expected};
 use super::acknowledgment::is_out_of_range;

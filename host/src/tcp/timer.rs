@@ -1,4 +1,4 @@
-//! What happens when nothing happens: deadlines, and what their passing does.
+//! The deadlines of a connection, and what it does when one passes.
 
 use super::connection::Connection;
 use super::due::Due;
@@ -151,6 +151,14 @@ impl Connection {
                 _ if self.snd.nxt != self.snd.una => self.retransmission_due(now_ns),
                 _ => self.timers.override_due = true,
             }
+        }
+    }
+
+    /// What is in flight went to a station that is gone. The retransmission timer expires now, so that the peer's new station
+    /// has it without a further wait; the same with a SYN or a window probe.
+    pub fn next_hop_changed(&mut self, now_ns: u64) {
+        if self.timers.retransmit.is_set() {
+            self.timers.restart(now_ns, 0);
         }
     }
 
