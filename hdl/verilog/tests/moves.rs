@@ -12,7 +12,7 @@ struct Moves {
     f: Signal<In, Bit>,
     low_half: Constant<Bits<64>>,
     holes: [Constant<Bits<64>>; 8],
-    byte: Signal<Local, Bits<8>>,
+    one_byte: Signal<Local, Bits<8>>,
     piece: Signal<Local, Bits<32>>,
     saved: Signal<Local, Bits<64>>,
     reversed: Signal<Out, Bits<64>>,
@@ -39,7 +39,7 @@ impl Default for Moves {
             f: Default::default(),
             low_half: Constant::new(bits(0xffff_ffff)),
             holes: std::array::from_fn(|lane| Constant::new(bits(!(0xff << (8 * lane))))),
-            byte: Default::default(),
+            one_byte: Default::default(),
             piece: Default::default(),
             saved: Default::default(),
             reversed: Default::default(),
@@ -65,8 +65,9 @@ impl Logic for Moves {
     fn update(&mut self) {
         self.reversed.next = bits::<64>(0);
         for i in 0..8 {
-            self.byte.next = self.a.val().get_bits::<8>(8 * i);
-            self.reversed.next = (self.reversed.val() << 8) | bit_cast::<64, 8>(self.byte.val());
+            self.one_byte.next = self.a.val().get_bits::<8>(8 * i);
+            self.reversed.next =
+                (self.reversed.val() << 8) | bit_cast::<64, 8>(self.one_byte.val());
         }
         self.joined.next = bit_cast::<32, 16>(self.a.val().get_bits::<16>(3))
             | (bit_cast::<32, 16>(self.b.val().get_bits::<16>(40)) << 16);
@@ -182,7 +183,7 @@ fn moves_are_printed_as_concatenations() {
     has("assign bit_replaced = {a[63:18], f, a[16:0]};");
     has("assign gathered = {b[55:24], b[47:16], b[39:8], b[31:0]};");
     // The loop's Local is nowhere read any more.
-    assert!(!text.contains("byte"), "{text}");
+    assert!(!text.contains("one_byte"), "{text}");
     // The same bytes are shifted and ORed when asked for.
     let operators = emit_operators("moves", &Moves::default()).unwrap();
     assert_eq!(operators.matches("reversed << 8").count(), 8, "{operators}");
@@ -209,9 +210,5 @@ fn a_part_that_changes_is_assigned_alone() {
     let text = emit("moves", &Moves::default()).unwrap();
     assert!(text.contains("cleared[15:8] = 8'h0;"), "{text}");
     // Both halves change, each into the other: one assignment.
-    assert!(
-        text.contains("swapped = {swapped[31:0], swapped[63:32]};")
-            || text.contains("swapped = {a[31:0], a[63:32]};"),
-        "{text}"
-    );
+    assert!(text.contains("swapped = {a[31:0], a[63:32]};"), "{text}");
 }
