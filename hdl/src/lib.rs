@@ -26,4 +26,4 @@ pub mod rx;
 pub mod stream;
 pub mod tx;
 
-pub use nic::emit;
+pub use nic::{emit, emit_operators};

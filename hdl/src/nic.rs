@@ -62,6 +62,25 @@ pub fn emit(width: usize) -> Result<String, NicError> {
     }
 }
 
+/// The same NIC with the shifts and ORs of its kernels, which [`emit`] prints as concatenations: what a simulator gains by those is
+/// measured against it.
+///
+/// # Errors
+/// Those of [`emit`].
+pub fn emit_operators(width: usize) -> Result<String, NicError> {
+    match width {
+        64 => Ok(handclasp_verilog::emit_operators(
+            MODULE,
+            &HandclaspNic64::default(),
+        )?),
+        512 => Ok(handclasp_verilog::emit_operators(
+            MODULE,
+            &HandclaspNic512::default(),
+        )?),
+        other => Err(NicError::Width(other)),
+    }
+}
+
 /// The NIC: W bits (K bytes, S = log2(K)) a beat; the buffers of tx hold `2^TA` beats, those of rx `2^RA` (TN = TA + 1, RN = RA + 1).
 #[derive(LogicBlock, Default)]
 pub struct HandclaspNic<

@@ -1,5 +1,6 @@
 //! Builds the Verilated models.
 
+mod flags;
 mod models;
 
 fn main() {

@@ -5,6 +5,7 @@
 //! Nothing is compiled twice: what comes out is kept in `target/verilated` under a hash of everything that goes in, for
 //! every profile and set of features. Verilator's run-time library does not depend on the gateware at all.
 
+use crate::flags::VERILATOR_FLAGS;
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -15,22 +16,6 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Widths of the data path, in bits.
 const WIDTHS: [usize; 2] = [64, 512];
-
-const VERILATOR_FLAGS: &[&str] = &[
-    "--cc",
-    "-O3",
-    // Random values in registers without reset, so that a missing reset shows.
-    "--x-assign",
-    "unique",
-    "--x-initial",
-    "unique",
-    "--assert",
-    "--trace-fst",
-    // Several files, so that both cores compile.
-    "--output-split",
-    "10000",
-    "-Wno-fatal",
-];
 
 /// Builds the models and tells cargo how to link them.
 pub fn build() -> Result<()> {
@@ -127,9 +112,10 @@ fn link(
     sources: &[&str],
     build: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    // The flags stand in this file.
+    // The flags stand in these files.
     let mut hasher = DefaultHasher::new();
-    (sources, include_str!("models.rs")).hash(&mut hasher);
+    let flags = [include_str!("models.rs"), include_str!("flags.rs")];
+    (sources, flags).hash(&mut hasher);
     // OUT_DIR is target/<profile>/build/<package>/out.
     let target = out.ancestors().nth(4).unwrap_or(out);
     let dir = target.join(format!("verilated/{name}-{:016x}", hasher.finish()));
@@ -185,6 +171,7 @@ fn compile_model(
     let source = dir.join(format!("{name}.v"));
     fs::write(&source, verilog)?;
     let run = Command::new(&verilator.program)
+        .arg("--cc")
         .args(VERILATOR_FLAGS)
         .args(["--top-module", "handclasp_nic", "--prefix", prefix, "-Mdir"])
         .arg(&dir)

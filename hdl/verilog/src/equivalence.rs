@@ -26,7 +26,7 @@ mod random;
 
 pub use random::Random;
 
-use crate::{EmitError, Port, PortDirection};
+use crate::{EmitError, Moves, Port, PortDirection};
 use case::{Case, Trace, TypedCase};
 use num_bigint::BigUint;
 use rust_hdl::core::block::Block;
@@ -115,6 +115,7 @@ pub struct Report {
 pub struct Equivalence {
     name: String,
     cases: Vec<Box<dyn Case>>,
+    moves: Moves,
 }
 
 impl Equivalence {
@@ -123,7 +124,14 @@ impl Equivalence {
         Equivalence {
             name: name.to_owned(),
             cases: vec![],
+            moves: Moves::Concatenations,
         }
+    }
+
+    /// Compares what [`crate::emit_operators`] prints, instead of [`crate::emit`].
+    pub fn with_operators(mut self) -> Self {
+        self.moves = Moves::Operators;
+        self
     }
 
     /// Adds a block with a clock. `name` becomes the top module's name: unique, and a Verilog identifier.
@@ -181,7 +189,7 @@ impl Equivalence {
                 case: case.name().to_owned(),
                 error: Box::new(error),
             };
-            case.describe().map_err(refused)
+            case.describe(self.moves).map_err(refused)
         })?;
         let (texts, ports): (Vec<_>, Vec<_>) = described.into_iter().unzip();
         let names: Vec<_> = self.cases.iter().map(|case| case.name()).collect();

@@ -1,16 +1,18 @@
 //! Kernel expressions to Verilog text whose every operand has exactly the width of Rust's `Bits<N>`.
 //!
 //! Verilog computes an operator at the width of its context, Rust at the width of its operands. The two agree when both operands are
-//! printed at one equal width and the result is widened by a concatenation or narrowed by a size cast only, since the operands of
-//! those two are self-determined. That is the invariant of this file.
+//! printed at one equal width and the result is widened by a concatenation or narrowed by a function only, since a function's argument
+//! and the operands of a concatenation do not take their width from the context. That is the invariant of this file.
 
 use crate::describe::{describe, operator};
 use crate::design::{literal_value, literal_width};
 use crate::error::Refusal;
 use crate::names::{flat_name, loop_value, Loops};
+use crate::part::{self, Part};
 use crate::scope::Scope;
 use crate::sized::shift_by;
-pub(crate) use crate::sized::{mask, Shape, Sized};
+pub(crate) use crate::sized::{mask, Mention, Shape, Sized};
+use crate::Moves;
 use num_bigint::BigUint;
 use num_traits::{One, ToPrimitive, Zero};
 use rust_hdl::core::ast::{VerilogExpression as E, VerilogOp as Op, VerilogOpUnary as Unary};
@@ -29,6 +31,7 @@ pub(crate) enum Value {
 pub(crate) struct Expressions<'a> {
     pub scope: &'a Scope,
     pub loops: &'a Loops,
+    pub moves: Moves,
 }
 
 impl Expressions<'_> {
@@ -95,12 +98,8 @@ impl Expressions<'_> {
                     }
                 };
                 // A second reduction would otherwise read as one operator (`& &a`, `~&a`).
-                inner.derive(
-                    &[],
-                    format!("{symbol}{}", inner.operand()),
-                    width,
-                    Shape::Open,
-                )
+                let text = format!("{symbol}{}", inner.operand());
+                Sized::operator(text, width, Shape::Open, &[&inner])
             }
             E::Index(base, index) => self.select(expr, base, 1, index)?,
             E::Slice(base, width, offset) => self.select(expr, base, *width, offset)?,
@@ -124,22 +123,15 @@ impl Expressions<'_> {
         let flat = flat_name(name, self.loops)?;
         if let Some(id) = self.scope.symbol(&flat) {
             let symbol = &self.scope.symbols[id];
-            let mut sized = Sized::literal(&BigUint::zero(), symbol.width);
-            sized.text = symbol.verilog.clone();
-            sized.shape = Shape::Name;
-            sized.constant = symbol.constant.clone();
-            match sized.constant {
-                Some(_) => sized.mentions.insert(symbol.verilog.clone()),
-                None => sized.reads.insert(id),
+            let part = match &symbol.constant {
+                Some(value) => Part::constant_named(&symbol.verilog, value.clone(), symbol.width),
+                None => Part::signal(id, &symbol.verilog, symbol.width),
             };
-            return Ok(Value::Sized(sized));
+            return Ok(Value::Sized(Sized::of(vec![part])));
         }
         if let Some(label) = self.scope.label(&flat)? {
-            let mut sized = Sized::literal(&label.code.into(), label.width());
-            sized.text = label.verilog.clone();
-            sized.shape = Shape::Name;
-            sized.mentions.insert(label.verilog.clone());
-            return Ok(Value::Sized(sized));
+            let part = Part::constant_named(&label.verilog, label.code.into(), label.width());
+            return Ok(Value::Sized(Sized::of(vec![part])));
         }
         Err(Refusal::UnknownName(
             name.to_owned(),
@@ -212,7 +204,16 @@ impl Expressions<'_> {
         }
         let symbol = operator(op);
         let text = format!("{} {symbol} {}", l.operand(), r.operand());
-        Ok(Value::Sized(l.derive(&[&r], text, width, Shape::Open)))
+        let printed = Sized::operator(text, width, Shape::Open, &[&l, &r]);
+        let moved = match self.moves {
+            // A single bit is a condition, which reads better with its constant's name.
+            Moves::Concatenations if l.width > 1 => part::combine(&l.parts, op, &r.parts),
+            _ => None,
+        };
+        Ok(Value::Sized(match moved {
+            Some(parts) => printed.known_as(parts),
+            None => printed,
+        }))
     }
 
     /// A shift by the width or more gives 0 in Rust as in Verilog.
@@ -239,7 +240,13 @@ impl Expressions<'_> {
             (_, Some(known)) if known.is_zero() => return Ok(left),
             (_, Some(known)) => {
                 let text = format!("{} {symbol} {known}", left.operand());
-                return Ok(left.derive(&[], text, left.width, Shape::Open));
+                let printed = Sized::operator(text, left.width, Shape::Open, &[&left]);
+                return Ok(match (self.moves, known.to_usize()) {
+                    (Moves::Concatenations, Some(amount)) => {
+                        printed.known_as(part::shift(&left.parts, op, amount))
+                    }
+                    _ => printed,
+                });
             }
             (Value::Number { .. }, None) => return Err(Refusal::UnknownWidth(describe(whole))),
         };
@@ -274,22 +281,14 @@ impl Expressions<'_> {
                 let always_inside = width == 1
                     && offset.width < usize::BITS as usize
                     && (1 << offset.width) <= limit;
-                if always_inside && base.shape == Shape::Name {
-                    let bits = clog2(limit);
-                    let index = offset.clone().cast(bits);
-                    return Ok(base.derive(
-                        &[&offset],
-                        format!("{}[{}]", base.text, index.text),
-                        1,
-                        Shape::Closed,
-                    ));
+                // Verilog-2001 cannot index a `localparam`.
+                if always_inside && base.shape == Shape::Name && base.constant.is_none() {
+                    let index = offset.clone().cast(clog2(limit));
+                    let text = format!("{}[{}]", base.text, index.text);
+                    let operands = [&base, &index];
+                    return Ok(Sized::operator(text, 1, Shape::Closed, &operands));
                 }
-                let shifted = shift_by(&base, ">>", &offset);
-                let text = format!("{width}'({})", shifted.text);
-                Ok(match width == limit {
-                    true => shifted,
-                    false => shifted.derive(&[], text, width, Shape::Closed),
-                })
+                Ok(shift_by(&base, ">>", &offset).slice(0, width))
             }
             _ => Ok(base.slice(first, width)),
         }
@@ -297,7 +296,7 @@ impl Expressions<'_> {
 
     fn replace_bit(&self, whole: &E, base: &E, index: &E, bit: &E) -> Result<Sized, Refusal> {
         let base = self.sized(base)?;
-        let bit = self.at_width(bit, 1, &describe(whole))?.cast(base.width);
+        let bit = self.at_width(bit, 1, &describe(whole))?;
         let index = match self.value(index)? {
             Value::Sized(index) => index,
             Value::Number { value, .. } => fit(&value, 32, &describe(whole))?,
@@ -319,6 +318,20 @@ impl Expressions<'_> {
                 end: offset.saturating_add(1),
             });
         }
+        if let (Moves::Concatenations, Some(at)) = (
+            self.moves,
+            index.constant.as_ref().and_then(|k| k.to_usize()),
+        ) {
+            let (below, above) = (
+                part::slice(&base.parts, 0, at),
+                part::slice(&base.parts, at + 1, base.width),
+            );
+            let parts = [below, bit.parts.clone(), above].concat();
+            if !parts.iter().any(Part::is_cut) {
+                return Ok(Sized::of(parts));
+            }
+        }
+        let bit = bit.cast(base.width);
         let hole = shift_by(&Sized::literal(&BigUint::one(), base.width), "<<", &index);
         let value = shift_by(&bit, "<<", &index);
         let text = format!(
@@ -327,7 +340,8 @@ impl Expressions<'_> {
             hole.operand(),
             value.operand()
         );
-        Ok(base.derive(&[&hole, &value], text, base.width, Shape::Open))
+        let operands = [&base, &hole, &value];
+        Ok(Sized::operator(text, base.width, Shape::Open, &operands))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::Refusal;
 use crate::expression::{mask, Expressions, Sized, Value};
 use crate::names::{flat_name, integer, Loops};
 use crate::scope::{Id, Role, Scope};
+use crate::Moves;
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
 use rust_hdl::core::ast::{
@@ -53,10 +54,15 @@ impl Assign {
 }
 
 /// Lowers the kernel of a module.
-pub(crate) fn lower(scope: &Scope, kernel: &VerilogBlock) -> Result<Vec<Statement>, Refusal> {
+pub(crate) fn lower(
+    scope: &Scope,
+    kernel: &VerilogBlock,
+    moves: Moves,
+) -> Result<Vec<Statement>, Refusal> {
     let mut lowering = Lowering {
         scope,
         loops: vec![],
+        moves,
         next: 0,
     };
     let mut statements = vec![];
@@ -67,6 +73,7 @@ pub(crate) fn lower(scope: &Scope, kernel: &VerilogBlock) -> Result<Vec<Statemen
 struct Lowering<'a> {
     scope: &'a Scope,
     loops: Loops,
+    moves: Moves,
     next: usize,
 }
 
@@ -75,6 +82,7 @@ impl Lowering<'_> {
         Expressions {
             scope: self.scope,
             loops: &self.loops,
+            moves: self.moves,
         }
     }
 

@@ -37,8 +37,10 @@ mod drivers;
 pub mod equivalence;
 mod error;
 mod expression;
+mod fold;
 mod kernel;
 mod names;
+mod part;
 mod print;
 mod ram;
 mod scope;
@@ -54,7 +56,16 @@ use rust_hdl::core::atom::AtomKind;
 use rust_hdl::core::block::Block;
 use std::collections::BTreeSet;
 
-/// Prints the whole hierarchy below `block` as Verilog, the top module `top_name` first, children as `<top_name>_<path>`.
+/// How what only moves bits (shifts by constants, ANDs, ORs and XORs of operands that do not meet) is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moves {
+    /// As a concatenation of slices.
+    Concatenations,
+    /// As the kernel's operator.
+    Operators,
+}
+
+/// Prints the whole hierarchy below `block` as Verilog-2001, the top module `top_name` first, children as `<top_name>_<path>`.
 ///
 /// `block` must be fresh: not simulated before. It needs no `connect_all()`: what drives what is checked here. The text depends on
 /// nothing but the design: two calls give identical bytes.
@@ -62,6 +73,20 @@ use std::collections::BTreeSet;
 /// # Errors
 /// The first construct that has no Verilog with the meaning it has in Rust, and the module it stands in.
 pub fn emit<B: Block>(top_name: &str, block: &B) -> Result<String, EmitError> {
+    emit_moves(top_name, block, Moves::Concatenations)
+}
+
+/// Prints the same design with the operators of its kernels: what [`emit`] prints as a concatenation of slices is a shift or an OR here.
+///
+/// Synthesis makes the same of both; a simulator is slower on this one. Tests and benches compare the two.
+///
+/// # Errors
+/// Those of [`emit`].
+pub fn emit_operators<B: Block>(top_name: &str, block: &B) -> Result<String, EmitError> {
+    emit_moves(top_name, block, Moves::Operators)
+}
+
+fn emit_moves<B: Block>(top_name: &str, block: &B, moves: Moves) -> Result<String, EmitError> {
     let design = Design::collect(top_name, block);
     let mut taken = names::Scope::default();
     let mut module_names = vec![];
@@ -88,7 +113,7 @@ pub fn emit<B: Block>(top_name: &str, block: &B) -> Result<String, EmitError> {
             refusal,
         };
         let (module_text, core) =
-            print::module_text(&design, index, &module_names).map_err(refused)?;
+            print::module_text(&design, index, &module_names, moves).map_err(refused)?;
         text.push('\n');
         text.push_str(&module_text);
         cores.extend(core);

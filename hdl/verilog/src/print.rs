@@ -8,9 +8,12 @@ mod statements;
 use crate::design::{Design, Module};
 use crate::drivers::{analyse, filter, Drivers, Group};
 use crate::error::Refusal;
-use crate::expression::{Shape, Sized};
+use crate::expression::{Mention, Shape, Sized};
+use crate::fold::fold;
 use crate::kernel::{lower, Assign, Statement};
 use crate::scope::{is_register, Id, Register, Role, Scope};
+use crate::sized::Cut;
+use crate::Moves;
 use leaf::leaf;
 use rust_hdl::core::ast::Verilog;
 use statements::mentioned;
@@ -22,14 +25,20 @@ pub(crate) fn module_text(
     design: &Design,
     index: usize,
     module_names: &[String],
+    moves: Moves,
 ) -> Result<(String, Option<String>), Refusal> {
     let module = &design.modules[index];
     let name = &module_names[index];
     match &module.code {
         Verilog::Combinatorial(kernel) => {
             let scope = Scope::new(design, module)?;
-            let statements = lower(&scope, kernel)?;
-            let drivers = analyse(&scope, &statements)?;
+            let mut statements = lower(&scope, kernel, moves)?;
+            // What is refused does not depend on how the kernel is printed.
+            let mut drivers = analyse(&scope, &statements)?;
+            if moves == Moves::Concatenations {
+                statements = fold(&scope, statements);
+                drivers = analyse(&scope, &statements)?;
+            }
             let printer = Printer {
                 scope: &scope,
                 statements: &statements,
@@ -129,13 +138,16 @@ impl Printer<'_> {
             self.line(&mut body, 1, "end");
             printed.extend(own);
         }
+        let mut mentions = BTreeSet::new();
+        printed.iter().for_each(|s| mentioned(s, &mut mentions));
         let mut out = String::new();
         let _ = writeln!(
             out,
             "module {name} (\n  {}\n);",
             self.ports(&variables).join(",\n  ")
         );
-        self.declarations(&mut out, &printed, &variables, &direct, &clocked);
+        self.declarations(&mut out, &mentions, &variables, &direct, &clocked);
+        self.functions(&mut out, &mentions)?;
         self.instances(&mut out, &direct);
         Ok(out + &body + "endmodule\n")
     }
@@ -292,15 +304,14 @@ impl Printer<'_> {
     fn declarations(
         &self,
         out: &mut String,
-        printed: &[Statement],
+        mentions: &BTreeSet<Mention>,
         variables: &BTreeSet<Id>,
         direct: &BTreeMap<Id, Id>,
         clocked: &BTreeSet<Id>,
     ) {
-        let mut mentions = BTreeSet::new();
-        printed.iter().for_each(|s| mentioned(s, &mut mentions));
+        let is_mentioned = |verilog: &String| mentions.contains(&Mention::Name(verilog.clone()));
         for symbol in &self.scope.symbols {
-            if let (Some(value), true) = (&symbol.constant, mentions.contains(&symbol.verilog)) {
+            if let (Some(value), true) = (&symbol.constant, is_mentioned(&symbol.verilog)) {
                 let literal = Sized::literal(value, symbol.width).text;
                 self.line(
                     out,
@@ -313,11 +324,7 @@ impl Printer<'_> {
                 );
             }
         }
-        for label in self
-            .scope
-            .labels()
-            .filter(|l| mentions.contains(&l.verilog))
-        {
+        for label in self.scope.labels().filter(|l| is_mentioned(&l.verilog)) {
             let literal = Sized::literal(&label.code.into(), label.width()).text;
             self.line(
                 out,
@@ -349,6 +356,28 @@ impl Printer<'_> {
                 &format!("{kind}{} {};", range(symbol.width), symbol.verilog),
             );
         }
+    }
+
+    /// The functions that cut bits out of expressions.
+    fn functions(&self, out: &mut String, mentions: &BTreeSet<Mention>) -> Result<(), Refusal> {
+        for mention in mentions {
+            let Mention::Cut(cut) = mention else { continue };
+            let name = cut.name();
+            if self.scope.has_verilog_name(&name) {
+                let function = "a function of the printer".to_owned();
+                return Err(Refusal::NameCollision(name.clone(), function, name));
+            }
+            let Cut { of, offset, width } = *cut;
+            self.line(out, 1, &format!("function{} {name};", range(width)));
+            self.line(out, 2, &format!("input{} x;", range(of)));
+            let bits = match width {
+                1 => format!("[{offset}]"),
+                _ => format!("[{}:{offset}]", offset + width - 1),
+            };
+            self.line(out, 2, &format!("{name} = x{bits};"));
+            self.line(out, 1, "endfunction");
+        }
+        Ok(())
     }
 
     fn instances(&self, out: &mut String, direct: &BTreeMap<Id, Id>) {

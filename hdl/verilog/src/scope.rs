@@ -238,6 +238,13 @@ impl Scope {
         }
     }
 
+    /// Whether a signal, constant, label or instance has this name.
+    pub(crate) fn has_verilog_name(&self, name: &str) -> bool {
+        self.symbols.iter().any(|symbol| symbol.verilog == name)
+            || self.labels.values().any(|label| label.verilog == name)
+            || self.children.iter().any(|child| child.instance == name)
+    }
+
     pub(crate) fn labels(&self) -> impl Iterator<Item = &Label> {
         self.labels.values()
     }

@@ -1,5 +1,6 @@
-//! Printed expressions that know their width.
+//! Printed expressions that know their width, and where each of their bits comes from.
 
+use crate::part::{self, Part};
 use crate::scope::Id;
 use num_bigint::BigUint;
 use num_traits::One;
@@ -13,16 +14,44 @@ pub(crate) struct Sized {
     pub shape: Shape,
     /// Signals read.
     pub reads: BTreeSet<Id>,
-    /// Constants and enum labels mentioned, by Verilog name: only these are declared.
-    pub mentions: BTreeSet<String>,
+    /// What the text needs to be declared.
+    pub mentions: BTreeSet<Mention>,
     /// The value, where it is known at emission.
     pub constant: Option<BigUint>,
+    /// The same bits, lowest first: which bits of which source they are.
+    pub parts: Vec<Part>,
+}
+
+/// What a module declares only where a text needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mention {
+    /// A constant or an enum label, by Verilog name.
+    Name(String),
+    /// A function that cuts bits out of an expression.
+    Cut(Cut),
+}
+
+/// Bits of an expression that has no name. Verilog-2001 slices names only, so a function names the expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Cut {
+    /// Width of the expression.
+    pub of: usize,
+    pub offset: usize,
+    pub width: usize,
+}
+
+impl Cut {
+    /// Name of the function.
+    pub(crate) fn name(&self) -> String {
+        let (high, low) = (self.offset + self.width - 1, self.offset);
+        format!("bits_{high}_{low}_of_{}", self.of)
+    }
 }
 
 /// How an expression may be used inside another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// A name: may be sliced.
+    /// A name.
     Name,
     /// A literal, a call or a bracketed form: needs no parentheses.
     Closed,
@@ -32,18 +61,45 @@ pub(crate) enum Shape {
 
 impl Sized {
     pub(crate) fn literal(value: &BigUint, width: usize) -> Self {
-        let text = match width {
-            1 => format!("1'b{value}"),
-            _ => format!("{width}'h{value:x}"),
+        Self::of(vec![Part::known(value.clone(), width)])
+    }
+
+    /// What `parts` are side by side, lowest first: a name, a slice, a literal or a concatenation.
+    pub(crate) fn of(parts: Vec<Part>) -> Self {
+        let parts = part::join(parts);
+        let (mut reads, mut mentions) = (BTreeSet::new(), BTreeSet::new());
+        for part in &parts {
+            part.collect(&mut reads, &mut mentions);
+        }
+        let (text, shape) = match &parts[..] {
+            [only] => (only.text(), only.shape()),
+            _ => {
+                let texts: Vec<_> = parts.iter().rev().map(Part::text).collect();
+                (format!("{{{}}}", texts.join(", ")), Shape::Closed)
+            }
         };
         Sized {
             text,
-            width,
-            shape: Shape::Closed,
-            reads: BTreeSet::new(),
-            mentions: BTreeSet::new(),
-            constant: Some(value.clone()),
+            width: part::width(&parts),
+            shape,
+            reads,
+            mentions,
+            constant: match &parts[..] {
+                [only] => only.constant(),
+                _ => None,
+            },
+            parts,
         }
+    }
+
+    /// An operator or a call over `operands`.
+    pub(crate) fn operator(text: String, width: usize, shape: Shape, operands: &[&Sized]) -> Self {
+        let (mut reads, mut mentions) = (BTreeSet::new(), BTreeSet::new());
+        for operand in operands {
+            reads.extend(&operand.reads);
+            mentions.extend(operand.mentions.iter().cloned());
+        }
+        Self::of(vec![Part::expression(text, width, shape, reads, mentions)])
     }
 
     /// The text as an operand.
@@ -54,39 +110,42 @@ impl Sized {
         }
     }
 
-    /// A new expression that reads what this one and `others` read.
-    pub(crate) fn derive(
-        &self,
-        others: &[&Sized],
-        text: String,
-        width: usize,
-        shape: Shape,
-    ) -> Sized {
-        let mut result = Sized {
-            text,
-            width,
-            shape,
-            constant: None,
-            ..self.clone()
-        };
-        for other in others {
-            result.reads.extend(&other.reads);
-            result.mentions.extend(other.mentions.iter().cloned());
+    /// This operator or call, of which it is known that its bits are `parts`. It is printed as these only where that cuts no
+    /// expression: the operator is shorter then, and evaluates the expression once.
+    pub(crate) fn known_as(self, parts: Vec<Part>) -> Sized {
+        match parts.iter().any(Part::is_cut) {
+            true => Sized { parts, ..self },
+            false => Self::of(parts),
         }
-        result
     }
 
     /// Zero-extends or truncates: rust-hdl's `bit_cast`.
     pub(crate) fn cast(self, width: usize) -> Sized {
-        let text = match width.cmp(&self.width) {
-            std::cmp::Ordering::Equal => return self,
-            std::cmp::Ordering::Greater => format!("{{{}'h0, {}}}", width - self.width, self.text),
-            std::cmp::Ordering::Less => return self.slice(0, width),
-        };
-        let constant = self.constant.clone();
+        if width <= self.width {
+            return self.slice(0, width);
+        }
+        let zeros = Part::known(BigUint::default(), width - self.width);
+        let extended = Self::of([&self.whole()[..], &[zeros]].concat());
         Sized {
-            constant,
-            ..self.derive(&[], text, width, Shape::Closed)
+            constant: self.constant,
+            ..extended
+        }
+    }
+
+    /// The parts, where the text is made of them; else the text as one part.
+    fn whole(&self) -> Vec<Part> {
+        match self.parts.iter().any(Part::is_cut) && self.shape == Shape::Open {
+            true => {
+                let (reads, mentions) = (self.reads.clone(), self.mentions.clone());
+                vec![Part::expression(
+                    self.text.clone(),
+                    self.width,
+                    self.shape,
+                    reads,
+                    mentions,
+                )]
+            }
+            false => self.parts.clone(),
         }
     }
 
@@ -95,22 +154,11 @@ impl Sized {
         if width == self.width {
             return self;
         }
-        let constant = self.constant.as_ref().map(|c| (c >> offset) & mask(width));
-        let (text, shape) = match (self.shape, offset) {
-            (Shape::Name, _) if width == 1 => (format!("{}[{offset}]", self.text), Shape::Closed),
-            (Shape::Name, _) => (
-                format!("{}[{}:{offset}]", self.text, offset + width - 1),
-                Shape::Closed,
-            ),
-            (_, 0) => (format!("{width}'({})", self.text), Shape::Closed),
-            _ => (
-                format!("{width}'({} >> {offset})", self.operand()),
-                Shape::Closed,
-            ),
-        };
-        Sized {
-            constant,
-            ..self.derive(&[], text, width, shape)
+        let cut = part::slice(&self.parts, offset, width);
+        // An expression that would be cut twice is printed, and evaluated, once.
+        match cut.iter().filter(|part| part.is_cut()).count() > 1 {
+            true => Self::of(part::slice(&self.whole(), offset, width)),
+            false => Self::of(cut),
         }
     }
 }
@@ -124,10 +172,16 @@ pub(crate) fn mask(width: usize) -> BigUint {
 pub(crate) fn shift_by(left: &Sized, symbol: &str, amount: &Sized) -> Sized {
     let shifted = |amount: &Sized| format!("{} {symbol} {}", left.operand(), amount.operand());
     if amount.width <= 32 {
-        return left.derive(&[amount], shifted(amount), left.width, Shape::Open);
+        return Sized::operator(shifted(amount), left.width, Shape::Open, &[left, amount]);
     }
     let low = amount.clone().slice(0, 32);
-    let high = format!("({} >> 32) != {}'h0", amount.operand(), amount.width);
-    let text = format!("({high}) ? {}'h0 : ({})", left.width, shifted(&low));
-    left.derive(&[amount], text, left.width, Shape::Open)
+    let high = amount.clone().slice(32, amount.width - 32);
+    let text = format!(
+        "({} != {}'h0) ? {}'h0 : ({})",
+        high.text,
+        high.width,
+        left.width,
+        shifted(&low)
+    );
+    Sized::operator(text, left.width, Shape::Open, &[left, &low, &high])
 }

@@ -254,7 +254,16 @@ impl Logic for Particular {
 
 #[test]
 fn operators_are_the_same_in_verilog() {
-    let report = Equivalence::new("operators")
+    check(Equivalence::new("operators"));
+}
+
+#[test]
+fn operators_printed_as_such_are_the_same_in_verilog() {
+    check(Equivalence::new("operators_as_such").with_operators());
+}
+
+fn check(equivalence: Equivalence) {
+    let report = equivalence
         .combinational("width9", Operators::<9>::default, operators)
         .combinational("width32", Operators::<32>::default, operators)
         .combinational("width33", Operators::<33>::default, operators)

@@ -2,7 +2,7 @@
 
 use super::{EquivalenceError, Random};
 use crate::design::literal_value;
-use crate::{emit, ports, EmitError, Port};
+use crate::{emit_moves, ports, EmitError, Moves, Port};
 use num_bigint::BigUint;
 use rust_hdl::core::atom::{Atom, AtomKind};
 use rust_hdl::core::block::Block;
@@ -22,7 +22,7 @@ pub(super) struct Trace {
 pub(super) trait Case: Send + Sync {
     fn name(&self) -> &str;
     /// Verilog text and ports.
-    fn describe(&self) -> Result<(String, Vec<Port>), EmitError>;
+    fn describe(&self, moves: Moves) -> Result<(String, Vec<Port>), EmitError>;
     fn trace(&self, seed: u64, cycles: usize) -> Result<Trace, EquivalenceError>;
 }
 
@@ -46,9 +46,9 @@ where
         &self.name
     }
 
-    fn describe(&self) -> Result<(String, Vec<Port>), EmitError> {
+    fn describe(&self, moves: Moves) -> Result<(String, Vec<Port>), EmitError> {
         let block = (self.new)();
-        Ok((emit(&self.name, &block)?, ports(&block)?))
+        Ok((emit_moves(&self.name, &block, moves)?, ports(&block)?))
     }
 
     fn trace(&self, seed: u64, cycles: usize) -> Result<Trace, EquivalenceError> {

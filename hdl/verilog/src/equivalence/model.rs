@@ -44,6 +44,9 @@ pub(super) fn build(
         "--build",
         "-j",
         "2",
+        // What `.v` means to synthesis tools.
+        "--language",
+        "1364-2001",
         "-Wall",
         "-Wno-DECLFILENAME",
         "-Wno-UNUSED",

@@ -3,6 +3,7 @@
 use super::Printer;
 use crate::kernel::{Assign, Statement};
 use crate::scope::Id;
+use crate::sized::Mention;
 use std::collections::BTreeSet;
 
 impl Printer<'_> {
@@ -105,8 +106,8 @@ impl Printer<'_> {
     }
 }
 
-/// Constants and enum labels that a statement mentions.
-pub(super) fn mentioned(statement: &Statement, names: &mut BTreeSet<String>) {
+/// What a statement needs declared.
+pub(super) fn mentioned(statement: &Statement, names: &mut BTreeSet<Mention>) {
     match statement {
         Statement::Assign(a) => names.extend(a.value.mentions.iter().cloned()),
         Statement::If {

@@ -1,4 +1,8 @@
 //! How fast the Verilated NIC runs: `cargo bench -p handclasp-sim`, with `-- --json` as JSON.
+//!
+//! First the NIC in its surroundings, then the model alone, printed with and without concatenations.
+
+mod emission;
 
 use std::error::Error;
 use std::time::Instant;
@@ -183,6 +187,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let json = std::env::args().any(|argument| argument == "--json");
     let mut rows_of_both = rows(Width::W64)?;
     rows_of_both.extend(rows(Width::W512)?);
+    let mut comparisons = emission::compare(Width::W64)?;
+    comparisons.extend(emission::compare(Width::W512)?);
     if json {
         let rows: Vec<_> = rows_of_both
             .iter()
@@ -195,7 +201,20 @@ fn main() -> Result<(), Box<dyn Error>> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        let emission: Vec<_> = comparisons
+            .iter()
+            .map(|row| {
+                serde_json::json!({
+                    "width_bits": row.width.bits(),
+                    "what": row.what,
+                    "operators_ns_per_cycle": row.operators_ns,
+                    "concatenations_ns_per_cycle": row.concatenations_ns,
+                    "ratio": row.ratio(),
+                })
+            })
+            .collect();
+        let both = serde_json::json!({ "nic": rows, "emission": emission });
+        println!("{}", serde_json::to_string_pretty(&both)?);
         return Ok(());
     }
     println!(
@@ -211,6 +230,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             row.width.bits(),
             row.what,
             row.ns_per_cycle
+        );
+    }
+    println!(
+        "\n{:>5}  {:<40} {:>12} {:>12} {:>6}",
+        "width", "model alone, ns a cycle", "shifts, ORs", "concatenated", "ratio"
+    );
+    for row in comparisons {
+        println!(
+            "{:>5}  {:<40} {:>12.0} {:>12.0} {:>6.2}",
+            row.width.bits(),
+            row.what,
+            row.operators_ns,
+            row.concatenations_ns,
+            row.ratio()
         );
     }
     Ok(())
