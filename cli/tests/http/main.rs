@@ -1,6 +1,8 @@
 //! `handclasp serve` and `handclasp get` against real programs, curl and Python's HTTP server, in a network namespace: over
 //! a good wire and over a bad one. Where TAP devices are not allowed, the tests count as ignored, and the reason is printed.
 
+mod peers;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -45,7 +47,47 @@ fn main() {
         })
         .with_ignored_flag(missing.is_some())
     };
+    let peers = |name: &str, test: fn(&Path) -> Outcome| {
+        Trial::test(name, move || {
+            with_kernel(|tap| {
+                drop(tap);
+                let dir = tempfile::tempdir()?;
+                fs::create_dir(dir.path().join("www"))?;
+                fs::write(dir.path().join("www/file"), pattern(FILE_LEN_BYTES, 1))?;
+                test(dir.path())
+            })?
+        })
+        .with_ignored_flag(missing.is_some())
+    };
     let trials = vec![
+        peers(
+            "small_answers_wait_for_no_timer",
+            peers::small_answers_wait_for_no_timer,
+        ),
+        peers(
+            "idle_connections_keep_nobody_out",
+            peers::idle_connections_keep_nobody_out,
+        ),
+        peers(
+            "three_hundred_clients_are_all_served",
+            peers::three_hundred_clients_are_all_served,
+        ),
+        peers(
+            "a_signal_ends_connections",
+            peers::a_signal_ends_connections,
+        ),
+        peers(
+            "data_left_unread_is_a_reset_at_exit_too",
+            peers::data_left_unread_is_a_reset_at_exit_too,
+        ),
+        peers(
+            "get_writes_where_it_is_told_and_nowhere_else",
+            peers::get_writes_where_it_is_told_and_nowhere_else,
+        ),
+        peers(
+            "a_signal_leaves_no_part_of_a_file",
+            peers::a_signal_leaves_no_part_of_a_file,
+        ),
         trial("curl_fetches_from_serve", curl, None),
         trial(
             "curl_fetches_from_serve_over_a_bad_wire",
