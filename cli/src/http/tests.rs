@@ -243,7 +243,7 @@ fn idle_connections_are_closed() {
         }
     });
     let begin = Instant::now();
-    let _ = (&peer).read(&mut [0]);
+    let _ = peer.read(&mut [0]);
     assert!(begin.elapsed() < 5 * IDLE, "{:?}", begin.elapsed());
     drip.join().unwrap();
 }
