@@ -53,17 +53,12 @@ impl Study {
         Ok(study)
     }
 
-    /// Writes it as JSON.
+    /// It as JSON, which [`Study::read`] reads.
     ///
     /// # Errors
-    /// `File`.
-    pub fn write(&self, path: &Path) -> Result<(), BenchError> {
-        let failed = |source| BenchError::File {
-            path: path.into(),
-            source,
-        };
-        let json = serde_json::to_string(self).map_err(|error| failed(error.into()))?;
-        fs::write(path, json + "\n").map_err(failed)
+    /// serde_json's.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string(self)? + "\n")
     }
 
     /// What a work costs a stack; `None` if that was not measured.

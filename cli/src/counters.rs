@@ -3,7 +3,9 @@
 use std::fmt::{Display, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::output;
 
 /// Writes it.
 pub fn write(
@@ -14,5 +16,5 @@ pub fn write(
     for (name, value) in counters {
         let _ = writeln!(text, "{name} {value}");
     }
-    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    output::write(path, text)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::output;
 use crate::width::Width;
 
 /// Arguments of `handclasp emit`.
@@ -31,7 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
         let path = args
             .output
             .join(format!("handclasp_nic_w{}.v", width.bits()));
-        fs::write(&path, &verilog).with_context(|| format!("writing {}", path.display()))?;
+        output::write(&path, &verilog)?;
         println!("{}: {} lines", path.display(), verilog.lines().count());
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
 use handclasp_driver::pci::PciAddress;
@@ -18,6 +19,10 @@ use handclasp_wires::kernel;
 use crate::counters;
 use crate::width::Width;
 use crate::wire::{self, Recording, WireName};
+
+/// How long the connections of closed sockets may take to end, before the NIC goes: a peer that has not answered by then
+/// learns it by a RST.
+const CONNECTIONS_END: Duration = Duration::from_secs(1);
 
 /// Arguments that say which NIC, with which address.
 #[derive(clap::Args, Clone, Debug)]
@@ -191,7 +196,7 @@ impl Station {
     /// # Errors
     /// A file cannot be written, or the NIC failed.
     pub fn finish(self) -> Result<()> {
-        self.host.drain(std::time::Duration::from_secs(5));
+        self.host.drain(CONNECTIONS_END);
         let written = self
             .counters
             .as_deref()

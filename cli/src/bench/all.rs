@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::card::Card;
 use super::session::Limit;
 use super::{cost, cycles};
+use crate::output;
 
 /// Arguments of `handclasp bench all`.
 #[derive(clap::Args)]
@@ -63,12 +64,12 @@ pub fn run(args: &Args) -> Result<()> {
         parameters: Parameters::default(),
         card,
     };
-    study.write(&args.out.join("run.json"))?;
     let write = |name: &str, text: String| {
         let path = args.out.join(name);
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        output::write(&path, text)?;
         anyhow::Ok(path)
     };
+    write("run.json", study.json()?)?;
     write("report.md", report::markdown(&study))?;
     let page = write("report.html", report::html(&study)?)?;
     for left_out in study.left_out() {
@@ -92,7 +93,6 @@ fn measure(card: &Card, args: &Args) -> Result<OverNic> {
     };
     let record = card.measure(&works, limit)?;
     let path = args.out.join("card.json");
-    fs::write(&path, serde_json::to_string_pretty(&record)?)
-        .with_context(|| format!("writing {}", path.display()))?;
+    output::write(&path, serde_json::to_string_pretty(&record)?)?;
     Ok(record)
 }

@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use handclasp_benches::report::readme;
 use handclasp_benches::Study;
 
+use crate::output;
+
 /// Arguments of `handclasp bench readme`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,5 +31,5 @@ pub fn run(args: &Args) -> Result<()> {
             readme::END
         )
     })?;
-    fs::write(&args.readme, renewed).with_context(|| format!("writing {path}"))
+    output::write(&args.readme, renewed)
 }

@@ -15,9 +15,9 @@ use handclasp_wires::clock::Clock as SimClock;
 
 use super::journey::Journey;
 use super::{answer, ANSWER_LEN_BYTES, REQUEST};
-use crate::ladder;
 use crate::station::mac_of;
 use crate::width::Width;
+use crate::{ladder, output};
 
 const CLIENT_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 2), 80);
@@ -92,8 +92,11 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
         vec![Box::new(Capture::new(near, capture.clone())), Box::new(far)],
     )
     .context("starting the simulated NICs")?;
+    // The writer of waveforms replaces what has the name it is given, a device as well.
+    let waveform = tempfile::NamedTempFile::new_in(output)
+        .with_context(|| format!("a file for the waveform in {}", output.display()))?;
     world
-        .open_trace(0, &fst)
+        .open_trace(0, waveform.path())
         .with_context(|| format!("writing {}", fst.display()))?;
     let journey = Journey::default();
     journey.watch_world(&world);
@@ -165,6 +168,8 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
     println!("client: read() gives the end of the stream; close()");
     // TIME-WAIT is a minute in which nothing happens: no need to see that in the waveform.
     world.close_traces();
+    let written = fs::read(waveform.path()).context("reading the waveform again")?;
+    output::write(&fst, written)?;
     let closed_ns = world.now_ns();
     stage.play("the end of TIME-WAIT", || {
         Ok(journey.is_over(0).then_some(()))
@@ -180,11 +185,10 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
 
     let packets = journey.between_nics();
     println!("{}", ladder::text(&packets));
-    fs::write(
+    output::write(
         &svg,
         ladder::picture("A TCP connection through the gateware", &packets),
-    )
-    .with_context(|| format!("writing {}", svg.display()))?;
+    )?;
     println!(
         "{}: {frames} frames, timestamps from the simulation",
         pcapng.display()

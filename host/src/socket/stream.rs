@@ -137,6 +137,15 @@ impl TcpStream {
         })
     }
 
+    /// Ends the connection at once, with a RST where the peer knows of it (RFC 9293 3.10.5): what was written and has not
+    /// been acknowledged is lost.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn abort(&self) -> io::Result<()> {
+        self.call(|stack, id| stack.abort(id))
+    }
+
     /// Waits until a read or a write, as `interest` says, would not wait, or `timeout` is over (`None`: never); says
     /// which of them would not, neither when the time is over. Also when the stream is nonblocking.
     ///

@@ -129,6 +129,16 @@ impl Stack {
         Ok(())
     }
 
+    /// Ends the connection at once, with a RST where the peer knows of it (RFC 9293 3.10.5).
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn abort(&mut self, id: SocketId) -> io::Result<()> {
+        self.socket_mut(id)?.connection.abort();
+        self.mark_dirty(id.connection);
+        Ok(())
+    }
+
     /// The socket is gone. What was given to send is still sent, then the connection ends; unread data ends it at once,
     /// with a RST (RFC 9293 SHLD-3).
     pub fn release(&mut self, now_ns: u64, id: SocketId) {

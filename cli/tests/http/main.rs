@@ -1,6 +1,8 @@
 //! `handclasp serve` and `handclasp get` against real programs, curl and Python's HTTP server, in a network namespace: over
 //! a good wire and over a bad one. Where TAP devices are not allowed, the tests count as ignored, and the reason is printed.
 
+mod peers;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,42 +26,81 @@ fn main() {
     if let Some(reason) = &missing {
         eprintln!("the tests against the kernel are ignored: {reason}");
     }
-    let trial = |name: &str,
-                 test: fn(&Path, Option<&str>) -> Outcome,
-                 faults: Option<&'static str>| {
+    let ignored = missing.is_some();
+    let transfer = |name: &str,
+                    test: fn(&Path, Option<&str>) -> Outcome,
+                    faults: Option<&'static str>| {
         Trial::test(name, move || {
-            with_kernel(|tap| {
-                // The command opens the device itself.
-                drop(tap);
-                let dir = tempfile::tempdir()?;
-                fs::create_dir(dir.path().join("www"))?;
-                fs::write(dir.path().join("www/file"), pattern(FILE_LEN_BYTES, 1))?;
-                test(dir.path(), faults)?;
-                let got = fs::read(dir.path().join("got"))?;
+            beside_the_kernel(|dir| {
+                test(dir, faults)?;
+                let got = fs::read(dir.join("got"))?;
                 if got == pattern(FILE_LEN_BYTES, 1) {
                     Ok(())
                 } else {
                     Err(format!("{} bytes arrived, and they are not the file", got.len()).into())
                 }
-            })?
+            })
         })
-        .with_ignored_flag(missing.is_some())
+        .with_ignored_flag(ignored)
+    };
+    let peers = |name: &str, test: fn(&Path) -> Outcome| {
+        Trial::test(name, move || beside_the_kernel(test)).with_ignored_flag(ignored)
     };
     let trials = vec![
-        trial("curl_fetches_from_serve", curl, None),
-        trial(
+        peers(
+            "small_answers_wait_for_no_timer",
+            peers::small_answers_wait_for_no_timer,
+        ),
+        peers(
+            "idle_connections_keep_nobody_out",
+            peers::idle_connections_keep_nobody_out,
+        ),
+        peers(
+            "three_hundred_clients_are_all_served",
+            peers::three_hundred_clients_are_all_served,
+        ),
+        peers(
+            "a_signal_ends_connections",
+            peers::a_signal_ends_connections,
+        ),
+        peers(
+            "data_left_unread_is_a_reset_at_exit_too",
+            peers::data_left_unread_is_a_reset_at_exit_too,
+        ),
+        peers(
+            "get_writes_where_it_is_told_and_nowhere_else",
+            peers::get_writes_where_it_is_told_and_nowhere_else,
+        ),
+        peers(
+            "a_signal_leaves_no_part_of_a_file",
+            peers::a_signal_leaves_no_part_of_a_file,
+        ),
+        transfer("curl_fetches_from_serve", curl, None),
+        transfer(
             "curl_fetches_from_serve_over_a_bad_wire",
             curl,
             Some(FAULTS),
         ),
-        trial("get_fetches_from_a_real_server", get, None),
-        trial(
+        transfer("get_fetches_from_a_real_server", get, None),
+        transfer(
             "get_fetches_from_a_real_server_over_a_bad_wire",
             get,
             Some(FAULTS),
         ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// Runs a test in a network namespace, with a directory that has `www/file`.
+fn beside_the_kernel(test: impl FnOnce(&Path) -> Outcome + Send) -> Outcome {
+    with_kernel(|tap| {
+        // The command opens the device itself.
+        drop(tap);
+        let dir = tempfile::tempdir()?;
+        fs::create_dir(dir.path().join("www"))?;
+        fs::write(dir.path().join("www/file"), pattern(FILE_LEN_BYTES, 1))?;
+        test(dir.path())
+    })?
 }
 
 /// A process that does not outlive the test.
