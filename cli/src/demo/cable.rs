@@ -15,7 +15,7 @@ use handclasp_wires::clock::Clock as SimClock;
 
 use super::journey::Journey;
 use super::{answer, ANSWER_LEN_BYTES, REQUEST};
-use crate::ladder;
+use crate::ladder::{self, Columns, Packet};
 use crate::station::mac_of;
 use crate::width::Width;
 
@@ -79,8 +79,8 @@ impl Stage {
     }
 }
 
-/// Plays the journey, prints it, and writes the three files.
-pub fn run(width: Width, output: &Path) -> Result<()> {
+/// Plays the journey, prints it, writes the three files, and returns its packets.
+pub fn run(width: Width, output: &Path) -> Result<Vec<Packet>> {
     let pcapng = output.join("demo.pcapng");
     let fst = output.join("demo.fst");
     let svg = output.join("demo.svg");
@@ -179,7 +179,7 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
         .with_context(|| format!("writing {}", pcapng.display()))?;
 
     let packets = journey.between_nics();
-    println!("{}", ladder::text(&packets));
+    println!("{}", ladder::text(&packets, Columns::All));
     fs::write(
         &svg,
         ladder::picture("A TCP connection through the gateware", &packets),
@@ -191,7 +191,7 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
     );
     println!("{}: waveform of the client's NIC", fst.display());
     println!("{}: the ladder as a picture\n", svg.display());
-    Ok(())
+    Ok(packets)
 }
 
 fn would_block(error: std::io::Error) -> Result<()> {
