@@ -43,6 +43,7 @@ impl Waiters {
     }
 
     /// Wakes those who wait for some of `ready`, and forgets them: a call that still cannot be done watches again.
+    #[cold]
     fn wake(&mut self, ready: Readiness) {
         self.wakers.retain(|(interest, waker)| {
             let waits = ready.of(*interest).is_empty();
@@ -54,9 +55,13 @@ impl Waiters {
     }
 
     /// Wakes all.
+    #[inline(always)]
     pub(super) fn wake_all(&mut self) {
-        for (_, waker) in self.wakers.drain(..) {
-            waker.wake();
+        if !self.is_empty() {
+            self.wake(Readiness {
+                readable: true,
+                writable: true,
+            });
         }
     }
 }
