@@ -343,9 +343,9 @@ fn a_body_cut_short_is_an_error() {
     assert!(format!("{:#}", result.unwrap_err()).contains("404 Not Found"));
 }
 
-/// The verdicts are curl's (7.88.1: its exit status is not 0 for each of them).
+/// curl 7.88.1 refuses these as well, by its exit status, but for those that are marked.
 #[test]
-fn what_curl_refuses_is_refused() {
+fn answers_that_are_no_http_are_refused() {
     let chunked =
         |body: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
     for (what, response) in [
@@ -363,14 +363,21 @@ fn what_curl_refuses_is_refused() {
             "a size over 64 bits",
             chunked("10000000000000003\r\nabc\r\n0\r\n\r\n"),
         ),
+        // Not by curl. RFC 9112 6.3: an unrecoverable error.
         (
             "lengths that differ",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 3\r\n\r\nhello".into(),
         ),
+        // Not by curl, which leaves an empty file. RFC 9112 7.4: we did not say that we take it.
         (
             "another coding",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
                 .into(),
+        ),
+        // Not by curl. RFC 9112 5.2: none may be sent.
+        (
+            "obs-fold",
+            "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 5\r\n\r\nhello".into(),
         ),
         (
             "a negative length",
