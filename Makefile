@@ -3,7 +3,7 @@
 CARGO ?= cargo
 BOOTS ?= 1
 
-.PHONY: demo test check test-vfio test-bare bench deps deps-test lint datasheet emit clean
+.PHONY: demo test check test-vfio test-bare bench deps deps-test lint datasheet readme emit clean
 
 ## demo: open, use and close a TCP connection over the simulated gateware; writes demo.pcapng, demo.fst, demo.svg
 demo: deps
@@ -48,6 +48,10 @@ lint: deps
 datasheet:
 	$(CARGO) run --quiet --locked -p handclasp-layout --bin datasheet > DATASHEET.md.new
 	mv DATASHEET.md.new DATASHEET.md
+
+## readme: make anew what README.md and docs/ladder.svg show of runs
+readme: deps
+	$(CARGO) run --release --locked -p handclasp -- readme
 
 ## emit: the Verilog of both widths, in build/
 emit: deps

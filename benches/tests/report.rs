@@ -212,16 +212,6 @@ fn it_can_be_printed() {
 }
 
 #[test]
-fn the_readme_is_made_of_the_stored_run() {
-    let text = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let renewed = readme::renew(&text, &stored()).expect("the README has a section on latency");
-    assert!(
-        text == renewed,
-        "the README's section on latency is stale: cargo run --release -p handclasp -- bench readme docs/bench/run.json"
-    );
-}
-
-#[test]
 fn the_text_has_every_table() {
     let text = report::markdown(&stored());
     for heading in [

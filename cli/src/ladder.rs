@@ -92,11 +92,38 @@ fn ns(value: Option<u64>) -> String {
     value.map_or_else(|| "-".into(), |ns| ns.to_string())
 }
 
+/// Which columns of the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// All of them.
+    All,
+    /// What is the same in every run: neither what was measured on this machine, nor, to save room, the options.
+    Simulated,
+}
+
 /// The ladder as text, a packet a line.
-pub fn text(packets: &[Packet]) -> String {
-    let mut out = format!(
-        "{:>8} {:>10}  {:<21} {:^44} {:<21}  {:>6} {:>6} {:>6} {:>6}  options\n",
-        "cycle", "ns", "client", "", "server", "host*", "queue", "gatew.", "wire"
+pub fn text(packets: &[Packet], columns: Columns) -> String {
+    let all = columns == Columns::All;
+    let line = |begin: String, [host, queue, gateware, wire]: [&str; 4], options: &str| {
+        let host = if all {
+            format!("{host:>6} ")
+        } else {
+            String::new()
+        };
+        let end = if all {
+            format!("  {options}")
+        } else {
+            String::new()
+        };
+        format!("{begin}  {host}{queue:>6} {gateware:>6} {wire:>6}{end}\n")
+    };
+    let mut out = line(
+        format!(
+            "{:>8} {:>10}  {:<21} {:^44} {:<21}",
+            "cycle", "ns", "client", "", "server"
+        ),
+        ["host*", "queue", "gatew.", "wire"],
+        "options",
     );
     for packet in packets {
         let states = |states: &Option<States>| {
@@ -109,17 +136,23 @@ pub fn text(packets: &[Packet]) -> String {
             Side::Client => format!("{label:-^42}->"),
             Side::Server => format!("<-{label:-^42}"),
         };
-        let _ = writeln!(
-            out,
-            "{:>8} {:>10}  {:<21} {arrow} {:<21}  {:>6} {:>6} {:>6} {:>6}  {}",
-            packet.cycle,
-            packet.at_ns,
-            states(&packet.client),
-            states(&packet.server),
-            ns(packet.spent.host_ns),
-            ns(packet.spent.queue_ns),
-            ns(packet.spent.gateware_ns),
-            ns(packet.spent.wire_ns),
+        let spent = &packet.spent;
+        let parts = [
+            spent.host_ns,
+            spent.queue_ns,
+            spent.gateware_ns,
+            spent.wire_ns,
+        ]
+        .map(ns);
+        out += &line(
+            format!(
+                "{:>8} {:>10}  {:<21} {arrow} {:<21}",
+                packet.cycle,
+                packet.at_ns,
+                states(&packet.client),
+                states(&packet.server),
+            ),
+            parts.each_ref().map(String::as_str),
             if packet.options.is_empty() {
                 "-"
             } else {
@@ -127,10 +160,12 @@ pub fn text(packets: &[Packet]) -> String {
             },
         );
     }
-    out.push_str(
-        "time of the first beat on the wire; the last columns are ns from host to host: queue, gateware and wire are\n\
-         simulated, host* is measured on this machine and is not part of the simulated time\n",
-    );
+    if all {
+        out.push_str(
+            "time of the first beat on the wire; the last columns are ns from host to host: queue, gateware and wire are\n\
+             simulated, host* is measured on this machine and is not part of the simulated time\n",
+        );
+    }
     out
 }
 
@@ -315,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_packet_is_a_line_with_both_sockets() {
-        let text = text(&[syn()]);
+        let text = text(&[syn()], Columns::All);
         let line = text.lines().nth(1).unwrap();
         assert!(
             line.contains("CLOSED -> SYN-SENT") && line.contains("LISTEN -> SYN-RCVD"),
@@ -325,6 +360,20 @@ mod tests {
             line.contains("SYN seq=0") && line.contains("->") && line.ends_with("mss=1460"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_can_be_left_out() {
+        let mut packet = syn();
+        packet.spent.host_ns = Some(987_654);
+        let all = text(&[packet.clone()], Columns::All);
+        assert!(all.contains("987654") && all.contains("host*"), "{all}");
+        let simulated = text(&[packet], Columns::Simulated);
+        assert!(
+            !simulated.contains("987654") && !simulated.contains("host*"),
+            "{simulated}"
+        );
+        assert!(simulated.ends_with("     44\n"), "{simulated}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod ladder;
 mod output;
 mod packaging;
 mod parse;
+mod readme;
 mod serve;
 mod sim;
 mod station;
@@ -81,6 +82,9 @@ enum Command {
     /// Write a manual page for this command and for each of its subcommands
     #[command(hide = true)]
     Man(packaging::ManArgs),
+    /// Make what the README shows of runs
+    #[command(hide = true)]
+    Readme(readme::Args),
 }
 
 fn main() -> ExitCode {
@@ -106,6 +110,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Completions(args) => packaging::completions(&args),
         Command::Man(args) => packaging::man(&args),
+        Command::Readme(args) => readme::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

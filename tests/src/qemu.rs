@@ -84,30 +84,7 @@ impl Parts {
             command.arg("-L").arg(self.qemu.join(data));
         }
         command.args("-nodefaults -no-user-config -display none -no-reboot -cpu max".split(' '));
-        // Interpreted always, never on /dev/kvm: one that is there may still not run a stock kernel.
-        command.args([
-            "-machine",
-            "q35,accel=tcg,memory-backend=mem0",
-            "-m",
-            MEMORY,
-        ]);
-        // Shared, so that the server gets a file descriptor with each mapping; else it could not do DMA.
-        let memory = format!("memory-backend-memfd,id=mem0,size={MEMORY},share=on");
-        command.args(["-object", &memory]);
-        // VFIO needs remapped interrupts, and QEMU's vfio-user-pci wants to hear of new mappings (caching mode). It must
-        // be there before the NIC.
-        command.args(["-device", "intel-iommu,intremap=on,caching-mode=on"]);
-        command.args([
-            "-device",
-            "pcie-root-port,id=rp1,bus=pcie.0,chassis=1,slot=1,addr=2",
-        ]);
-        let nic = serde_json::json!({
-            "driver": "vfio-user-pci",
-            "bus": "rp1",
-            "socket": { "type": "unix", "path": socket },
-            "x-msg-timeout": ANSWER_TIMEOUT_MS,
-        });
-        command.args(["-device", &nic.to_string()]);
+        command.args(machine_arguments(socket));
         command.arg("-kernel").arg(&self.kernel);
         command.arg("-initrd").arg(initramfs);
         command.args(["-append", KERNEL_COMMAND_LINE, "-serial", "stdio"]);
@@ -142,6 +119,37 @@ impl Parts {
         }
         Ok(Machine { child, console })
     }
+}
+
+/// The arguments that make a machine with the NIC that is served on `socket`; the README's example has the same.
+fn machine_arguments(socket: &Path) -> Vec<String> {
+    let nic = serde_json::json!({
+        "driver": "vfio-user-pci",
+        "bus": "rp1",
+        "socket": { "type": "unix", "path": socket },
+        "x-msg-timeout": ANSWER_TIMEOUT_MS,
+    });
+    [
+        // Interpreted always, never on /dev/kvm: one that is there may still not run a stock kernel.
+        ("-machine", "q35,accel=tcg,memory-backend=mem0"),
+        ("-m", MEMORY),
+        // Shared, so that the server gets a file descriptor with each mapping; else it could not do DMA.
+        (
+            "-object",
+            &format!("memory-backend-memfd,id=mem0,size={MEMORY},share=on"),
+        ),
+        // VFIO needs remapped interrupts, and QEMU's vfio-user-pci wants to hear of new mappings (caching mode). It must
+        // be there before the NIC.
+        ("-device", "intel-iommu,intremap=on,caching-mode=on"),
+        (
+            "-device",
+            "pcie-root-port,id=rp1,bus=pcie.0,chassis=1,slot=1,addr=2",
+        ),
+        ("-device", &nic.to_string()),
+    ]
+    .into_iter()
+    .flat_map(|(option, value)| [option.to_owned(), value.to_owned()])
+    .collect()
 }
 
 /// A running machine; dropped, it is switched off.
@@ -213,5 +221,42 @@ fn only_one(folder: &Path, prefix: &str) -> Result<PathBuf, String> {
             "there is not exactly one {prefix}* in {}: remove target/guest and run scripts/guest-parts",
             folder.display()
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value as QEMU reads it: of JSON the order of keys does not matter.
+    fn value(word: &str) -> String {
+        serde_json::from_str::<serde_json::Value>(word)
+            .map_or_else(|_| word.to_owned(), |json| json.to_string())
+    }
+
+    #[test]
+    fn the_readme_starts_the_machine_that_is_tested() {
+        let readme = include_str!("../../README.md").replace("\\\n", " ");
+        let line = readme
+            .lines()
+            .find(|line| line.starts_with("qemu-system-x86_64 "))
+            .expect("the README starts QEMU");
+        // What stands in quotes is one word, without blanks.
+        let words: Vec<String> = line
+            .split_whitespace()
+            .map(|word| value(word.trim_matches('\'')))
+            .collect();
+        for pair in machine_arguments(Path::new("/tmp/nic")).chunks(2) {
+            let [option, wanted] = pair else {
+                panic!("an option without its value: {pair:?}");
+            };
+            let given = words.windows(2);
+            assert!(
+                given
+                    .into_iter()
+                    .any(|two| two[0] == *option && two[1] == value(wanted)),
+                "the README's QEMU lacks {option} {wanted}"
+            );
+        }
     }
 }

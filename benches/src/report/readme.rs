@@ -6,12 +6,7 @@ use crate::model::Kind;
 use crate::record::OverNic;
 use crate::study::Study;
 
-/// The section lies between these lines.
-pub const BEGIN: &str = "<!-- latency: made by `handclasp bench readme`, do not edit -->";
-/// The line behind it.
-pub const END: &str = "<!-- end of latency -->";
-
-/// The section, without the lines around it.
+/// The section.
 pub fn section(study: &Study) -> String {
     let machine = &study.run.machine;
     let mut out = format!(
@@ -82,14 +77,4 @@ fn modelled(study: &Study) -> String {
     }
     out += &table.markdown();
     out
-}
-
-/// The README with the section made anew; `None` if it lacks the lines around it.
-pub fn renew(readme: &str, study: &Study) -> Option<String> {
-    let (before, rest) = readme.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!(
-        "{before}{BEGIN}\n\n{}\n{END}{after}",
-        section(study)
-    ))
 }

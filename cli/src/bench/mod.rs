@@ -6,10 +6,9 @@ mod card;
 mod compare;
 mod connect;
 mod cost;
-mod cycles;
+pub mod cycles;
 mod handshake;
 mod over_nic;
-mod readme;
 mod rtt;
 mod session;
 mod stream;
@@ -50,9 +49,6 @@ enum Bench {
     All(all::Args),
     /// Compare two reports, and show what became slower or faster by more than the noise
     Compare(compare::Args),
-    /// Write the README's section on latency from a stored run
-    #[command(hide = true)]
-    Readme(readme::Args),
     /// Do the work of a benchmark without measuring it, so that callgrind can count its instructions
     #[command(hide = true)]
     Workload(cost::Workload),
@@ -67,7 +63,6 @@ pub fn run(args: &Args) -> Result<()> {
         Bench::Stream(args) => cost::run(args, Work::Stream),
         Bench::All(args) => all::run(args),
         Bench::Compare(args) => compare::run(args),
-        Bench::Readme(args) => readme::run(args),
         Bench::Workload(args) => cost::do_workload(args),
     }
 }

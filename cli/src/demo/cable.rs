@@ -15,9 +15,10 @@ use handclasp_wires::clock::Clock as SimClock;
 
 use super::journey::Journey;
 use super::{answer, ANSWER_LEN_BYTES, REQUEST};
+use crate::ladder::{self, Columns, Packet};
+use crate::output;
 use crate::station::mac_of;
 use crate::width::Width;
-use crate::{ladder, output};
 
 const CLIENT_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 2), 80);
@@ -79,8 +80,8 @@ impl Stage {
     }
 }
 
-/// Plays the journey, prints it, and writes the three files.
-pub fn run(width: Width, output: &Path) -> Result<()> {
+/// Plays the journey, prints it, writes the three files, and returns its packets.
+pub fn run(width: Width, output: &Path) -> Result<Vec<Packet>> {
     let pcapng = output.join("demo.pcapng");
     let fst = output.join("demo.fst");
     let svg = output.join("demo.svg");
@@ -184,7 +185,7 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
         .with_context(|| format!("writing {}", pcapng.display()))?;
 
     let packets = journey.between_nics();
-    println!("{}", ladder::text(&packets));
+    println!("{}", ladder::text(&packets, Columns::All));
     output::write(
         &svg,
         ladder::picture("A TCP connection through the gateware", &packets),
@@ -195,7 +196,7 @@ pub fn run(width: Width, output: &Path) -> Result<()> {
     );
     println!("{}: waveform of the client's NIC", fst.display());
     println!("{}: the ladder as a picture\n", svg.display());
-    Ok(())
+    Ok(packets)
 }
 
 fn would_block(error: std::io::Error) -> Result<()> {

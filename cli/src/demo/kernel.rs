@@ -10,7 +10,7 @@ use handclasp_wires::kernel::{with_kernel, KERNEL_IP, OUR_IP};
 
 use super::journey::Journey;
 use super::{answer, REQUEST};
-use crate::ladder::{self, Side};
+use crate::ladder::{self, Columns, Side};
 use crate::station::{Args as StationArgs, Station};
 use crate::width::Width;
 
@@ -49,7 +49,7 @@ fn watch(station: &Station) -> Journey {
 }
 
 fn show(journey: &Journey, side: Side) {
-    println!("{}", ladder::text(&journey.with_kernel(side)));
+    println!("{}", ladder::text(&journey.with_kernel(side), Columns::All));
 }
 
 /// The part of the server, whoever plays it.

@@ -1,6 +1,6 @@
 //! `handclasp demo`: the journey of a connection, packet by packet.
 
-mod cable;
+pub mod cable;
 mod journey;
 mod kernel;
 

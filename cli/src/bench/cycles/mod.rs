@@ -103,6 +103,14 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
+    println!("{}", figures_table(&figures));
+    println!("ns at the assumed clocks of 156.25 MHz (W = 64) and 250 MHz (W = 512); memory answers without delay");
+    println!("\n{}\n{}", hops_table(&hops), tables::HOPS);
+    Ok(())
+}
+
+/// The gateware by itself, a column a width.
+pub fn figures_table(figures: &[Figures]) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     let mut header = vec!["simulated clock cycles".to_owned()];
@@ -142,15 +150,17 @@ pub fn run(args: &Args) -> Result<()> {
     row("send: frames a cycle", &|f| {
         format!("{:.4}", 1.0 / f.tx_cycles_per_frame)
     });
-    println!("{table}");
-    println!("ns at the assumed clocks of 156.25 MHz (W = 64) and 250 MHz (W = 512); memory answers without delay");
-    let hops = tables::hops(&hops);
+    table
+}
+
+/// The gateware's part of a segment's way.
+pub fn hops_table(hops: &[Hops]) -> Table {
+    let hops = tables::hops(hops);
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(hops.header);
     table.add_rows(hops.rows);
-    println!("\n{table}\n{}", tables::HOPS);
-    Ok(())
+    table
 }
 
 /// What the measurements look at.
