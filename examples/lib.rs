@@ -16,8 +16,8 @@ use handclasp_driver::vfio::{KernelFunction, VfioBus};
 use handclasp_driver::Bus;
 use handclasp_host::{Host, StackConfig, TcpListener, TcpStream};
 use handclasp_sim::dut::Width;
-use handclasp_wires::tap::Tap;
 use handclasp_sim::world::{TimeSource, World, WorldConfig};
+use handclasp_wires::tap::Tap;
 
 /// The README's Rust is compiled as it stands there.
 #[cfg(doctest)]

@@ -8,9 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use handclasp_wires::kernel::{
-    what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP,
-};
+use handclasp_wires::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
