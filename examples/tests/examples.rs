@@ -24,9 +24,9 @@ fn main() {
     if let Some(reason) = &missing {
         eprintln!("the tests against the kernel are ignored: {reason}");
     }
-    let on_cable = |name: &str, program: &'static str, check: fn(&str) -> bool| {
+    let on_cable = |name: &str, program: fn() -> Command, check: fn(&str) -> bool| {
         Trial::test(name, move || {
-            let says = output(&mut Command::new(program))?;
+            let says = output(&mut program())?;
             if check(&says) {
                 Ok(())
             } else {
@@ -45,23 +45,37 @@ fn main() {
         .with_ignored_flag(missing.is_some())
     };
     let trials = vec![
-        on_cable("echo_on_a_cable", ECHO, |says| {
-            says.ends_with("192.0.2.1 said \"Is there anybody?\" and heard \"Is there anybody?\"\n")
-        }),
-        on_cable("chat_on_a_cable", CHAT, |says| {
-            says == "chat room on 192.0.2.2:4000\n\
+        on_cable(
+            "echo_on_a_cable",
+            || Command::new(ECHO),
+            |says| {
+                says.ends_with(
+                    "192.0.2.1 said \"Is there anybody?\" and heard \"Is there anybody?\"\n",
+                )
+            },
+        ),
+        on_cable(
+            "chat_on_a_cable",
+            || Command::new(CHAT),
+            |says| {
+                says == "chat room on 192.0.2.2:4000\n\
                      Alice hears: the room: Alice is here\n\
                      Bob hears: the room: Bob is here\n\
                      Alice hears: the room: Bob is here\n\
                      Bob hears: Alice: Hello, Bob!\n\
                      Alice hears: Bob: Hello, Alice!\n"
-        }),
-        on_cable("http_get_on_a_cable", HTTP_GET, |says| {
-            says == "Once around the cable.\n"
-        }),
-        on_cable("ping_pong_on_a_cable", PING_PONG, |says| {
-            says.starts_with("64 bytes to 192.0.2.1:7 and back, 1000 times: P50 ")
-        }),
+            },
+        ),
+        on_cable(
+            "http_get_on_a_cable",
+            || Command::new(HTTP_GET),
+            |says| says == "Once around the cable.\n",
+        ),
+        on_cable(
+            "ping_pong_on_a_cable",
+            || Command::new(PING_PONG),
+            |says| says.starts_with("64 bytes to 192.0.2.1:7 and back, 1000 times: P50 "),
+        ),
         with_the_kernel("echo_serves_the_kernel", echo),
         with_the_kernel("chat_serves_the_kernel", chat),
         with_the_kernel("http_get_gets_from_python", http_get),
@@ -81,8 +95,7 @@ fn output(command: &mut Command) -> Result<String, Failed> {
     }
 }
 
-fn on_tap(program: &str) -> Command {
-    let mut command = Command::new(program);
+fn on_tap(mut command: Command) -> Command {
     command.args([format!("tap:{TAP}"), format!("{OUR_IP}/{PREFIX_LEN}")]);
     command
 }
@@ -98,7 +111,7 @@ impl Drop for Running {
 }
 
 /// Starts a server, and waits until it says that it is one.
-fn serving(program: &str) -> Result<(Running, BufReader<ChildStdout>), Failed> {
+fn serving(program: Command) -> Result<(Running, BufReader<ChildStdout>), Failed> {
     let mut child = on_tap(program).stdout(Stdio::piped()).spawn()?;
     let says = child.stdout.take().ok_or("no standard output")?;
     let running = Running(child);
@@ -106,7 +119,7 @@ fn serving(program: &str) -> Result<(Running, BufReader<ChildStdout>), Failed> {
     let mut line = String::new();
     says.read_line(&mut line)?;
     if !line.contains(&format!(" on {OUR_IP}:")) {
-        return Err(format!("{program} says {line:?}").into());
+        return Err(format!("a server says {line:?}").into());
     }
     Ok((running, says))
 }
@@ -118,7 +131,7 @@ fn connect(port: u16) -> io::Result<TcpStream> {
 }
 
 fn echo() -> Outcome {
-    let _server = serving(ECHO)?;
+    let _server = serving(Command::new(ECHO))?;
     let sent: Vec<u8> = (0..100_000_u32).map(|n| (n / 251) as u8).collect();
     let mut stream = connect(7)?;
     let mut writer = stream.try_clone()?;
@@ -142,7 +155,7 @@ fn echo() -> Outcome {
 }
 
 fn chat() -> Outcome {
-    let _server = serving(CHAT)?;
+    let _server = serving(Command::new(CHAT))?;
     let join = |name: &str| -> io::Result<_> {
         let mut stream = connect(4000)?;
         writeln!(stream, "{name}")?;
@@ -190,11 +203,11 @@ fn http_get() -> Outcome {
         }
         thread::sleep(Duration::from_millis(20));
     }
-    let got = output(on_tap(HTTP_GET).arg(format!("http://{KERNEL_IP}:8000/page")))?;
+    let got = output(on_tap(Command::new(HTTP_GET)).arg(format!("http://{KERNEL_IP}:8000/page")))?;
     if got != page {
         return Err(format!("{} bytes came, and they are not the page", got.len()).into());
     }
-    let error = output(on_tap(HTTP_GET).arg(format!("http://{KERNEL_IP}:8000/none")));
+    let error = output(on_tap(Command::new(HTTP_GET)).arg(format!("http://{KERNEL_IP}:8000/none")));
     match error {
         Err(says) if says.message().is_some_and(|says| says.contains("404")) => Ok(()),
         other => Err(format!("a page that is not there: {other:?}").into()),
@@ -208,7 +221,7 @@ fn ping_pong() -> Outcome {
         stream.set_nodelay(true)?;
         io::copy(&mut &stream, &mut &stream)
     });
-    let says = output(on_tap(PING_PONG).arg(format!("{KERNEL_IP}:7")))?;
+    let says = output(on_tap(Command::new(PING_PONG)).arg(format!("{KERNEL_IP}:7")))?;
     let echoed = echoing.join().map_err(|_| "the server panicked")??;
     if echoed == 64 * 1000 && says.contains("P50") {
         Ok(())
