@@ -7,11 +7,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{fchown, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{fchown, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use tempfile::TempPath;
 
 /// Links that are followed in a row, as many as Linux follows.
@@ -19,6 +23,10 @@ const LINKS_MAX: usize = 40;
 
 /// What a new file may be used for before the umask, as by `open(2)` everywhere.
 const NEW_MODE: u32 = 0o666;
+
+/// How long the reader of a FIFO may take to open it, and how often that is looked at.
+const READER_COMES: Duration = Duration::from_secs(10);
+const READER_POLL: Duration = Duration::from_millis(20);
 
 /// An output that is being written.
 pub struct Output {
@@ -100,7 +108,7 @@ impl Output {
                 return Ok(output(Box::new(file), Some(target)));
             }
             _ => {
-                let through = OpenOptions::new().write(true).open(path)?;
+                let through = open_through(path)?;
                 return Ok(output(Box::new(through), None));
             }
         };
@@ -162,6 +170,33 @@ impl Drop for Output {
     }
 }
 
+/// Opens what is there for writing. A FIFO's reader is waited for, but not for ever.
+fn open_through(path: &Path) -> Result<File> {
+    let begin = Instant::now();
+    loop {
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path);
+        match opened {
+            // fifo(7): nobody has it open for reading.
+            Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => {
+                if begin.elapsed() > READER_COMES {
+                    bail!("nobody has opened it for reading");
+                }
+                thread::sleep(READER_POLL);
+            }
+            opened => {
+                let file = opened?;
+                // Only the opening was not to wait.
+                let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
+                fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+                return Ok(file);
+            }
+        }
+    }
+}
+
 /// A temporary file beside `target`.
 fn temporary(target: &Path, mode: fs::Permissions, unfinished: &Unfinished) -> io::Result<File> {
     let name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
@@ -199,7 +234,7 @@ fn followed(path: &Path) -> io::Result<Option<PathBuf>> {
             Err(_) => return Ok(Some(path)),
         }
     }
-    Err(nix::errno::Errno::ELOOP.into())
+    Err(Errno::ELOOP.into())
 }
 
 #[cfg(test)]
