@@ -30,7 +30,7 @@ pub struct Study {
 }
 
 impl Study {
-    /// Reads a file that [`Study::write`] has written.
+    /// Reads a file that holds what [`Study::json`] gives.
     ///
     /// # Errors
     /// `File` when it cannot be read; `BadFile` when it is something else, or of another version.
