@@ -11,11 +11,25 @@ use std::time::{Duration, Instant};
 use handclasp_wires::kernel::{what_is_missing, with_kernel, KERNEL_IP, OUR_IP, PREFIX_LEN, TAP};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-const ECHO: &str = env!("CARGO_BIN_EXE_echo");
-const CHAT: &str = env!("CARGO_BIN_EXE_chat");
-const HTTP_GET: &str = env!("CARGO_BIN_EXE_http_get");
-const PING_PONG: &str = env!("CARGO_BIN_EXE_ping_pong");
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The examples.
+mod programs {
+    use std::process::Command;
+
+    pub fn echo() -> Command {
+        Command::new(env!("CARGO_BIN_EXE_echo"))
+    }
+    pub fn chat() -> Command {
+        Command::new(env!("CARGO_BIN_EXE_chat"))
+    }
+    pub fn http_get() -> Command {
+        Command::new(env!("CARGO_BIN_EXE_http_get"))
+    }
+    pub fn ping_pong() -> Command {
+        Command::new(env!("CARGO_BIN_EXE_ping_pong"))
+    }
+}
 
 type Outcome = Result<(), Failed>;
 
@@ -45,37 +59,23 @@ fn main() {
         .with_ignored_flag(missing.is_some())
     };
     let trials = vec![
-        on_cable(
-            "echo_on_a_cable",
-            || Command::new(ECHO),
-            |says| {
-                says.ends_with(
-                    "192.0.2.1 said \"Is there anybody?\" and heard \"Is there anybody?\"\n",
-                )
-            },
-        ),
-        on_cable(
-            "chat_on_a_cable",
-            || Command::new(CHAT),
-            |says| {
-                says == "chat room on 192.0.2.2:4000\n\
+        on_cable("echo_on_a_cable", programs::echo, |says| {
+            says.ends_with("192.0.2.1 said \"Is there anybody?\" and heard \"Is there anybody?\"\n")
+        }),
+        on_cable("chat_on_a_cable", programs::chat, |says| {
+            says == "chat room on 192.0.2.2:4000\n\
                      Alice hears: the room: Alice is here\n\
                      Bob hears: the room: Bob is here\n\
                      Alice hears: the room: Bob is here\n\
                      Bob hears: Alice: Hello, Bob!\n\
                      Alice hears: Bob: Hello, Alice!\n"
-            },
-        ),
-        on_cable(
-            "http_get_on_a_cable",
-            || Command::new(HTTP_GET),
-            |says| says == "Once around the cable.\n",
-        ),
-        on_cable(
-            "ping_pong_on_a_cable",
-            || Command::new(PING_PONG),
-            |says| says.starts_with("64 bytes to 192.0.2.1:7 and back, 1000 times: P50 "),
-        ),
+        }),
+        on_cable("http_get_on_a_cable", programs::http_get, |says| {
+            says == "Once around the cable.\n"
+        }),
+        on_cable("ping_pong_on_a_cable", programs::ping_pong, |says| {
+            says.starts_with("64 bytes to 192.0.2.1:7 and back, 1000 times: P50 ")
+        }),
         with_the_kernel("echo_serves_the_kernel", echo),
         with_the_kernel("chat_serves_the_kernel", chat),
         with_the_kernel("http_get_gets_from_python", http_get),
@@ -131,7 +131,7 @@ fn connect(port: u16) -> io::Result<TcpStream> {
 }
 
 fn echo() -> Outcome {
-    let _server = serving(Command::new(ECHO))?;
+    let _server = serving(programs::echo())?;
     let sent: Vec<u8> = (0..100_000_u32).map(|n| (n / 251) as u8).collect();
     let mut stream = connect(7)?;
     let mut writer = stream.try_clone()?;
@@ -155,7 +155,7 @@ fn echo() -> Outcome {
 }
 
 fn chat() -> Outcome {
-    let _server = serving(Command::new(CHAT))?;
+    let _server = serving(programs::chat())?;
     let join = |name: &str| -> io::Result<_> {
         let mut stream = connect(4000)?;
         writeln!(stream, "{name}")?;
@@ -203,11 +203,11 @@ fn http_get() -> Outcome {
         }
         thread::sleep(Duration::from_millis(20));
     }
-    let got = output(on_tap(Command::new(HTTP_GET)).arg(format!("http://{KERNEL_IP}:8000/page")))?;
+    let got = output(on_tap(programs::http_get()).arg(format!("http://{KERNEL_IP}:8000/page")))?;
     if got != page {
         return Err(format!("{} bytes came, and they are not the page", got.len()).into());
     }
-    let error = output(on_tap(Command::new(HTTP_GET)).arg(format!("http://{KERNEL_IP}:8000/none")));
+    let error = output(on_tap(programs::http_get()).arg(format!("http://{KERNEL_IP}:8000/none")));
     match error {
         Err(says) if says.message().is_some_and(|says| says.contains("404")) => Ok(()),
         other => Err(format!("a page that is not there: {other:?}").into()),
@@ -221,7 +221,7 @@ fn ping_pong() -> Outcome {
         stream.set_nodelay(true)?;
         io::copy(&mut &stream, &mut &stream)
     });
-    let says = output(on_tap(Command::new(PING_PONG)).arg(format!("{KERNEL_IP}:7")))?;
+    let says = output(on_tap(programs::ping_pong()).arg(format!("{KERNEL_IP}:7")))?;
     let echoed = echoing.join().map_err(|_| "the server panicked")??;
     if echoed == 64 * 1000 && says.contains("P50") {
         Ok(())
