@@ -28,6 +28,9 @@ struct Moves {
     swapped: Signal<Out, Bits<64>>,
     changed_under_way: Signal<Out, Bits<64>>,
     two_bytes: Signal<Out, Bits<64>>,
+    sum: Signal<Local, Bits<64>>,
+    built: Signal<Out, Bits<64>>,
+    ends_swapped: Signal<Out, Bits<64>>,
     sum_shifted: Signal<Out, Bits<16>>,
 }
 
@@ -55,6 +58,9 @@ impl Default for Moves {
             swapped: Default::default(),
             changed_under_way: Default::default(),
             two_bytes: Default::default(),
+            sum: Default::default(),
+            built: Default::default(),
+            ends_swapped: Default::default(),
             sum_shifted: Default::default(),
         }
     }
@@ -101,6 +107,18 @@ impl Logic for Moves {
         self.changed_under_way.next = self.b.val();
         self.saved.next = self.saved.val() | (self.changed_under_way.val() >> 56);
         self.changed_under_way.next = self.saved.val() >> 4;
+        // The same with a sum, whose bits are known by its name alone.
+        self.sum.next = self.a.val() + self.b.val();
+        self.built.next = self.sum.val() << 8;
+        self.sum.next = self.a.val() - self.b.val();
+        self.built.next = (self.built.val() & 0xffff_ffff_ffff_ff00_u64) | (self.sum.val() >> 56);
+        // The middle stays, and each end reads what the other was.
+        self.ends_swapped.next = self.a.val() + 3;
+        if self.f.val() {
+            self.ends_swapped.next = (self.ends_swapped.val() << 56)
+                | (self.ends_swapped.val() >> 56)
+                | (self.ends_swapped.val() & 0x00ff_ffff_ffff_ff00_u64);
+        }
         // Known on one path only.
         self.two_bytes.next = self.a.val();
         if self.f.val() {

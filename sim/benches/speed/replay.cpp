@@ -23,12 +23,14 @@ template <typename Port>
 static void randomise(Port& port, unsigned bits) {
     port = static_cast<Port>(random_word() & (~uint64_t{0} >> (64 - bits)));
 }
+// Cheap on purpose: the words need not be independent, and what this takes is measured with the model.
 template <std::size_t Words>
 static void randomise(VlWide<Words>& port, unsigned) {
-    for (std::size_t i = 0; i < Words; ++i) port[i] = static_cast<EData>(random_word());
+    uint64_t word = random_word();
+    for (std::size_t i = 0; i < Words; ++i) port[i] = static_cast<EData>(word += 0x9e3779b97f4a7c15);
 }
 template <typename Port>
-static void note(const Port& port) { hash = (hash ^ port) * 0x100000001b3; }
+static void note(const Port& port) { hash = (hash << 5 | hash >> 59) ^ port; }
 template <std::size_t Words>
 static void note(const VlWide<Words>& port) {
     for (std::size_t i = 0; i < Words; ++i) note(port[i]);
