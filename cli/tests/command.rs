@@ -20,7 +20,6 @@ fn an_error_is_said_once_with_its_cause() {
     for arguments in [
         &["parse", missing][..],
         &["bench", "compare", missing, missing],
-        &["bench", "readme", missing],
         &["bench", "all", "--out", "/dev/null/x"],
         &["emit", "-o", "/dev/null/x"],
         &["demo", "-o", "/dev/null/x"],

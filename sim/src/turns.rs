@@ -33,7 +33,7 @@ pub(crate) struct Turns {
 
 #[derive(Default)]
 struct HostTurn {
-    /// The thread that used the host's bus last, or made it.
+    /// The thread that was the last to use the host's bus, or to want to, or made it.
     driver: Option<ThreadId>,
     /// For each thread that waits, the cycle until which it does.
     wait_until: Vec<u64>,
@@ -117,9 +117,11 @@ impl Shared {
         mut simulation: MutexGuard<'a, Simulation>,
         nic: usize,
     ) -> Result<MutexGuard<'a, Simulation>, WorldError> {
+        let me = thread::current().id();
+        // At once: the thread that had this bus before may go on with another one, and never wait for this host otherwise.
+        simulation.turns.drive(nic);
         loop {
             simulation.check()?;
-            let me = thread::current().id();
             match self.whose_turn(&simulation) {
                 Some(other) if other != nic && simulation.turns.hosts[other].driver != Some(me) => {
                     simulation = self.block(simulation, other);
@@ -127,7 +129,6 @@ impl Shared {
                 _ => break,
             }
         }
-        simulation.turns.drive(nic);
         simulation.turns.turn = nic;
         Ok(simulation)
     }
