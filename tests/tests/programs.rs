@@ -14,9 +14,9 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 
 /// Places that start what is no program of the table by a name that only the run knows, and what that is.
-const NAMED_AT_RUN_TIME: [(&str, &str, &str); 9] = [
+const NAMED_AT_RUN_TIME: [(&str, &str, &str); 11] = [
     (
-        "cli/tests/http.rs",
+        "cli/tests/http/main.rs",
         "HANDCLASP",
         "the command, built by cargo",
     ),
@@ -44,6 +44,16 @@ const NAMED_AT_RUN_TIME: [(&str, &str, &str); 9] = [
         "sim/build/models.rs",
         "& verilator . program",
         "verilator, or what VERILATOR names",
+    ),
+    (
+        "sim/benches/speed/emission.rs",
+        "std :: env :: var (\"VERILATOR\") . unwrap_or (\"verilator\" . into ())",
+        "verilator, or what VERILATOR names",
+    ),
+    (
+        "sim/benches/speed/emission.rs",
+        "program",
+        "a model that the bench compiled",
     ),
     (
         "tests/src/bin/guest/program.rs",

@@ -1,7 +1,7 @@
 //! What can befall a NIC in use. Each ends in an error of its own, soon, and the next to open the NIC finds it well.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{bail, ensure, Context, Result};
@@ -91,12 +91,28 @@ pub fn killed_in_mid_transfer(machine: &Machine) -> Result<()> {
 
 /// A transfer that does not end by itself, well under way.
 fn long_transfer(machine: &Machine) -> Result<Program> {
-    // Where `handclasp get` writes until the file is whole.
-    let part = Path::new(HOME).join(format!("{LONG_FILE}.part"));
-    let _ = fs::remove_file(&part);
+    // One that was killed leaves its part behind.
+    for part in parts()? {
+        fs::remove_file(&part).with_context(|| format!("removing {}", part.display()))?;
+    }
     let mut program = Program::get(User::Root, machine, LONG_FILE)?;
     program.wait_until("the file arrives", |_| {
-        fs::metadata(&part).is_ok_and(|part| part.len() >= UNDER_WAY_BYTES as u64)
+        let lengths = parts().into_iter().flatten().map(fs::metadata);
+        lengths
+            .flatten()
+            .any(|part| part.len() >= UNDER_WAY_BYTES as u64)
     })?;
     Ok(program)
+}
+
+/// Where `handclasp get` writes until the file is whole: a name of its own beside it.
+fn parts() -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(HOME).with_context(|| format!("reading {HOME}"))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    Ok(paths
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(LONG_FILE) && name.ends_with(".part")
+        })
+        .collect())
 }

@@ -25,14 +25,7 @@ const REOPENINGS: usize = 5;
 /// Gets the file; it must be the one that the host has.
 pub fn get(machine: &Machine, user: User) -> Result<()> {
     let got = Path::new(HOME).join(FILE);
-    // Not the one of a scenario before.
-    if let Err(error) = fs::remove_file(&got) {
-        ensure!(
-            error.kind() == io::ErrorKind::NotFound,
-            "removing {}: {error}",
-            got.display()
-        );
-    }
+    forget(&got)?;
     let said = Program::get(user, machine, FILE)?
         .finish(LIMIT)?
         .succeeded()?;
@@ -45,6 +38,16 @@ pub fn get(machine: &Machine, user: User) -> Result<()> {
         got.len()
     );
     Ok(())
+}
+
+/// Removes the file of a scenario before, if there is one.
+fn forget(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `handclasp get` from the host's HTTP server.
@@ -73,6 +76,8 @@ pub fn serve(machine: &Machine) -> Result<()> {
 
 /// Once bound with `--user`, the NIC is that user's: no root, no capabilities.
 pub fn ordinary_user(machine: &Machine) -> Result<()> {
+    // Root's, which the user may not write.
+    forget(&Path::new(HOME).join(FILE))?;
     Program::get(User::Ordinary, machine, FILE)?
         .finish(LIMIT)?
         .failed_saying(&[&format!("handclasp bind {} --user", machine.address)])?;
