@@ -53,9 +53,10 @@ fn smoltcp() -> Result<(), Failed> {
     Ok(())
 }
 
-/// 3.0 and 1.75 were reached; compilers differ by a few instructions.
+/// 3.0 and 1.75 were reached, the latter before each connection kept who waits for it (1.5 % of a handshake, and with 250
+/// idle connections a hundredth of the context switches); now it is 1.70. Compilers differ by a few instructions.
 fn ratio() -> Result<(), Failed> {
-    for (work, least) in [(Work::Echo(64), 2.95), (Work::Handshake, 1.7)] {
+    for (work, least) in [(Work::Echo(64), 2.95), (Work::Handshake, 1.65)] {
         let (ours, smoltcp) = (
             counted(Library::Ours, work)?,
             counted(Library::Smoltcp, work)?,
