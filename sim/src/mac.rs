@@ -34,9 +34,10 @@ impl Line {
     /// A frame has been handed over from cycle `first` to cycle `last`.
     fn carry(&mut self, first: u64, last: u64, len_bytes: usize) {
         // A frame that begins in the first cycle possible may have been there as soon as the line was free.
-        let spare_bits = match first == self.free_cycle {
-            true => self.spare_bits,
-            false => 0,
+        let spare_bits = if first == self.free_cycle {
+            self.spare_bits
+        } else {
+            0
         };
         let frame_bits = (len_bytes as u64 + OVERHEAD_BYTES) * 8;
         let bits = frame_bits.saturating_sub(spare_bits);

@@ -96,9 +96,8 @@ impl Shared {
             && !wait_until.is_empty()
             && wait_until.iter().all(|until| *until > simulation.cycle);
         let is_elsewhere = || driver.is_some_and(|driver| turns.waiting_threads.contains(&driver));
-        host.buses.load(Ordering::Acquire) > 0
-            && !waits
-            && !(wait_until.is_empty() && is_elsewhere())
+        let is_used = host.buses.load(Ordering::Acquire) > 0;
+        is_used && !waits && !(wait_until.is_empty() && is_elsewhere())
     }
 
     /// The host whose turn it is; `None` when all wait.
