@@ -1,11 +1,14 @@
 //! A client that gets one resource.
 
+use std::cell::Cell;
 use std::future::{poll_fn, Future};
-use std::io::Write;
+use std::io::{self, Write};
 use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
 use bytes::Bytes;
+use handclasp_host::Interest;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{handshake, SendRequest};
 use hyper::header::{ACCEPT, CONNECTION, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
@@ -18,7 +21,8 @@ use super::carrier::{Carrier, Socket};
 /// # Errors
 /// When the connection fails, the response is not HTTP/1.1, its status is not 200, or the body ends early.
 pub fn get<S: Socket>(socket: S, host: &str, target: &str, out: &mut impl Write) -> Result<u64> {
-    let carrier = Carrier::new(socket);
+    let begun = Cell::new(false);
+    let carrier = Carrier::new(Answers { socket, begun });
     let exchanged = async {
         let (sender, connection) = handshake(carrier.io()).await.context("starting HTTP")?;
         let mut connection = pin!(connection);
@@ -80,4 +84,43 @@ async fn exchange(
         }
     }
     Ok(length)
+}
+
+/// The socket, of which the first byte is looked at: hyper passes over empty lines before a status line, where there may be
+/// none (RFC 9112 2.2 allows them before a request only).
+struct Answers<S> {
+    socket: S,
+    /// The first byte has come.
+    begun: Cell<bool>,
+}
+
+impl<S: Socket> Socket for Answers<S> {
+    fn read(&self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.socket.read(out)?;
+        if length > 0 && !self.begun.replace(true) && matches!(out.first(), Some(b'\r' | b'\n')) {
+            let why = "it begins with an empty line";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(length)
+    }
+
+    fn write(&self, data: &[u8]) -> io::Result<usize> {
+        self.socket.write(data)
+    }
+
+    fn wait(&self, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+        self.socket.wait(interest, timeout)
+    }
+
+    fn close_write(&self) -> io::Result<()> {
+        self.socket.close_write()
+    }
+
+    fn abort(&self) {
+        self.socket.abort();
+    }
+
+    fn acknowledged(&self) -> u32 {
+        self.socket.acknowledged()
+    }
 }

@@ -383,6 +383,10 @@ fn answers_that_are_no_http_are_refused() {
             "a negative length",
             "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello".into(),
         ),
+        (
+            "an empty line before it",
+            "\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".into(),
+        ),
         ("no HTTP", "hello".into()),
         ("nothing", String::new()),
     ] {
