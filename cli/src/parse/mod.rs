@@ -19,8 +19,14 @@ use crate::stdout;
 use crate::width::Width;
 use row::Row;
 
-/// A frame of the longest kind takes 65536 / 8 beats at the narrow width, and a relax is at least one cycle.
-const POLLS_MAX: u32 = 100_000;
+/// A frame of the longest kind takes 65536 / 8 beats at the narrow width, and a look is at least three cycles apart.
+const LOOKS_MAX: u32 = 100_000;
+
+/// From one look for a frame's event to the next: three or four cycles of 64 bits, six of 512. A shortest frame takes some 25.
+const LOOK_NS: u64 = 24;
+
+/// Looks for an event between two looks at what is dropped without one, which cost register accesses.
+const LOOKS_PER_CHECK: u32 = 128;
 
 /// Room for output that is written at once.
 const OUTPUT_BYTES: usize = 64 * 1024;
@@ -145,13 +151,13 @@ impl Parser {
         let frames_before = self.frames;
         self.frames = self.frames.wrapping_add(1);
         self.world.inject(0, frame, false);
-        for poll in 1..=POLLS_MAX {
-            self.nic.bus().relax();
+        for look in 1..=LOOKS_MAX {
+            self.world.advance_until(self.world.now_ns() + LOOK_NS)?;
             if let Some(row) = self.row(frame)? {
                 return Ok(row);
             }
             // What is dropped at the door causes no event: then the NIC is done with the frame, and a counter has risen.
-            if poll % 16 == 0
+            if look % LOOKS_PER_CHECK == 0
                 && self.register(counter_offset(Counter::RxFrames))? != frames_before
                 && !NicStatus::decode(&self.register(STATUS.offset)?.to_le_bytes()).busy
             {
