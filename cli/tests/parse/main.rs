@@ -1,5 +1,6 @@
 //! `handclasp parse` against tshark, an independent dissector.
 
+mod cost;
 mod files;
 mod formats;
 mod frames;

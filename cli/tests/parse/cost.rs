@@ -1,0 +1,39 @@
+//! What a frame costs: the instructions of `handclasp parse`, nearly all of them the Verilated gateware's. They are the same
+//! on every machine and under every load, which frames a second are not.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::formats::{pcap, syn};
+
+/// Most instructions for a shortest frame at 64 bits: the 243,611 that were reached and a tenth more. With chains of shifts in
+/// the model and cycles computed in vain behind each frame it was 379,922.
+const FRAME_INSTRUCTIONS_MAX: u64 = 268_000;
+
+/// Instructions of the whole command for a capture of so many shortest frames.
+fn instructions(dir: &Path, frames: usize) -> u64 {
+    let file = dir.join(frames.to_string());
+    std::fs::write(&file, pcap(&vec![syn(0); frames], 1)).unwrap();
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args([env!("CARGO_BIN_EXE_handclasp"), "parse"])
+        .arg(file)
+        .output()
+        .expect("`make deps-test` installs valgrind");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // "==123== Collected : 456789"
+    let count = said
+        .lines()
+        .find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    count.unwrap_or_else(|| panic!("callgrind counted nothing: {said}"))
+}
+
+#[test]
+fn a_shortest_frame_costs_no_more_instructions_than_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    // Start and end of the command are in both.
+    let frame = (instructions(dir.path(), 400) - instructions(dir.path(), 200)) / 200;
+    println!("{frame} instructions for a shortest frame at W = 64");
+    assert!(frame < FRAME_INSTRUCTIONS_MAX, "{frame}");
+}
