@@ -41,7 +41,7 @@ deps-test:
 	scripts/install build demo test
 
 ## lint: only the checks that read the source
-lint: deps
+lint: deps-test
 	scripts/lint
 
 ## datasheet: write DATASHEET.md anew from hdl/layout
