@@ -3,7 +3,7 @@
 //! `http_get` gets a page that it serves itself over a cable; `http_get tap:hc0 192.0.2.2/24 http://192.0.2.1:8000/FILE` gets one
 //! from a real server, and so does a card in the place of the TAP device.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::{env, thread};
 
 use anyhow::{ensure, Context, Result};
@@ -29,11 +29,8 @@ fn get(host: &Host, url: &str) -> Result<Vec<u8>> {
     let name = url.host_str().context("the URL names no host")?;
     let port = url.port_or_known_default().context("which port?")?;
     let mut stream = TcpStream::connect(host, (name, port))?;
-    write!(
-        stream,
-        "GET {} HTTP/1.0\r\nHost: {name}\r\n\r\n",
-        url.path()
-    )?;
+    let request = format!("GET {} HTTP/1.0\r\nHost: {name}\r\n\r\n", url.path());
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
@@ -49,7 +46,12 @@ fn serve_once(host: &Host) -> Result<String> {
     let listener = TcpListener::bind(host, (host.ip(), 80))?;
     thread::spawn(move || -> io::Result<()> {
         let (mut stream, _) = listener.accept()?;
-        let _ = stream.read(&mut [0; 1024])?;
+        // To its end: what is left unread at the close would be a reset.
+        for line in BufReader::new(&stream).lines() {
+            if line?.is_empty() {
+                break;
+            }
+        }
         stream.write_all(PAGE.as_bytes())
     });
     Ok(format!("http://{}/", host.ip()))
