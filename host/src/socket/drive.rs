@@ -17,7 +17,8 @@
 //! deadline. An idle host uses no CPU.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ use crate::stack::{Awaited, Progress, Stack, StackError};
 const POLLS_BEFORE_SLEEP: u32 = 200;
 /// The background thread takes over when there has been no call for this long: calls in quick succession cost no hand-over.
 const GRACE: Duration = Duration::from_millis(1);
+/// How often a leader looks, at most, whether those who want the lock have it: far longer than a thread takes to wake.
+const YIELDS_MAX: u32 = 1000;
 /// Longest sleep without a deadline.
 const SLEEP_MAX_NS: u64 = 3_600_000_000_000;
 
@@ -71,6 +74,8 @@ impl Wake for BusSleep {
 /// A stack that several threads share.
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// Threads that sleep until they have the lock.
+    wanting: AtomicUsize,
     /// No call leads any more.
     call_left: Condvar,
     bus: Arc<dyn Bus>,
@@ -100,6 +105,7 @@ impl Shared {
                 calls: 0,
                 stop: false,
             }),
+            wanting: AtomicUsize::new(0),
             call_left: Condvar::new(),
         }
     }
@@ -114,9 +120,30 @@ impl Shared {
         Some(self.now_ns().saturating_add(timeout_ns))
     }
 
+    /// A panic in another thread (an observer's) leaves the stack between two segments: it can go on.
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic in another thread (an observer's) leaves the stack between two segments: it can go on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.wanting.fetch_add(1, Ordering::Relaxed);
+                let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                self.wanting.fetch_sub(1, Ordering::Relaxed);
+                state
+            }
+        }
+    }
+
+    /// A leader's pause between two polls, without the lock. Whoever wants the lock has it next: it is not fair, and the
+    /// leader would take it again before a thread that sleeps for it has woken, poll after poll.
+    fn relax(&self) {
+        self.bus.relax();
+        for _ in 0..YIELDS_MAX {
+            if self.wanting.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Takes what the NIC has and does what is due. The stack wakes who waited for what has come of it.
@@ -189,7 +216,7 @@ impl Shared {
             };
             if fruitless < self.polls_before_sleep || state.thread_sleeps {
                 drop(state);
-                self.bus.relax();
+                self.relax();
                 state = self.lock();
             } else {
                 state = self.sleep_until(state, awaited, give_up_ns);
@@ -313,7 +340,7 @@ impl Shared {
             }
             if fruitless < self.polls_before_sleep {
                 drop(state);
-                self.bus.relax();
+                self.relax();
                 state = self.lock();
             } else {
                 state.thread_sleeps = true;
