@@ -33,7 +33,8 @@ pub(crate) struct Turns {
 
 #[derive(Default)]
 struct HostTurn {
-    /// The thread that was the last to use the host's bus, or to want to, or made it.
+    /// The thread that was the last to use the host's bus, or to want to, or made it; `None` when the host has been handed
+    /// over and its bus not been used since.
     driver: Option<ThreadId>,
     /// For each thread that waits, the cycle until which it does.
     wait_until: Vec<u64>,
@@ -52,6 +53,13 @@ impl Turns {
     /// The calling thread drives this host from now on.
     pub(crate) fn drive(&mut self, nic: usize) {
         self.hosts[nic].driver = Some(thread::current().id());
+    }
+
+    /// A thread that has not used the host's bus yet is going to drive it.
+    pub(crate) fn hand_over(&mut self, nic: usize) {
+        if let Some(host) = self.hosts.get_mut(nic) {
+            host.driver = None;
+        }
     }
 
     /// The calling thread waits. The next host has its turn.

@@ -11,8 +11,8 @@
 //! the system holds its thread up. A host that has ended drops its bus; one that keeps its turn and does nothing for
 //! [`WorldConfig::patience`] ends the world with an error that names it. What is left to the caller:
 //!
-//! - A host counts as driven by the thread that called [`World::bus`] until another one uses its bus. If the first one
-//!   drives another host itself, let it wait (in real time) for that first use.
+//! - A host counts as driven by the thread that called [`World::bus`] until another one uses its bus. A thread that drives
+//!   a host itself, and gives another one to a new thread, calls [`World::hand_over`] before it goes on.
 //! - Two threads on one bus, [`Bus::wake`] from another thread and the methods of [`World`] come when the system lets them.
 //!
 //! An idle NIC is not evaluated at all. That is exact: its model has been shown not to change until an input does.
@@ -193,6 +193,12 @@ impl World {
             shared: Arc::clone(&self.shared),
             nic,
         }))
+    }
+
+    /// Another thread is going to drive this NIC's host. In virtual time the other hosts wait until it has used the bus, so
+    /// that it does not matter when the system starts it. Nothing happens if there is no such NIC.
+    pub fn hand_over(&self, nic: usize) {
+        self.shared.lock().turns.hand_over(nic);
     }
 
     /// The I/O addresses that a NIC's DMA sees; `None` if there is no such NIC.
