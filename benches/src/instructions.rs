@@ -12,6 +12,7 @@
 //! callgrind_annotate --inclusive=yes echo.out
 //! ```
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -105,18 +106,29 @@ fn collect(
     repetitions: usize,
     end: End,
 ) -> Result<u64, BenchError> {
-    let mut command = Command::new("valgrind");
-    command
+    let mut arguments: Vec<OsString> = vec![
+        format!("--toggle-collect={}", Named::pattern(end)).into(),
+        program.path.clone().into(),
+    ];
+    arguments.extend(program.arguments.iter().map(OsString::from));
+    arguments.extend([library.name().into(), work.name().into()]);
+    arguments.push(repetitions.to_string().into());
+    arguments.extend(work.size_bytes().map(|size| size.to_string().into()));
+    collected(arguments)
+}
+
+/// Instructions that callgrind collects in one run; `arguments` are its options, the program and that one's arguments.
+///
+/// # Errors
+/// `NoValgrind` when it is not installed; `NoCount` when it, or the program, failed.
+pub fn collected(
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<u64, BenchError> {
+    let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(format!("--toggle-collect={}", Named::pattern(end)))
-        .arg(&program.path)
-        .args(&program.arguments)
-        .args([library.name(), work.name()])
-        .arg(repetitions.to_string());
-    if let Some(size_bytes) = work.size_bytes() {
-        command.arg(size_bytes.to_string());
-    }
-    let output = command.output().map_err(BenchError::NoValgrind)?;
+        .args(arguments)
+        .output()
+        .map_err(BenchError::NoValgrind)?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         return Err(BenchError::NoCount(said.into_owned()));

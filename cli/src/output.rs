@@ -202,18 +202,22 @@ fn temporary(target: &Path, mode: fs::Permissions, unfinished: &Unfinished) -> i
     let name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     let mut prefix = name.to_owned();
     prefix.push(".");
-    let beside = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let (file, path) = tempfile::Builder::new()
         .prefix(&prefix)
         .suffix(".part")
         .permissions(mode)
-        .tempfile_in(beside)?
+        .tempfile_in(directory_of(target))?
         .into_parts();
     unfinished.put(path);
     Ok(file)
+}
+
+/// The directory that a file is in.
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Where the links end whose first is `path`, whether something is there or not. `None` when it is an open descriptor, like
@@ -221,10 +225,7 @@ fn temporary(target: &Path, mode: fs::Permissions, unfinished: &Unfinished) -> i
 fn followed(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = directory_of(&path);
         if parent.canonicalize()?.starts_with("/proc") {
             return Ok(None);
         }

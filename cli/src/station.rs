@@ -122,10 +122,7 @@ impl Nic {
             time: TimeSource::Wall,
             // In real time each cycle in which memory is waited for is computed, and no figure says how long the memory of a
             // card would take: half of a request's cycles would be spent on it.
-            memory: MemoryTiming {
-                read_latency_cycles: 0,
-                write_latency_cycles: 0,
-            },
+            memory: MemoryTiming::AT_ONCE,
             ..WorldConfig::new(args.width.into())
         };
         let world = World::new(&config, vec![wire]).context("starting the simulated NIC")?;

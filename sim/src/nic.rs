@@ -4,17 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handclasp_layout::port::RESET_CYCLES_MIN;
+use handclasp_reference::io_memory::IoMemory;
+use handclasp_wires::Wire;
+
 use crate::axi_memory::{AxiMemory, MemoryTiming};
 use crate::axil_master::AxilMaster;
 use crate::dut::{Dut, Inputs, ModelError, Outputs, Width};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
 use crate::mac::{MacRx, MacTx};
 use crate::observation::{Moment, Observation};
-use handclasp_reference::io_memory::IoMemory;
-use handclasp_wires::Wire;
 
 /// Cycles for which `rst` is high at the start, and after each reset.
-pub const RESET_CYCLES: u64 = 16;
+pub const RESET_CYCLES: u64 = RESET_CYCLES_MIN as u64;
 /// After this many cycles without activity the model is asked whether it is idle, and then after twice as many, and so on. An
 /// answer costs as much as four to eight cycles, and `busy` is right nearly always; in real time each request and answer
 /// over a TAP device waits for what is evaluated in vain.

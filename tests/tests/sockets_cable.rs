@@ -2,33 +2,14 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handclasp_host::{Host, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_reference::ReferenceNic;
+use handclasp_host::{Host, Socket, TcpListener, TcpStream};
 use handclasp_tests::exchange::intact_both_ways;
+use handclasp_tests::pair::{hosts, SERVER};
 use handclasp_tests::pattern::pattern;
-use handclasp_wires::cable::Cable;
-use handclasp_wires::clock::Clock;
-use handclasp_wires::Wire;
 
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const PORT: u16 = 4000;
-
-fn host(wire: impl Wire + 'static, clock: &Clock, ip: Ipv4Addr) -> Host {
-    let bus = Arc::new(ReferenceNic::new(Box::new(wire), clock.clone()).unwrap());
-    let mac = 0x0200_0000_0000 + u64::from(ip.octets()[3]);
-    Host::start(bus, StackConfig::new(mac, ip, 24)).unwrap()
-}
-
-/// Server and client.
-fn hosts() -> (Host, Host) {
-    let (near, far) = Cable::pair(500);
-    let clock = Clock::wall();
-    (host(near, &clock, SERVER), host(far, &clock, CLIENT))
-}
 
 /// A connection between the two: the server's end and the client's.
 fn connection(server: &Host, client: &Host) -> (TcpStream, TcpStream) {

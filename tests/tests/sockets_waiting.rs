@@ -2,18 +2,14 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::Shutdown;
 use std::sync::{mpsc, Arc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use handclasp_host::{Host, Interest, Readiness, StackConfig, TcpListener, TcpStream};
-use handclasp_reference::ReferenceNic;
-use handclasp_wires::cable::Cable;
-use handclasp_wires::clock::Clock;
+use handclasp_host::{Host, Interest, Readiness, TcpListener, TcpStream};
+use handclasp_tests::pair::{hosts, SERVER};
 
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// Long enough for whatever is to happen.
 const LIMIT: Option<Duration> = Some(Duration::from_secs(10));
 /// Long enough for what is to happen at once, on a busy machine, and shorter than what happens by a timer.
@@ -37,19 +33,6 @@ const BOTH: Readiness = Readiness {
     readable: true,
     writable: true,
 };
-
-fn host(wire: Cable, clock: &Clock, ip: Ipv4Addr) -> Host {
-    let bus = Arc::new(ReferenceNic::new(Box::new(wire), clock.clone()).unwrap());
-    let mac = 0x0200_0000_0000 + u64::from(ip.octets()[3]);
-    Host::start(bus, StackConfig::new(mac, ip, 24)).unwrap()
-}
-
-/// Server and client.
-fn hosts() -> (Host, Host) {
-    let (near, far) = Cable::pair(500);
-    let clock = Clock::wall();
-    (host(near, &clock, SERVER), host(far, &clock, CLIENT))
-}
 
 /// The server's end of a connection, nonblocking, and the client's.
 fn connection(listener: &TcpListener, client: &Host) -> (TcpStream, TcpStream) {

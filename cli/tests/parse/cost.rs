@@ -2,7 +2,8 @@
 //! on every machine and under every load, which frames a second are not.
 
 use std::path::Path;
-use std::process::Command;
+
+use handclasp_benches::instructions::collected;
 
 use crate::formats::{pcap, syn};
 
@@ -14,19 +15,8 @@ const FRAME_INSTRUCTIONS_MAX: u64 = 268_000;
 fn instructions(dir: &Path, frames: usize) -> u64 {
     let file = dir.join(frames.to_string());
     std::fs::write(&file, pcap(&vec![syn(0); frames], 1)).unwrap();
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .args([env!("CARGO_BIN_EXE_handclasp"), "parse"])
-        .arg(file)
-        .output()
-        .expect("`make deps-test` installs valgrind");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    // "==123== Collected : 456789"
-    let count = said
-        .lines()
-        .find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
-    count.unwrap_or_else(|| panic!("callgrind counted nothing: {said}"))
+    let program = Path::new(env!("CARGO_BIN_EXE_handclasp"));
+    collected([program, Path::new("parse"), &file]).unwrap()
 }
 
 #[test]

@@ -35,6 +35,14 @@ pub struct MemoryTiming {
     pub write_latency_cycles: u32,
 }
 
+impl MemoryTiming {
+    /// Memory that answers without delay.
+    pub const AT_ONCE: Self = Self {
+        read_latency_cycles: 0,
+        write_latency_cycles: 0,
+    };
+}
+
 /// What an address channel carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {

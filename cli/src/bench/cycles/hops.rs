@@ -42,17 +42,13 @@ struct Passed {
 /// # Errors
 /// The gateware does something else than it was told.
 pub fn measure(width: Width, payload_len_bytes: usize) -> Result<Hops> {
-    let fast = MemoryTiming {
-        read_latency_cycles: 0,
-        write_latency_cycles: 0,
-    };
-    let at_once = send(width, payload_len_bytes, fast)?;
+    let at_once = send(width, payload_len_bytes, MemoryTiming::AT_ONCE)?;
     let slow_reads = send(
         width,
         payload_len_bytes,
         MemoryTiming {
             read_latency_cycles: SLOW_MEMORY_CYCLES,
-            ..fast
+            ..MemoryTiming::AT_ONCE
         },
     )?;
     let slow_writes = send(
@@ -60,7 +56,7 @@ pub fn measure(width: Width, payload_len_bytes: usize) -> Result<Hops> {
         payload_len_bytes,
         MemoryTiming {
             write_latency_cycles: SLOW_MEMORY_CYCLES,
-            ..fast
+            ..MemoryTiming::AT_ONCE
         },
     )?;
     let tx = |passed: &Passed| passed.first_beat_out - passed.doorbell;

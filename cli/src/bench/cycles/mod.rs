@@ -182,10 +182,7 @@ impl Setup {
     fn new(width: Width) -> Result<Self> {
         let (wire, _) = Cable::pair(0);
         let config = WorldConfig {
-            memory: MemoryTiming {
-                read_latency_cycles: 0,
-                write_latency_cycles: 0,
-            },
+            memory: MemoryTiming::AT_ONCE,
             ..WorldConfig::new(width.into())
         };
         let world =
