@@ -17,7 +17,7 @@ pub struct NicConfig {
     /// Own IPv4 address.
     pub local_ip: Ipv4Addr,
     /// Key of the flow table's hash. Random, unless a simulation is to be repeatable.
-    pub hash_key: u32,
+    pub hash_key: u128,
     /// log2 of the command ring's entries, 3 to 15.
     pub command_log2: u32,
     /// log2 of the event ring's entries, 3 to 15.
@@ -36,7 +36,7 @@ pub struct NicConfig {
 
 impl NicConfig {
     /// Rings of 256 commands and 512 events, 256 slots (512 KiB), no moderation, own addresses only.
-    pub fn new(mac: u64, local_ip: Ipv4Addr, hash_key: u32) -> Self {
+    pub fn new(mac: u64, local_ip: Ipv4Addr, hash_key: u128) -> Self {
         Self {
             mac,
             local_ip,

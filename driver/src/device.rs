@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use handclasp_layout::register::{
-    Capabilities, NicStatus, CAPABILITIES, CONNECTIONS, CONTROL, LAYOUT_VERSION, MAGIC,
+    Capabilities, NicStatus, CAPABILITIES, CONNECTIONS_LOG2_MAX, CONTROL, LAYOUT_VERSION, MAGIC,
     MAGIC_VALUE, QUEUES, QUEUE_ENABLE, STATUS, VERSION, WIDTH,
 };
 
@@ -102,15 +102,15 @@ pub(crate) fn identify(bus: &dyn Bus) -> Result<(u32, Capabilities), DriverError
     let capabilities = Capabilities::decode(&bus.read32(CAPABILITIES.offset)?.to_le_bytes());
     let Capabilities {
         queues,
-        connections,
+        connections_log2,
         ..
     } = capabilities;
     let possible = (1..=QUEUES).contains(&usize::from(queues))
-        && (1..=CONNECTIONS).contains(&usize::from(connections));
+        && usize::from(connections_log2) <= CONNECTIONS_LOG2_MAX;
     if !possible {
         return Err(DriverError::WrongCapabilities {
             queues,
-            connections,
+            connections_log2,
         });
     }
     if bus.read32(QUEUE_ENABLE.offset)? & 1 != 0 {

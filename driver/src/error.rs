@@ -31,12 +31,12 @@ pub enum DriverError {
         found: u32,
     },
     /// The gateware has no queue or no connections, or more than the layout allows.
-    #[error("the gateware says it has {queues} queues and {connections} connections, which it cannot: it is damaged or not ours")]
+    #[error("the gateware says it has {queues} queues and 2^{connections_log2} connections, which it cannot: it is damaged or not ours")]
     WrongCapabilities {
         /// Number of queues.
         queues: u8,
-        /// Number of connection ids.
-        connections: u16,
+        /// log2 of the number of connection ids.
+        connections_log2: u8,
     },
     /// The tables were not cleared in time after reset.
     #[error("the NIC is not ready after {polls} reads of STATUS: check that it has a clock and is out of reset")]
@@ -141,7 +141,7 @@ pub enum Lie {
         /// The id.
         found: u16,
         /// Number of connection ids.
-        connections: u16,
+        connections: usize,
     },
     /// Slots are filled in order; this one was not the next.
     #[error("receive slot {found} was filled, the next one is {expected}")]
@@ -155,7 +155,7 @@ pub enum Lie {
     #[error("{payload_len_bytes} bytes of payload with has_slot={has_slot}")]
     SlotAndPayload {
         /// Length of the payload.
-        payload_len_bytes: u16,
+        payload_len_bytes: u32,
         /// The event's bit.
         has_slot: bool,
     },
@@ -165,7 +165,7 @@ pub enum Lie {
         /// Length of the frame.
         frame_len_bytes: u16,
         /// Length of the payload.
-        payload_len_bytes: u16,
+        payload_len_bytes: u32,
     },
     /// A SACK event that its segment does not announce, or the reverse, or more blocks than four.
     #[error("{sack_count} SACK blocks announced, with has_sack_event={has_sack_event}")]
@@ -175,9 +175,21 @@ pub enum Lie {
         /// Whether the event before it was a SACK event.
         has_sack_event: bool,
     },
-    /// A SACK event was not followed by the segment it belongs to.
-    #[error("a SACK event is not followed by the event of its segment")]
-    SackAlone,
+    /// An address event that its frame does not announce, or may not have, or the reverse.
+    #[error("verdict {verdict} with is_ipv4={is_ipv4}, has_address={has_address}, and the address event before it: {found}")]
+    Address {
+        /// The verdict.
+        verdict: u8,
+        /// The event's bit.
+        is_ipv4: bool,
+        /// The event's bit.
+        has_address: bool,
+        /// Whether there was an address event before it.
+        found: bool,
+    },
+    /// An address or SACK event was not followed by the event of the frame it belongs to.
+    #[error("the events of a frame do not follow each other")]
+    FrameTorn,
     /// A command completed that is not under way.
     #[error("command {found} is done, but only commands from {oldest} to before {producer} are under way")]
     CommandIndex {

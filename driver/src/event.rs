@@ -5,8 +5,8 @@
 use std::fmt;
 
 use handclasp_layout::queue::{
-    CompletionEvent, DropReason, EventKind, Opcode, RxEvent, SackEvent, Status, Verdict,
-    ENTRY_BYTES,
+    AddressEvent, CompletionEvent, DropReason, EventKind, Opcode, RxEvent, SackEvent, Status,
+    Verdict, ENTRY_BYTES,
 };
 use handclasp_layout::register::SLOT_BYTES;
 
@@ -29,8 +29,7 @@ pub enum Event {
 pub enum Next<'a> {
     /// There is none.
     Nothing,
-    /// A segment, of a connection or of none, in which everything is as [`Received`] says of Flow, Listen or Miss, and without
-    /// SACK blocks.
+    /// A segment of a connection, in which everything is as [`Received`] says of Flow, and without SACK blocks.
     Segment {
         /// An [`RxEvent`].
         event: &'a [u8; ENTRY_BYTES],
@@ -67,6 +66,7 @@ pub struct Received {
     /// Where the payload lies (of a Raw frame: the frame).
     pub payload: Payload,
     entry: [u8; ENTRY_BYTES],
+    address: Option<AddressEvent>,
     sack: [SackBlock; SACK_BLOCKS_MAX],
 }
 
@@ -82,6 +82,11 @@ impl Received {
         &self.entry
     }
 
+    /// The frame's addresses: of every frame with an IPv4 header but those of the verdict Flow, whose connection the host knows.
+    pub fn address(&self) -> Option<&AddressEvent> {
+        self.address.as_ref()
+    }
+
     /// The SACK blocks in the order in which they were sent.
     pub fn sack_blocks(&self) -> &[SackBlock] {
         let count = usize::from(RxEvent::sack_count(&self.entry)).min(SACK_BLOCKS_MAX);
@@ -95,6 +100,7 @@ impl Received {
         drop_reason: DropReason,
         entry: &[u8; ENTRY_BYTES],
         payload: Payload,
+        address: Option<AddressEvent>,
         sack: Option<SackEvent>,
     ) -> Self {
         Self {
@@ -102,6 +108,7 @@ impl Received {
             drop_reason,
             payload,
             entry: *entry,
+            address,
             sack: sack.as_ref().map(blocks).unwrap_or_default(),
         }
     }
@@ -113,37 +120,38 @@ impl fmt::Debug for Received {
             .field("verdict", &self.verdict)
             .field("drop_reason", &self.drop_reason)
             .field("event", &self.event())
+            .field("address", &self.address)
             .field("payload", &self.payload)
             .field("sack", &self.sack_blocks())
             .finish()
     }
 }
 
-/// A segment without SACK blocks, in which everything is right that [`check`] looks at: nearly every event is one, and it is
-/// seen in a few comparisons.
+/// A segment of a connection, without SACK blocks, in which everything is right that [`check`] looks at: nearly every event is
+/// one, and it is seen in a few comparisons.
 #[inline]
-pub(crate) fn is_right_segment(entry: &[u8; ENTRY_BYTES], connections: u16) -> bool {
+pub(crate) fn is_right_segment(entry: &[u8; ENTRY_BYTES], connections: usize) -> bool {
     let payload_len = RxEvent::payload_len_bytes(entry);
     let frame_len = RxEvent::frame_len_bytes(entry);
-    let tcp = Verdict::Flow as u8..=Verdict::Miss as u8;
     RxEvent::kind(entry) == EventKind::Rx as u8
         && RxEvent::sack_count(entry) == 0
-        && tcp.contains(&RxEvent::verdict(entry))
+        && RxEvent::verdict(entry) == Verdict::Flow as u8
         && RxEvent::drop_reason(entry) == DropReason::None as u8
         && RxEvent::is_ipv4(entry)
         && RxEvent::is_tcp(entry)
-        // (Of no meaning, and 0, when there is no connection.)
-        && RxEvent::connection(entry) < connections
+        && !RxEvent::has_address(entry)
+        && usize::from(RxEvent::connection(entry)) < connections
         && usize::from(frame_len) <= SLOT_BYTES
-        && payload_len <= frame_len
+        && payload_len <= u32::from(frame_len)
         && RxEvent::has_slot(entry) == (payload_len > 0)
 }
 
 /// Checks all of a frame's event that does not depend on the rings.
 pub(crate) fn check(
     event: &RxEvent,
+    has_address_event: bool,
     sack: Option<&SackEvent>,
-    connections: u16,
+    connections: usize,
     monitor: bool,
 ) -> Result<(Verdict, DropReason), Lie> {
     let verdict = Verdict::try_from(event.verdict).map_err(Lie::Verdict)?;
@@ -169,7 +177,16 @@ pub(crate) fn check(
             is_tcp: event.is_tcp,
         });
     }
-    if verdict == Verdict::Flow && event.connection >= connections {
+    let needs_address = event.is_ipv4 && verdict != Verdict::Flow;
+    if event.has_address != needs_address || has_address_event != needs_address {
+        return Err(Lie::Address {
+            verdict: event.verdict,
+            is_ipv4: event.is_ipv4,
+            has_address: event.has_address,
+            found: has_address_event,
+        });
+    }
+    if verdict == Verdict::Flow && usize::from(event.connection) >= connections {
         return Err(Lie::Connection {
             found: event.connection,
             connections,
@@ -179,8 +196,8 @@ pub(crate) fn check(
     let lengths_fit = match verdict {
         // It may have been dropped for its lengths.
         Verdict::Drop => true,
-        Verdict::Raw => usize::from(frame_len) <= SLOT_BYTES && payload_len == frame_len,
-        _ => usize::from(frame_len) <= SLOT_BYTES && payload_len <= frame_len,
+        Verdict::Raw => usize::from(frame_len) <= SLOT_BYTES && payload_len == u32::from(frame_len),
+        _ => usize::from(frame_len) <= SLOT_BYTES && payload_len <= u32::from(frame_len),
     };
     if !lengths_fit {
         return Err(Lie::Length {

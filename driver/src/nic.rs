@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use handclasp_layout::queue::{
-    CompletionEvent, EventKind, FlowCommand, RxEvent, SackEvent, SegmentCommand, ENTRY_BYTES,
+    AddressEvent, CompletionEvent, EventKind, FlowCommand, RxEvent, SackEvent, SegmentCommand,
+    ENTRY_BYTES,
 };
 use handclasp_layout::register::{
     Control, CounterInfo, COMMAND_BASE_HIGH, COMMAND_BASE_LOW, COMMAND_LOG2, CONTROL, COUNTERS,
-    COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW, EVENT_LOG2, HASH_KEY, INTERRUPT_ARM, LOCAL_IP,
-    MAC_HIGH, MAC_LOW, MODERATION_NS, MSIX_VECTOR, QUEUE_ENABLE, SLOT_BASE_HIGH, SLOT_BASE_LOW,
-    SLOT_LOG2,
+    COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW, EVENT_LOG2, HASH_KEY_0, HASH_KEY_1, HASH_KEY_2,
+    HASH_KEY_3, INTERRUPT_ARM, LOCAL_IP, MAC_HIGH, MAC_LOW, MODERATION_NS, MSIX_VECTOR,
+    MULTICAST_HIGH, MULTICAST_LOW, QUEUE_ENABLE, SLOT_BASE_HIGH, SLOT_BASE_LOW, SLOT_BYTES_LOG2,
+    SLOT_BYTES_LOG2_DEFAULT, SLOT_LOG2,
 };
 
 use crate::bus::Bus;
@@ -37,11 +39,14 @@ pub struct Nic {
     /// So many events, and the slots of their payloads, are given back together.
     batch: u32,
     /// A SACK event whose segment's event has not been read yet.
+    /// The address event that came last, until its frame comes.
+    address: Option<AddressEvent>,
+    /// The SACK event that came last, until its frame comes.
     sack: Option<SackEvent>,
     /// The event that was looked at last.
     entry: [u8; ENTRY_BYTES],
     width_bits: u32,
-    connections: u16,
+    connections: usize,
     monitor: bool,
 }
 
@@ -61,7 +66,12 @@ impl Nic {
             (MAC_LOW, config.mac as u32),
             (MAC_HIGH, (config.mac >> 32) as u32),
             (LOCAL_IP, config.local_ip.to_bits()),
-            (HASH_KEY, config.hash_key),
+            (HASH_KEY_0, (config.hash_key >> 96) as u32),
+            (HASH_KEY_1, (config.hash_key >> 64) as u32),
+            (HASH_KEY_2, (config.hash_key >> 32) as u32),
+            (HASH_KEY_3, config.hash_key as u32),
+            (MULTICAST_LOW, 0),
+            (MULTICAST_HIGH, 0),
             (COMMAND_BASE_LOW, commands.iova() as u32),
             (COMMAND_BASE_HIGH, (commands.iova() >> 32) as u32),
             (COMMAND_LOG2, config.command_log2),
@@ -71,6 +81,7 @@ impl Nic {
             (SLOT_BASE_LOW, slots.iova() as u32),
             (SLOT_BASE_HIGH, (slots.iova() >> 32) as u32),
             (SLOT_LOG2, config.slot_log2),
+            (SLOT_BYTES_LOG2, SLOT_BYTES_LOG2_DEFAULT as u32),
             (MSIX_VECTOR, config.msix_vector.into()),
             (MODERATION_NS, config.moderation_ns),
         ] {
@@ -84,10 +95,11 @@ impl Nic {
             events,
             slots,
             batch: 1 << (config.event_log2.min(config.slot_log2) - BATCH_LOG2),
+            address: None,
             sack: None,
             entry: [0; ENTRY_BYTES],
             width_bits,
-            connections: capabilities.connections,
+            connections: 1 << capabilities.connections_log2,
             monitor: config.monitor,
         };
         nic.device.bus.write32(QUEUE_ENABLE.offset, 1)?;
@@ -97,6 +109,7 @@ impl Nic {
             tx_enable: true,
             promiscuous: config.promiscuous,
             monitor: config.monitor,
+            quiesce: false,
             reserved0: 0,
         };
         nic.device
@@ -116,7 +129,7 @@ impl Nic {
     }
 
     /// Number of connection ids: they are below it.
-    pub fn connections(&self) -> u16 {
+    pub fn connections(&self) -> usize {
         self.connections
     }
 
@@ -200,7 +213,7 @@ impl Nic {
         self.commands.ring(&*self.device.bus)
     }
 
-    /// The next event, if it is a segment without SACK blocks, as nearly all events are: a short way for these. Any other
+    /// The next event, if it is a segment of a connection and has no SACK blocks, as nearly all events are: a short way for these. Any other
     /// event stays unread, and [`Nic::next_event`] takes it. (That would also have taken this one, at a higher cost.)
     ///
     /// # Errors
@@ -211,7 +224,7 @@ impl Nic {
         if !self.events.peek(&mut self.entry)? {
             return Ok(Next::Nothing);
         }
-        if self.sack.is_some() || !event::is_right_segment(&self.entry, self.connections) {
+        if self.is_within_frame() || !event::is_right_segment(&self.entry, self.connections) {
             return Ok(Next::Other);
         }
         let payload = self.accept_slot()?;
@@ -245,18 +258,18 @@ impl Nic {
         let kind = EventKind::try_from(rx.kind).map_err(|kind| lied(Lie::EventKind(kind)))?;
         if kind != EventKind::Rx {
             return self.accept_other(kind).map_err(lied)?.map_or_else(
-                // The segment that the SACK event belongs to: no second one can come before it.
+                // What the event belongs to. A frame has two such events at most, so this goes no deeper.
                 || self.next_event(),
                 |event| Ok(Some(event)),
             );
         }
-        let sack = self.sack.as_ref();
+        let (has_address, sack) = (self.address.is_some(), self.sack.as_ref());
         let (verdict, drop_reason) =
-            event::check(&rx, sack, self.connections, self.monitor).map_err(lied)?;
+            event::check(&rx, has_address, sack, self.connections, self.monitor).map_err(lied)?;
         let payload = self.accept_slot()?;
-        let sack = self.sack.take();
+        let (address, sack) = (self.address.take(), self.sack.take());
         self.events.advance();
-        let received = Received::new(verdict, drop_reason, &self.entry, payload, sack);
+        let received = Received::new(verdict, drop_reason, &self.entry, payload, address, sack);
         Ok(Some(Event::Rx(received)))
     }
 
@@ -274,14 +287,24 @@ impl Nic {
         Ok(self.slots.hold(RxEvent::payload_len_bytes(entry)))
     }
 
-    /// Checks an event that is not a frame's and takes its consequences for the rings; `None` for a SACK event, which waits
-    /// for its segment.
+    /// An event that belongs to a frame has come, and the frame's own has not.
+    #[inline]
+    fn is_within_frame(&self) -> bool {
+        self.address.is_some() || self.sack.is_some()
+    }
+
+    /// Checks an event that is not a frame's own and takes its consequences for the rings; `None` for an address or a SACK event,
+    /// which waits for its frame.
     fn accept_other(&mut self, kind: EventKind) -> Result<Option<Event>, Lie> {
         let entry = &self.entry;
-        if self.sack.is_some() {
-            return Err(Lie::SackAlone);
+        if self.sack.is_some() || (self.address.is_some() && kind != EventKind::Sack) {
+            return Err(Lie::FrameTorn);
         }
         let event = match kind {
+            EventKind::Address => {
+                self.address = Some(AddressEvent::decode(entry));
+                None
+            }
             EventKind::Rx | EventKind::Sack => {
                 self.sack = Some(SackEvent::decode(entry));
                 None

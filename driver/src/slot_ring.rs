@@ -29,7 +29,7 @@ pub struct Payload {
     /// Free-running index of its slot.
     index: u32,
     /// 0: no payload, and no slot.
-    len_bytes: u16,
+    len_bytes: u32,
 }
 
 impl Payload {
@@ -41,7 +41,7 @@ impl Payload {
 
     /// Length in bytes, at most [`SLOT_BYTES`].
     pub fn len_bytes(&self) -> usize {
-        usize::from(self.len_bytes)
+        self.len_bytes as usize
     }
 
     /// Whether there is no payload.
@@ -100,7 +100,7 @@ impl SlotRing {
 
     /// Takes the next slot from the NIC, with a payload whose length has been checked.
     #[inline]
-    pub(crate) fn hold(&mut self, len_bytes: u16) -> Payload {
+    pub(crate) fn hold(&mut self, len_bytes: u32) -> Payload {
         let index = self.filled;
         self.filled = index.wrapping_add(1);
         self.held = index;

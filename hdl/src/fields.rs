@@ -6,9 +6,9 @@
 #![allow(missing_docs)]
 
 use handclasp_layout::{
-    completion_event_fields, control_fields, ethernet_header_fields, flow_command_fields,
-    ipv4_header_fields, listen_command_fields, nic_status_fields, rx_event_fields,
-    sack_event_fields, segment_command_fields, tcp_header_fields,
+    address_event_fields, completion_event_fields, control_fields, ethernet_header_fields,
+    flow_command_fields, ipv4_header_fields, listen_command_fields, nic_status_fields,
+    rx_event_fields, sack_event_fields, segment_command_fields, tcp_header_fields,
 };
 use rust_hdl::prelude::*;
 
@@ -77,6 +77,7 @@ segment_command_fields!(bundle);
 flow_command_fields!(bundle);
 listen_command_fields!(bundle);
 rx_event_fields!(bundle);
+address_event_fields!(bundle);
 sack_event_fields!(bundle);
 completion_event_fields!(bundle);
 control_fields!(bundle);
@@ -134,6 +135,7 @@ mod tests {
         check::<FlowCommand>(&queue::FlowCommand::TABLE);
         check::<ListenCommand>(&queue::ListenCommand::TABLE);
         check::<RxEvent>(&queue::RxEvent::TABLE);
+        check::<AddressEvent>(&queue::AddressEvent::TABLE);
         check::<SackEvent>(&queue::SackEvent::TABLE);
         check::<CompletionEvent>(&queue::CompletionEvent::TABLE);
         check::<Control>(&register::Control::TABLE);
@@ -149,7 +151,7 @@ mod tests {
         let bits: Bits<512> = BigUint::from_bytes_le(&bytes).into();
         let event = RxEvent::from(bits);
         let wanted = queue::RxEvent::decode(&bytes);
-        assert_eq!(event.src_ip, u64::from(wanted.src_ip));
+        assert_eq!(event.rss_hash, u64::from(wanted.rss_hash));
         assert_eq!(event.tcp_flags, u64::from(wanted.tcp_flags));
         assert_eq!(event.has_slot, wanted.has_slot);
         assert_eq!(event.timestamp, wanted.timestamp);

@@ -373,6 +373,7 @@ impl<
         self.rx.flow_remove.next = self.tx.flow_remove.val();
         self.rx.flow_key.next = self.tx.flow_key.val();
         self.rx.flow_connection.next = self.tx.flow_connection.val();
+        self.rx.flow_generation.next = self.tx.flow_generation.val();
         self.rx.flow_valid.next = self.tx.flow_valid.val();
         self.rx.listen_remove.next = self.tx.listen_remove.val();
         self.rx.listen_port.next = self.tx.listen_port.val();
@@ -468,7 +469,7 @@ impl<
             | self.rx.busy.val()
             | self.tx.busy.val();
         self.busy.next = self.nic_busy.val() | self.registers.busy.val();
-        self.registers.ready.next = self.rx.table_ready.val();
+        self.registers.ready.next = self.rx.table_ready.val() & self.tx.table_ready.val();
         self.registers.link_up.next = self.link_up.val();
         self.registers.stopped.next = self.event_queue.stopped.val();
         self.registers.nic_busy.next = self.nic_busy.val();

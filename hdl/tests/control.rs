@@ -115,10 +115,10 @@ fn read(uut: &mut Uut, offset: u32) -> u32 {
 fn reset_value(register: &Register) -> u32 {
     match register.name {
         "MAGIC" => u32::from_be_bytes(*b"HCLP"),
-        "VERSION" => 1,
+        "VERSION" => 2,
         "WIDTH" => 512,
-        // 1 queue, 256 connections.
-        "CAPABILITIES" => 0x0001_0001,
+        // 1 queue, 1,024 connections, slots to 16 KiB.
+        "CAPABILITIES" => 0x000e_0a01,
         _ => 0,
     }
 }
@@ -166,7 +166,7 @@ fn unlisted_offsets_read_0_and_ignore_writes() {
         .map(|_| rng.random_range(0..BAR_BYTES as u32 / 4) * 4)
         .collect();
     // Just beyond the lists, and where only the high bits of the address differ.
-    offsets.extend([0x28, 0x178, 0x830, 0x4010, 0x5000, 0x8010, 0xc010, 0x0410]);
+    offsets.extend([0x3c, 0x178, 0x834, 0x4010, 0x5000, 0x8010, 0xc010, 0x0410]);
     for offset in offsets.into_iter().filter(|o| !listed(*o)) {
         write(&mut uut, offset, 0xffff_ffff, 0xf, 0, 0);
         assert_eq!(read(&mut uut, offset), 0, "{offset:#x}");
@@ -213,6 +213,7 @@ fn writes_reach_the_outputs() {
         |u: &Uut| u.tx_enable.val(),
         |u: &Uut| u.promiscuous.val(),
         |u: &Uut| u.monitor.val(),
+        |u: &Uut| u.quiesce.val(),
     ]
     .into_iter()
     .enumerate()
@@ -227,8 +228,30 @@ fn writes_reach_the_outputs() {
     assert_eq!(u64::from(uut.mac.val()), 0x0e0f_0a0b_0c0d);
     set(&mut uut, "LOCAL_IP", 0xc000_0201);
     assert_eq!(u64::from(uut.local_ip.val()), 0xc000_0201);
-    set(&mut uut, "HASH_KEY", 0xdead_beef);
-    assert_eq!(u64::from(uut.hash_key.val()), 0xdead_beef);
+    for (word, value) in [0xdead_beef, 0x0123_4567, 0x89ab_cdef, 0xfeed_f00d]
+        .into_iter()
+        .enumerate()
+    {
+        set(&mut uut, &format!("HASH_KEY_{word}"), value);
+    }
+    let key: Bits<128> = uut.hash_key.val();
+    assert_eq!(u64::from(key.get_bits::<64>(64)), 0xdead_beef_0123_4567);
+    assert_eq!(u64::from(key.get_bits::<64>(0)), 0x89ab_cdef_feed_f00d);
+    set(&mut uut, "MULTICAST_LOW", 0x1111_2222);
+    set(&mut uut, "MULTICAST_HIGH", 0x3333_4444);
+    assert_eq!(u64::from(uut.multicast.val()), 0x3333_4444_1111_2222);
+    for (value, log2) in [
+        (0, 11),
+        (11, 11),
+        (12, 12),
+        (14, 14),
+        (15, 11),
+        (27, 11),
+        (u32::MAX, 11),
+    ] {
+        set(&mut uut, "SLOT_BYTES_LOG2", value);
+        assert_eq!(u64::from(uut.slot_bytes_log2.val()), log2, "{value}");
+    }
     for (prefix, base, log2) in [
         (
             "COMMAND",
@@ -423,6 +446,9 @@ fn control_blocks_equal_their_verilog() {
                 b.s_axil_awaddr.next = random.pick(&offsets).into();
                 b.s_axil_awvalid.next = random.chance(2, 3);
                 b.s_axil_wdata.next = random.bits();
+                if random.chance(1, 4) {
+                    b.s_axil_wdata.next = random.below(16).into();
+                }
                 b.s_axil_wstrb.next = random.bits();
                 b.s_axil_wvalid.next = random.chance(2, 3);
                 b.s_axil_bready.next = random.chance(2, 3);

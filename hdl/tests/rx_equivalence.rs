@@ -208,7 +208,6 @@ fn header_blocks() {
         )
         .combinational("verdict", Verdict::default, |b, random| {
             let mut event = RxEvent::from(random.bits::<512>());
-            event.dst_ip = random.below(2).into();
             event.ip_checksum_ok = random.chance(7, 8);
             event.tcp_checksum_ok = random.chance(7, 8);
             event.bad_options = random.chance(1, 8);
@@ -223,7 +222,8 @@ fn header_blocks() {
                 is_tcp: random.chance(7, 8),
                 bad_tcp_header: random.chance(1, 8),
             };
-            b.dst_mac.next = random.below(2).into();
+            b.address.next.dst_ip = random.below(2).into();
+            b.address.next.dst_mac = random.below(2).into();
             b.mac.next = random.below(2).into();
             b.local_ip.next = random.below(2).into();
             b.is_flow.next = random.chance(1, 2);
@@ -283,13 +283,14 @@ fn tables() {
             |b| &mut b.clk,
             move |b, random| {
                 b.rst.next = random.cycle() < 2;
-                b.hash_key.next = 0x1234_5678_u64.into();
+                b.hash_key.next = bits::<128>(0x1234_5678) << 96;
                 if !b.lookup_valid.val() || b.lookup_done.val() {
                     b.lookup_key.next = key(random);
                     b.lookup_valid.next = random.chance(1, 3);
                 }
                 b.flow_key.next = key(random);
                 b.flow_connection.next = random.bits();
+                b.flow_generation.next = random.bits();
                 b.flow_remove.next = random.chance(1, 2);
                 b.flow_valid.next = random.chance(2, 3);
             },
@@ -315,7 +316,7 @@ fn tables() {
             |b| &mut b.clk,
             |b, random| {
                 b.rst.next = random.cycle() < 2;
-                b.hash_key.next = 0x1234_5678_u64.into();
+                b.hash_key.next = bits::<128>(0x1234_5678) << 96;
                 b.frame.next = frame(random);
                 b.frame_valid.next = random.chance(1, 2);
                 b.result.next.ip_ok = random.chance(3, 4);
@@ -325,6 +326,7 @@ fn tables() {
                 b.flow_remove.next = random.chance(1, 2);
                 b.flow_key.next = random.below(4).into();
                 b.flow_connection.next = random.bits();
+                b.flow_generation.next = random.bits();
                 b.flow_valid.next = random.chance(1, 8);
                 b.listen_remove.next = random.chance(1, 2);
                 b.listen_port.next = random.below(4).into();
@@ -337,6 +339,7 @@ fn tables() {
         [
             "decoder.is_flow",
             "decoder.connection",
+            "decoder.generation",
             "decoder.is_listening",
             "decoder.sack",
         ]

@@ -2,9 +2,11 @@
 
 mod bench;
 
-use bench::rx::{Received, RxBench, Traffic, CONNECTION, FLOW_PORT, LISTEN_PORT};
+use bench::rx::{Received, RxBench, Traffic, CONNECTION, FLOW_PORT, GENERATION, LISTEN_PORT};
 use handclasp_hdl::rx::{RxPath512, RxPath64};
-use handclasp_layout::queue::{DropReason, EventKind, RxEvent, SackEvent, Status, Verdict};
+use handclasp_layout::queue::{
+    AddressEvent, DropReason, EventKind, RxEvent, SackEvent, Status, Verdict,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -78,6 +80,10 @@ fn differences(golden: &Golden, received: &Received) -> Vec<String> {
             "drop_reason" => golden.reason as u64,
             "kind" => EventKind::Rx as u64,
             "timestamp" | "slot" => continue,
+            "has_address" => {
+                u64::from(golden.fields.contains_key("is_ipv4") && golden.verdict != Verdict::Flow)
+            }
+            "generation" if golden.verdict == Verdict::Flow => GENERATION.into(),
             "has_slot" => u64::from(golden.verdict != Verdict::Drop && payload_len > 0),
             other => golden
                 .fields
@@ -86,6 +92,32 @@ fn differences(golden: &Golden, received: &Received) -> Vec<String> {
         };
         compare(field.name, value.to_string(), wanted.to_string());
     }
+
+    let number = |name: &str| -> u64 {
+        let value = golden.fields.get(name);
+        value.map_or(0, |value| value.parse().expect("a number"))
+    };
+    let mac = |at: usize| {
+        let bytes = &golden.frame[at..at + 6];
+        bytes
+            .iter()
+            .fold(0, |mac, byte| mac << 8 | u64::from(*byte))
+    };
+    let address = received.event.has_address.then(|| AddressEvent {
+        src_ip: number("src_ip") as u32,
+        dst_ip: number("dst_ip") as u32,
+        src_port: number("src_port") as u16,
+        dst_port: number("dst_port") as u16,
+        src_mac: mac(6),
+        dst_mac: mac(0),
+        kind: EventKind::Address as u8,
+        ..AddressEvent::default()
+    });
+    compare(
+        "address event",
+        format!("{:?}", received.address),
+        format!("{address:?}"),
+    );
 
     let mut sack = SackEvent::default();
     if let Some(edges) = golden.fields.get("sack") {
@@ -284,7 +316,7 @@ fn frames_cut_off_anywhere() {
                         has_slot: event.has_slot,
                         slot: event.slot,
                         payload_len_bytes: if verdict == Verdict::Raw {
-                            len as u16
+                            len as u32
                         } else {
                             0
                         },
@@ -599,21 +631,18 @@ fn rubbish_neither_wedges_nor_delivers() {
                         && event.tcp_checksum_ok
                         && !event.bad_options)
             );
+            let is_flow = verdict == Verdict::Flow as u8;
+            assert_eq!(event.has_address, event.is_ipv4 && !is_flow);
+            assert_eq!(event.has_address, received.address.is_some());
+            let address = received.address.unwrap_or_default();
             assert!(
-                event.is_ipv4
-                    || (
-                        event.src_ip,
-                        event.dst_ip,
-                        event.ip_proto,
-                        event.tos,
-                        event.ip_checksum_ok
-                    ) == (0, 0, 0, 0, false)
+                event.is_ipv4 || (event.ip_proto, event.tos, event.ip_checksum_ok) == (0, 0, false)
             );
             assert!(
                 event.is_tcp
                     || (
-                        event.src_port,
-                        event.dst_port,
+                        address.src_port,
+                        address.dst_port,
                         event.seq,
                         event.ack,
                         event.tcp_flags,

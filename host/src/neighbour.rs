@@ -48,7 +48,7 @@ const RIVAL_NS: u64 = 300_000_000;
 /// An unreachable address is not asked for again for this long.
 const HOLD_DOWN_NS: u64 = 3_000_000_000;
 /// Addresses kept. Those that connections use (at most one each) are never pushed out.
-const CAPACITY: usize = 512;
+const CAPACITY: usize = 4096;
 
 /// What is known of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

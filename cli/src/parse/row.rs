@@ -84,6 +84,7 @@ fn field(f: &mut Formatter<'_>, present: bool, value: impl Display) -> Result {
 
 fn event(f: &mut Formatter<'_>, received: &Received, is_whole: bool) -> Result {
     let event = &received.event();
+    let address = received.address().copied().unwrap_or_default();
     match received.drop_reason.counter() {
         Some(counter) => f.write_str(&verdict_of(counter))?,
         None => f.write_str(match received.verdict {
@@ -95,11 +96,11 @@ fn event(f: &mut Formatter<'_>, received: &Received, is_whole: bool) -> Result {
         })?,
     }
     field(f, event.has_vlan, event.vlan_tci & VLAN_ID_MASK)?;
-    field(f, event.is_ipv4, Ipv4Addr::from_bits(event.src_ip))?;
-    field(f, event.is_ipv4, Ipv4Addr::from_bits(event.dst_ip))?;
+    field(f, event.is_ipv4, Ipv4Addr::from_bits(address.src_ip))?;
+    field(f, event.is_ipv4, Ipv4Addr::from_bits(address.dst_ip))?;
     field(f, event.is_ipv4, event.ip_proto)?;
-    field(f, event.is_tcp, event.src_port)?;
-    field(f, event.is_tcp, event.dst_port)?;
+    field(f, event.is_tcp, address.src_port)?;
+    field(f, event.is_tcp, address.dst_port)?;
     field(f, event.is_tcp, event.seq)?;
     field(f, event.is_tcp, event.ack)?;
     field(f, event.is_tcp, format_args!("{:#06x}", event.tcp_flags))?;

@@ -11,7 +11,7 @@ use handclasp_layout::pci::{
     CONFIG_CAPABILITIES, CONFIG_COMMAND, CONFIG_STATUS, DEVICE_CAPABILITIES_FLR,
     PCIE_DEVICE_CAPABILITIES, REGISTER_BAR, STATUS_CAPABILITIES,
 };
-use handclasp_layout::register::{BAR_BYTES, HASH_KEY, MAGIC, MAGIC_VALUE, QUEUES};
+use handclasp_layout::register::{BAR_BYTES, HASH_KEY_0, MAGIC, MAGIC_VALUE, QUEUES};
 use nix::errno::Errno;
 use nix::poll::{ppoll, PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -29,7 +29,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How long a function may take to answer after its reset (PCI Express Base Specification, 6.6.1: one second).
 const RESET_MAX: Duration = Duration::from_secs(1);
 
-/// What is written into [`HASH_KEY`] before the reset; any value but 0, which it has after one.
+/// What is written into [`HASH_KEY_0`] before the reset; any value but 0, which it has after one.
 const RESET_MARK: u32 = 0x5a5a_a5a5;
 
 /// First offset at which a capability can be: behind the header.
@@ -106,12 +106,14 @@ impl<F: Function> VfioBus<F> {
             remains,
         };
         let bus = |error| on(function, error);
-        function.write32(HASH_KEY.offset, RESET_MARK).map_err(bus)?;
-        let mark = function.read32(HASH_KEY.offset).map_err(bus)?;
+        function
+            .write32(HASH_KEY_0.offset, RESET_MARK)
+            .map_err(bus)?;
+        let mark = function.read32(HASH_KEY_0.offset).map_err(bus)?;
         if mark != RESET_MARK {
             return Err(not_reset(format!(
                 "register {} reads {mark:#010x} after {RESET_MARK:#010x} was written",
-                HASH_KEY.name
+                HASH_KEY_0.name
             )));
         }
         function.reset().map_err(bus)?;
@@ -132,11 +134,11 @@ impl<F: Function> VfioBus<F> {
             return Err(not_reset("bus mastering is on".into()));
         }
         set_command(function, COMMAND_MEMORY_SPACE)?;
-        let mark = function.read32(HASH_KEY.offset).map_err(bus)?;
+        let mark = function.read32(HASH_KEY_0.offset).map_err(bus)?;
         if mark != 0 {
             return Err(not_reset(format!(
                 "register {} reads {mark:#010x}",
-                HASH_KEY.name
+                HASH_KEY_0.name
             )));
         }
         check_magic(function)

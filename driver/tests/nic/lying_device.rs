@@ -2,7 +2,7 @@
 
 use crate::scripted::{config, open, open_with};
 use handclasp_driver::{Command, DriverError, Event, Lie, Next, Nic, NicConfig};
-use handclasp_layout::queue::{CompletionEvent, RxEvent, SackEvent, Status, Verdict};
+use handclasp_layout::queue::{AddressEvent, CompletionEvent, RxEvent, SackEvent, Status, Verdict};
 use handclasp_layout::register::{EVENT_CONSUMER, SLOT_PRODUCER};
 
 /// A true event, for the tests to spoil: a segment of connection 0 with 10 bytes in slot 0.
@@ -16,6 +16,16 @@ fn truth() -> RxEvent {
         payload_len_bytes: 10,
         kind: 1,
         ..RxEvent::default()
+    }
+}
+
+fn address() -> AddressEvent {
+    AddressEvent {
+        src_ip: 0xc000_0202,
+        dst_port: 80,
+        kind: 5,
+        phase: true,
+        ..AddressEvent::default()
     }
 }
 
@@ -68,22 +78,37 @@ fn the_truth_is_believed() {
     let (bus, mut nic) = open();
     bus.event(0, truth().encode());
     assert!(matches!(nic.next_event(), Ok(Some(Event::Rx(_)))));
-    let tcp = [Verdict::Flow, Verdict::Listen, Verdict::Miss];
-    for (at, verdict) in (1..).zip(tcp) {
-        let mut next = truth();
-        (next.slot, next.phase, next.verdict) = (at, true, verdict as u8);
-        bus.event(at.into(), next.encode());
-        let Ok(Next::Segment { event, payload }) = nic.next_segment() else {
+    let mut next = truth();
+    (next.slot, next.phase) = (1, true);
+    bus.event(1, next.encode());
+    let Ok(Next::Segment { event, payload }) = nic.next_segment() else {
+        panic!("not believed");
+    };
+    assert_eq!((event, payload.len_bytes()), (&next.encode(), 10));
+    // Of no connection: with its addresses before it.
+    for (slot, verdict) in (2..).zip([Verdict::Listen, Verdict::Miss]) {
+        let at = 2 * u32::from(slot) - 2;
+        bus.event(at, address().encode());
+        next = RxEvent {
+            verdict: verdict as u8,
+            has_address: true,
+            slot,
+            ..next
+        };
+        bus.event(at + 1, next.encode());
+        assert_eq!(nic.next_segment().unwrap(), Next::Other);
+        let Ok(Some(Event::Rx(received))) = nic.next_event() else {
             panic!("{verdict:?} not believed");
         };
-        assert_eq!((event, payload.len_bytes()), (&next.encode(), 10));
+        assert_eq!((received.verdict, received.event()), (verdict, next));
+        assert_eq!(received.address(), Some(&address()));
     }
     assert_eq!(nic.next_segment().unwrap(), Next::Nothing);
 }
 
 #[test]
 fn unknown_codes() {
-    for kind in [0, 5, 255] {
+    for kind in [0, 6, 255] {
         assert_eq!(spoil(|event| event.kind = kind), Lie::EventKind(kind));
     }
     for verdict in [0, 6, 255] {
@@ -127,7 +152,9 @@ fn drops_that_nobody_asked_for() {
     bus.event(0, drop.encode());
     assert!(matches!(nic.next_event(), Ok(Some(Event::Rx(_)))));
     // Longer than a slot, and its packet is cut off: just what frames are dropped for.
+    bus.event(1, address().encode());
     let impossible = RxEvent {
+        has_address: true,
         is_ipv4: true,
         is_tcp: true,
         frame_len_bytes: 3000,
@@ -135,7 +162,7 @@ fn drops_that_nobody_asked_for() {
         phase: true,
         ..drop
     };
-    bus.event(1, impossible.encode());
+    bus.event(2, impossible.encode());
     let believed = nic.next_event();
     assert!(
         matches!(&believed, Ok(Some(Event::Rx(received))) if received.event() == impossible),
@@ -162,7 +189,7 @@ fn verdicts_that_their_headers_contradict() {
     let no_ip = spoil(|event| event.is_ipv4 = false);
     let raw_tcp = spoil(|event| {
         event.verdict = 4;
-        event.payload_len_bytes = event.frame_len_bytes;
+        event.payload_len_bytes = event.frame_len_bytes.into();
     });
     for lie in [no_tcp, no_ip, raw_tcp] {
         assert!(matches!(lie, Lie::VerdictAndHeaders { .. }), "{lie}");
@@ -208,6 +235,7 @@ fn lengths_beyond_the_slot_or_the_frame() {
     let part_of_a_raw_frame = spoil(|event| {
         event.verdict = 4;
         event.is_tcp = false;
+        event.is_ipv4 = false;
         event.payload_len_bytes = 63;
     });
     for lie in [too_long, payload_beyond_frame, part_of_a_raw_frame] {
@@ -250,7 +278,39 @@ fn sack_events_that_do_not_fit_their_segment() {
         let (bus, mut nic) = open();
         bus.event(0, sack.encode());
         bus.event(1, other);
-        assert_eq!(lie_of(&mut nic), Lie::SackAlone);
+        assert_eq!(lie_of(&mut nic), Lie::FrameTorn);
+    }
+}
+
+#[test]
+fn address_events_that_do_not_fit_their_frame() {
+    let lie = |has_address, found| Lie::Address {
+        verdict: 1,
+        is_ipv4: true,
+        has_address,
+        found,
+    };
+    assert_eq!(spoil(|event| event.has_address = true), lie(true, false));
+    let verdict = |verdict: Verdict| move |event: &mut RxEvent| event.verdict = verdict as u8;
+    for verdict in [Verdict::Listen, Verdict::Miss].map(verdict) {
+        assert!(matches!(spoil(verdict), Lie::Address { .. }));
+    }
+    // A connection's segment has no address event, whether it announces one or not.
+    for has_address in [false, true] {
+        let (bus, mut nic) = open();
+        bus.event(0, address().encode());
+        let event = RxEvent {
+            has_address,
+            ..truth()
+        };
+        bus.event(1, event.encode());
+        assert_eq!(lie_of(&mut nic), lie(has_address, true));
+    }
+    for other in [address().encode(), done(0).encode()] {
+        let (bus, mut nic) = open();
+        bus.event(0, address().encode());
+        bus.event(1, other);
+        assert_eq!(lie_of(&mut nic), Lie::FrameTorn);
     }
 }
 
@@ -296,11 +356,11 @@ fn completions_of_unknown_kinds() {
     bus.event(0, bad_status.encode());
     assert_eq!(lie_of(&mut nic), Lie::Status(6));
     let bad_opcode = CompletionEvent {
-        opcode: 7,
+        opcode: 8,
         ..done(0)
     };
     bus.event(0, bad_opcode.encode());
-    assert_eq!(lie_of(&mut nic), Lie::Opcode(7));
+    assert_eq!(lie_of(&mut nic), Lie::Opcode(8));
     // A queue stops because of a DMA error and of nothing else.
     let stopped = CompletionEvent {
         kind: 4,

@@ -32,7 +32,7 @@ fn a_device_that_is_not_ours_is_refused() {
     );
     let error = open_error(MAGIC.offset, u32::MAX);
     assert!(matches!(error, Bus(BusError::Gone(_))), "{error}");
-    for found in [0, 2] {
+    for found in [0, 1, 3] {
         let error = open_error(VERSION.offset, found);
         assert!(
             matches!(error, WrongVersion { found: f } if f == found),
@@ -46,8 +46,8 @@ fn a_device_that_is_not_ours_is_refused() {
             "{error}"
         );
     }
-    // No queue; two queues; no connections; 257 connections.
-    for found in [0x0001_0000, 0x0001_0002, 0x0000_0001, 0x0001_0101] {
+    // No queue; two queues; 131072 connections, whose ids would not fit.
+    for found in [0x000e_0800, 0x000e_0802, 0x000e_1101] {
         let error = open_error(CAPABILITIES.offset, found);
         assert!(matches!(error, WrongCapabilities { .. }), "{error}");
     }
@@ -94,9 +94,10 @@ fn the_queue_is_enabled_when_all_is_written_and_frames_flow_last() {
     let enable = at(QUEUE_ENABLE.offset);
     assert_eq!(writes[enable].1, 1);
     // Addresses, sizes and the rest (offsets by hand from the datasheet) come before; doorbells and CONTROL after.
-    for offset in [0x18, 0x1c, 0x20, 0x24]
-        .into_iter()
+    for offset in (0x18..=0x38)
+        .step_by(4)
         .chain((0x800..=0x828).step_by(4))
+        .chain([0x830])
     {
         assert!(at(offset) < enable, "register {offset:#x}");
     }
@@ -106,7 +107,12 @@ fn the_queue_is_enabled_when_all_is_written_and_frames_flow_last() {
     assert_eq!(bus.get(0x18), 1);
     assert_eq!(bus.get(0x1c), 0x0200);
     assert_eq!(bus.get(0x20), 0xc000_0201);
-    assert_eq!(bus.get(0x24), 0x5eed);
+    assert_eq!(
+        [0x24, 0x28, 0x2c, 0x30].map(|at| bus.get(at)),
+        [0, 0, 0, 0x5eed]
+    );
+    assert_eq!((bus.get(0x34), bus.get(0x38)), (0, 0), "no group is ours");
+    assert_eq!(bus.get(0x830), 11, "slots of 2 KiB");
     assert_eq!(bus.get(0x804), 5, "the upper half of an address");
     assert_eq!((bus.get(0x808), bus.get(0x814), bus.get(0x820)), (3, 3, 3));
     drop(nic);

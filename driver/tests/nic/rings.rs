@@ -37,7 +37,7 @@ fn segment(slot: u16, payload_len_bytes: u16) -> RxEvent {
         slot,
         connection: 255,
         frame_len_bytes: 54 + payload_len_bytes,
-        payload_len_bytes,
+        payload_len_bytes: payload_len_bytes.into(),
         kind: 1,
         ..RxEvent::default()
     }

@@ -36,9 +36,9 @@ impl ScriptedBus {
     pub fn good() -> Arc<Self> {
         let bus = Self::default();
         bus.set(MAGIC.offset, 0x4843_4c50);
-        bus.set(VERSION.offset, 1);
+        bus.set(VERSION.offset, 2);
         bus.set(WIDTH.offset, 64);
-        bus.set(CAPABILITIES.offset, 0x0001_0001);
+        bus.set(CAPABILITIES.offset, 0x000e_0801);
         bus.set(STATUS.offset, READY);
         Arc::new(bus)
     }

@@ -40,7 +40,7 @@ steps! {
     Drop Oversize "It is longer than a receive slot.";
     Drop Runt "It is shorter than an Ethernet header.";
     Drop Disabled "CONTROL.rx_enable is clear, or QUEUE_ENABLE is, or the queue has stopped.";
-    Drop MacFilter "The destination is neither our MAC address nor broadcast, and CONTROL.promiscuous is clear. Multicast is not ours.";
+    Drop MacFilter "The destination is neither our MAC address nor broadcast, nor a group address that the multicast filter lets pass, and CONTROL.promiscuous is clear.";
     Deliver Raw "The EtherType, behind one 802.1Q tag if there is one, is not IPv4.";
     Drop IpHeader "The IPv4 header is cut off, its version is not 4, its ihl is below 5, or its total length is shorter than the header or longer than what the frame holds.";
     Drop IpChecksum "The checksum of the IPv4 header is wrong.";
@@ -62,9 +62,12 @@ steps! {
     Drop Disabled "The bus answered the write of the payload with an error. There is no event even in monitor mode: the queue has stopped.";
 }
 
-/// Free places in the event ring that a frame needs: one for a SackEvent, one for its RxEvent, and 4 that receive leaves to
-/// completions.
-pub const RX_ROOM_ENTRIES: usize = 6;
+/// Free places in the event ring that a frame needs: one for each of its events (AddressEvent, SackEvent, RxEvent), and 4 that
+/// receive leaves to completions.
+pub const RX_ROOM_ENTRIES: usize = FRAME_ENTRIES_MAX + 4;
+
+/// Events of one frame at most.
+pub const FRAME_ENTRIES_MAX: usize = 3;
 
 /// Shortest payload of a Raw command, in bytes.
 pub const RAW_MIN_BYTES: usize = EthernetHeader::SIZE_BYTES;

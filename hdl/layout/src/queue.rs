@@ -24,10 +24,10 @@ macro_rules! segment_command_fields { ($callback:ident) => { $callback! {
     0x01 + 2 has_mss: bool, 1, "Put an MSS option into the header (SYN only).";
     0x01 + 3 has_window_scale: bool, 1, "Put a window scale option into the header (SYN only).";
     0x01 + 4 has_sack_permitted: bool, 1, "Put a SACK-permitted option into the header (SYN only).";
-    0x01 + 5 has_payload_sum: bool, 1, "payload_sum holds the payload's checksum (reserved for cut-through; layout 1 ignores it).";
+    0x01 + 5 has_payload_sum: bool, 1, "payload_sum holds the payload's checksum, so that the header can leave before the NIC has read the payload.";
     0x01 + 6 reserved0: u8, 2, "Zero.";
     0x02 + 0 connection: u16, 16, "Connection id, as inserted by a FlowCommand. Ignored by Raw.";
-    0x04 + 0 payload_len_bytes: u32, 24, "Bytes of payload at payload_addr; 0 for a control segment. Layout 1 sends one segment a command: at most the MSS.";
+    0x04 + 0 payload_len_bytes: u32, 24, "Bytes of payload at payload_addr; 0 for a control segment. One command is one segment.";
     0x07 + 0 window_scale: u8, 4, "Shift count of the window scale option.";
     0x07 + 4 sack_count: u8, 4, "SACK blocks to send, 0 to 3 (RFC 2018); at most 3 fit beside timestamps.";
     0x08 + 0 payload_addr: u64, 64, "I/O address of the payload (of the frame, for Raw). Any alignment.";
@@ -36,8 +36,8 @@ macro_rules! segment_command_fields { ($callback:ident) => { $callback! {
     0x18 + 0 tcp_flags: u16, 9, "The header's flags, FIN in bit 0 to CWR in bit 7, AE in bit 8.";
     0x19 + 1 reserved1: u8, 7, "Zero.";
     0x1a + 0 window: u16, 16, "Window field as it goes on the wire (already scaled).";
-    0x1c + 0 mss: u16, 16, "Value of the MSS option. On data segments the size to cut large payloads into (reserved; layout 1 does not cut).";
-    0x1e + 0 payload_sum: u16, 16, "Ones' complement sum of the payload (see has_payload_sum).";
+    0x1c + 0 mss: u16, 16, "Value of the MSS option.";
+    0x1e + 0 payload_sum: u16, 16, "Ones' complement sum of the payload's 16-bit words in network order, an odd last byte with a zero behind it (RFC 1071); see has_payload_sum.";
     0x20 + 0 ts_val: u32, 32, "TSval.";
     0x24 + 0 ts_ecr: u32, 32, "TSecr.";
     0x28 + 0 sack0_left: u32, 32, "First SACK block: left edge.";
@@ -57,7 +57,8 @@ macro_rules! flow_command_fields { ($callback:ident) => { $callback! {
     0x01 + 0 want_completion: bool, 1, "Write a CompletionEvent.";
     0x01 + 1 lookup: bool, 1, "Enter the 4-tuple into (take it out of) the table that arriving frames are looked up in; without it only the headers to send are recorded.";
     0x01 + 2 has_vlan: bool, 1, "Send this connection's frames with an 802.1Q tag.";
-    0x01 + 3 reserved0: u8, 5, "Zero.";
+    0x01 + 3 is_ipv6: bool, 1, "Addresses are IPv6. Laid out, not built: refused when set.";
+    0x01 + 4 reserved0: u8, 4, "Zero.";
     0x02 + 0 connection: u16, 16, "Connection id, below the capability register's number of connections.";
     0x04 + 0 remote_ip: u32, 32, "Peer's IPv4 address.";
     0x08 + 0 local_ip: u32, 32, "Own IPv4 address.";
@@ -67,11 +68,43 @@ macro_rules! flow_command_fields { ($callback:ident) => { $callback! {
     0x16 + 0 ttl: u8, 8, "Time to live of the frames sent (RFC 9293 MUST-49).";
     0x17 + 0 tos: u8, 8, "DSCP and ECN of the frames sent (RFC 9293 MUST-48).";
     0x18 + 0 vlan_tci: u16, 16, "Tag control information, when has_vlan.";
-    0x1a + 0 reserved1: u64, 48, "Zero.";
-    0x20 + 0 reserved2: u64, 64, "Zero.";
-    0x28 + 0 reserved3: u64, 64, "Zero.";
-    0x30 + 0 reserved4: u64, 64, "Zero.";
-    0x38 + 0 reserved5: u64, 64, "Zero.";
+    0x1a + 0 generation: u8, 8, "Given back in the connection's events, see RxEvent.";
+    0x1b + 0 queue: u8, 8, "Queue for the connection's events. Laid out, not built: refused unless zero.";
+    0x1c + 0 reserved1: u32, 32, "Zero.";
+    0x20 + 0 remote_ip6_low: u64, 64, "Peer's IPv6 address, low half. Laid out, not built.";
+    0x28 + 0 remote_ip6_high: u64, 64, "High half. Laid out, not built.";
+    0x30 + 0 local_ip6_low: u64, 64, "Own IPv6 address, low half. Laid out, not built.";
+    0x38 + 0 local_ip6_high: u64, 64, "High half. Laid out, not built.";
+} } }
+
+/// Fields of [`StreamCommand`].
+#[macro_export]
+macro_rules! stream_command_fields { ($callback:ident) => { $callback! {
+    /// Send a run of a connection's bytes as segments of at most `mss` bytes (opcode `Stream`). Laid out, not built: refused as BadCommand.
+    ///
+    /// The bytes lie in one piece or, where a ring wraps, in two. Each segment has the command's acknowledgement, window and timestamps; the last one has its
+    /// flags, the others those without PSH and FIN.
+    StreamCommand: 64 bytes, LittleEndian, get_little_endian, set_little_endian;
+    0x00 + 0 opcode: u8, 8, "Opcode::Stream.";
+    0x01 + 0 want_completion: bool, 1, "Write a CompletionEvent when the last segment has left.";
+    0x01 + 1 has_timestamps: bool, 1, "As in SegmentCommand.";
+    0x01 + 2 reserved0: u8, 6, "Zero.";
+    0x02 + 0 connection: u16, 16, "Connection id, as inserted by a FlowCommand.";
+    0x04 + 0 first_len_bytes: u32, 32, "Bytes at first_addr.";
+    0x08 + 0 first_addr: u64, 64, "I/O address of the first piece. Any alignment.";
+    0x10 + 0 seq: u32, 32, "Sequence number of the first byte.";
+    0x14 + 0 ack: u32, 32, "Acknowledgement number.";
+    0x18 + 0 tcp_flags: u16, 9, "As in SegmentCommand.";
+    0x19 + 1 reserved1: u8, 7, "Zero.";
+    0x1a + 0 window: u16, 16, "Window field as it goes on the wire (already scaled).";
+    0x1c + 0 mss: u16, 16, "Most bytes of payload in one segment.";
+    0x1e + 0 reserved2: u16, 16, "Zero.";
+    0x20 + 0 ts_val: u32, 32, "TSval.";
+    0x24 + 0 ts_ecr: u32, 32, "TSecr.";
+    0x28 + 0 second_addr: u64, 64, "I/O address of the second piece. Any alignment.";
+    0x30 + 0 second_len_bytes: u32, 32, "Bytes at second_addr; 0 when there is one piece.";
+    0x34 + 0 reserved3: u32, 32, "Zero.";
+    0x38 + 0 reserved4: u64, 64, "Zero.";
 } } }
 
 /// Fields of [`ListenCommand`].
@@ -100,16 +133,16 @@ macro_rules! listen_command_fields {
 /// Fields of [`RxEvent`].
 #[macro_export]
 macro_rules! rx_event_fields { ($callback:ident) => { $callback! {
-    /// One frame arrived: everything the gateware decoded, and where its payload lies.
+    /// One frame arrived: everything the gateware decoded but its addresses, and where its payload lies.
     ///
-    /// A field whose `has_` or `is_` bit is clear is zero. When `sack_count` is not zero, the event directly before
-    /// this one is the [`SackEvent`] with the blocks.
+    /// A field whose `has_` or `is_` bit is clear is zero. Directly before this event stand, in this order, the [`AddressEvent`] with the frame's
+    /// addresses when `has_address` is set, and the [`SackEvent`] with its blocks when `sack_count` is not zero.
     RxEvent: 64 bytes, LittleEndian, get_little_endian, set_little_endian;
     0x00 + 0 verdict: u8, 8, "A Verdict: what the frame is to this NIC.";
     0x01 + 0 drop_reason: u8, 8, "A DropReason; None unless the verdict is Drop (such events are written in monitor mode only).";
     0x02 + 0 has_vlan: bool, 1, "One 802.1Q tag was present; vlan_tci holds it.";
-    0x02 + 1 is_ipv4: bool, 1, "An IPv4 header was there, whole and of version 4: src_ip, dst_ip, ip_proto, tos are valid.";
-    0x02 + 2 is_tcp: bool, 1, "A TCP header was there, whole with its options, even if the packet behind it is cut off: ports, seq, ack, tcp_flags, window, urgent, options, payload_len_bytes are valid.";
+    0x02 + 1 is_ipv4: bool, 1, "An IPv4 header was there, whole and of version 4: ip_proto and tos are valid.";
+    0x02 + 2 is_tcp: bool, 1, "A TCP header was there, whole with its options, even if the packet behind it is cut off: seq, ack, tcp_flags, window, urgent, options, payload_len_bytes are valid.";
     0x02 + 3 ip_checksum_ok: bool, 1, "The IPv4 header's checksum is right (RFC 791); only with is_ipv4.";
     0x02 + 4 tcp_checksum_ok: bool, 1, "The TCP checksum is right (RFC 9293 MUST-3); only with is_tcp, and never when the packet is cut off.";
     0x02 + 5 has_slot: bool, 1, "slot holds payload_len_bytes of payload (of a Raw frame: the whole frame).";
@@ -118,35 +151,66 @@ macro_rules! rx_event_fields { ($callback:ident) => { $callback! {
     0x03 + 0 has_sack_permitted: bool, 1, "SACK-permitted option present.";
     0x03 + 1 has_timestamps: bool, 1, "Timestamps option present; ts_val and ts_ecr hold it.";
     0x03 + 2 bad_options: bool, 1, "A TCP option had an illegal length (RFC 9293 MUST-7); the options before it are decoded.";
-    0x03 + 3 reserved0: u8, 5, "Zero.";
+    0x03 + 3 has_address: bool, 1, "An AddressEvent stands before this event: whenever the frame has an IPv4 header, unless the verdict is Flow, for which the host knows the addresses.";
+    0x03 + 4 is_ipv6: bool, 1, "An IPv6 header was there. Laid out, not built: zero.";
+    0x03 + 5 reserved0: u8, 3, "Zero.";
     0x04 + 0 connection: u16, 16, "Connection id, when the verdict is Flow.";
-    0x06 + 0 slot: u16, 16, "Number of the receive slot, when has_slot.";
-    0x08 + 0 frame_len_bytes: u16, 16, "Length of the frame as received, without preamble and FCS; 65535 if it is longer. What lies beyond is never looked at.";
-    0x0a + 0 payload_len_bytes: u16, 16, "Bytes of TCP payload by the IPv4 total length, even if the frame was cut off before their end (of a Raw frame: frame_len_bytes).";
-    0x0c + 0 src_ip: u32, 32, "Source address.";
-    0x10 + 0 dst_ip: u32, 32, "Destination address.";
-    0x14 + 0 src_port: u16, 16, "Source port.";
-    0x16 + 0 dst_port: u16, 16, "Destination port.";
-    0x18 + 0 seq: u32, 32, "Sequence number.";
-    0x1c + 0 ack: u32, 32, "Acknowledgement number field.";
-    0x20 + 0 tcp_flags: u16, 12, "The header's 12 bits behind the data offset: FIN in bit 0 to CWR in bit 7, AE in bit 8, reserved above.";
-    0x21 + 4 reserved1: u8, 4, "Zero.";
-    0x22 + 0 window: u16, 16, "Window field as on the wire (not scaled).";
-    0x24 + 0 ts_val: u32, 32, "TSval.";
-    0x28 + 0 ts_ecr: u32, 32, "TSecr.";
-    0x2c + 0 mss: u16, 16, "MSS option.";
-    0x2e + 0 window_scale: u8, 8, "Window scale option, as sent (may exceed 14).";
-    0x2f + 0 ip_proto: u8, 8, "Protocol field of the IPv4 header.";
+    0x06 + 0 generation: u8, 8, "When the verdict is Flow: the generation that the FlowInsert had which entered the 4-tuple. An event may be written behind the completion of a FlowRemove that came after its lookup: by this number the host tells the id's connections apart.";
+    0x07 + 0 queue: u8, 8, "Queue that the frame was steered to. Laid out, not built: zero.";
+    0x08 + 0 slot: u16, 16, "Number of the receive slot, when has_slot.";
+    0x0a + 0 frame_len_bytes: u16, 16, "Length of the frame as received, without preamble and FCS; 65535 if it is longer. What lies beyond is never looked at.";
+    0x0c + 0 payload_len_bytes: u32, 24, "Bytes of TCP payload by the IPv4 total length, even if the frame was cut off before their end (of a Raw frame: frame_len_bytes).";
+    0x0f + 0 ip_proto: u8, 8, "Protocol field of the IPv4 header.";
+    0x10 + 0 rss_hash: u32, 32, "Toeplitz hash of the 4-tuple under HASH_KEY; only with is_tcp.";
+    0x14 + 0 seq: u32, 32, "Sequence number.";
+    0x18 + 0 ack: u32, 32, "Acknowledgement number field.";
+    0x1c + 0 tcp_flags: u16, 12, "The header's 12 bits behind the data offset: FIN in bit 0 to CWR in bit 7, AE in bit 8, reserved above.";
+    0x1d + 4 reserved1: u8, 4, "Zero.";
+    0x1e + 0 window: u16, 16, "Window field as on the wire (not scaled).";
+    0x20 + 0 ts_val: u32, 32, "TSval.";
+    0x24 + 0 ts_ecr: u32, 32, "TSecr.";
+    0x28 + 0 mss: u16, 16, "MSS option.";
+    0x2a + 0 window_scale: u8, 8, "Window scale option, as sent (may exceed 14).";
+    0x2b + 0 tos: u8, 8, "DSCP and ECN.";
+    0x2c + 0 vlan_tci: u16, 16, "Tag control information.";
+    0x2e + 0 urgent: u16, 16, "Urgent pointer field.";
     0x30 + 0 timestamp: u64, 64, "The now input when the frame's first beat arrived.";
-    0x38 + 0 vlan_tci: u16, 16, "Tag control information.";
-    0x3a + 0 urgent: u16, 16, "Urgent pointer field.";
-    0x3c + 0 tos: u8, 8, "DSCP and ECN.";
+    0x38 + 0 mac_timestamp: u64, 40, "The MAC's own time of the frame, in ns. Laid out, not built: zero.";
     0x3d + 0 sack_count: u8, 4, "SACK blocks in the event before this one, 0 to 4.";
-    0x3d + 4 reserved2: u8, 4, "Zero.";
+    0x3d + 4 coalesced_count: u8, 4, "Further segments whose payloads follow on in the same slot. Laid out, not built: zero.";
     0x3e + 0 kind: u8, 8, "EventKind::Rx.";
     0x3f + 0 phase: bool, 1, "1 on the first pass through the ring, 0 on the second, and so on.";
-    0x3f + 1 reserved3: u8, 7, "Zero.";
+    0x3f + 1 reserved2: u8, 7, "Zero.";
 } } }
+
+/// Fields of [`AddressEvent`].
+#[macro_export]
+macro_rules! address_event_fields {
+    ($callback:ident) => {
+        $callback! {
+            /// The addresses of the frame whose [`RxEvent`] follows, behind its [`SackEvent`] if it has one.
+            ///
+            /// An IPv6 address, once built, fills all four words of its place, the most significant last; an IPv4 address stands in the first.
+            AddressEvent: 64 bytes, LittleEndian, get_little_endian, set_little_endian;
+            0x00 + 0 src_ip: u32, 32, "Source address.";
+            0x04 + 0 reserved0: u32, 32, "Zero (IPv6).";
+            0x08 + 0 reserved1: u64, 64, "Zero (IPv6).";
+            0x10 + 0 dst_ip: u32, 32, "Destination address.";
+            0x14 + 0 reserved2: u32, 32, "Zero (IPv6).";
+            0x18 + 0 reserved3: u64, 64, "Zero (IPv6).";
+            0x20 + 0 src_port: u16, 16, "Source port; only with is_tcp.";
+            0x22 + 0 dst_port: u16, 16, "Destination port; only with is_tcp.";
+            0x24 + 0 reserved4: u32, 32, "Zero.";
+            0x28 + 0 src_mac: u64, 48, "Source MAC address.";
+            0x2e + 0 reserved5: u16, 16, "Zero.";
+            0x30 + 0 dst_mac: u64, 48, "Destination MAC address.";
+            0x36 + 0 reserved6: u64, 64, "Zero.";
+            0x3e + 0 kind: u8, 8, "EventKind::Address.";
+            0x3f + 0 phase: bool, 1, "See RxEvent.";
+            0x3f + 1 reserved7: u8, 7, "Zero.";
+        }
+    };
+}
 
 /// Fields of [`SackEvent`].
 #[macro_export]
@@ -199,8 +263,10 @@ macro_rules! completion_event_fields { ($callback:ident) => { $callback! {
 
 segment_command_fields!(descriptor);
 flow_command_fields!(descriptor);
+stream_command_fields!(descriptor);
 listen_command_fields!(descriptor);
 rx_event_fields!(descriptor);
+address_event_fields!(descriptor);
 sack_event_fields!(descriptor);
 completion_event_fields!(descriptor);
 
@@ -213,6 +279,7 @@ codes! {
     4 FlowRemove, "FlowCommand: forget them.";
     5 ListenAdd, "ListenCommand: open a port.";
     6 ListenRemove, "ListenCommand: close a port.";
+    7 Stream, "StreamCommand: send a run of bytes as segments. Laid out, not built: refused.";
 }
 
 codes! {
@@ -222,6 +289,7 @@ codes! {
     2 Sack, "SackEvent; the RxEvent it belongs to follows.";
     3 Completion, "CompletionEvent.";
     4 QueueStopped, "CompletionEvent whose status is a DMA error: the queue takes no more commands and delivers no more frames until it is enabled anew.";
+    5 Address, "AddressEvent; the RxEvent that it belongs to follows.";
 }
 
 codes! {
@@ -240,7 +308,7 @@ codes! {
     0 Ok, "Done.";
     1 TableFull, "FlowInsert: no place for this 4-tuple. It can still be sent on; its frames arrive as Miss or Listen.";
     2 NotFound, "FlowRemove: no such 4-tuple.";
-    3 BadCommand, "Unknown opcode, a connection id out of range or (Segment) not inserted, options or SACK blocks that do not fit the header, or a length the frame cannot hold. Nothing was done.";
+    3 BadCommand, "Unknown opcode, a connection id out of range or (Segment) not inserted, something that is laid out and not built, options or SACK blocks that do not fit the header, or a length the frame cannot hold. Nothing was done.";
     4 ReadError, "The bus answered a read with SLVERR or DECERR.";
     5 WriteError, "The bus answered a write with SLVERR or DECERR.";
 }
@@ -253,7 +321,7 @@ codes! {
     2 FifoOverflow, "The receive FIFO was full. No event even in monitor mode.";
     3 Oversize, "Longer than a receive slot. The event in monitor mode still tells of its headers and checksums.";
     4 Runt, "Shorter than an Ethernet header.";
-    5 MacFilter, "Neither our MAC address nor broadcast.";
+    5 MacFilter, "Neither our MAC address, nor broadcast, nor a group address that the multicast filter lets pass.";
     6 IpHeader, "IPv4 version, header length or total length impossible, or the header is cut off (RFC 1122 3.2.1.1).";
     7 IpChecksum, "IPv4 header checksum wrong (RFC 1122 3.2.1.2).";
     8 IpFilter, "IPv4 destination is not our address.";

@@ -11,13 +11,26 @@ pub const BAR_BYTES: usize = 0x1_0000;
 pub const MAGIC_VALUE: u32 = 0x4843_4c50;
 
 /// What the register [`VERSION`] reads: version of all that this crate lays down; a driver refuses another one.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
-/// Size of a receive slot in bytes; also the longest frame that is not an `Oversize`.
-pub const SLOT_BYTES: usize = 2048;
+/// log2 of the bytes of a receive slot, as long as SLOT_BYTES_LOG2 has not been written. A slot's size is also that of the longest frame that
+/// is not an `Oversize`.
+pub const SLOT_BYTES_LOG2_DEFAULT: usize = 11;
+
+/// Largest receive slot, for jumbo frames: log2 of its bytes.
+pub const SLOT_BYTES_LOG2_MAX: usize = 14;
+
+/// Size of a receive slot in bytes, as long as SLOT_BYTES_LOG2 has not been written.
+pub const SLOT_BYTES: usize = 1 << SLOT_BYTES_LOG2_DEFAULT;
+
+/// log2 of [`CONNECTIONS`].
+pub const CONNECTIONS_LOG2: usize = 10;
+
+/// Largest value of CAPABILITIES.connections_log2: an id has 16 bits.
+pub const CONNECTIONS_LOG2_MAX: usize = 16;
 
 /// Connections the gateware is built for; ids are below it.
-pub const CONNECTIONS: usize = 256;
+pub const CONNECTIONS: usize = 1 << CONNECTIONS_LOG2;
 
 /// Queues the gateware is built with.
 pub const QUEUES: usize = 1;
@@ -79,7 +92,12 @@ registers! {
     0x0018 MAC_LOW ReadWrite "Own MAC address, bits 31 to 0 of the 48-bit number.";
     0x001c MAC_HIGH ReadWrite "Own MAC address, bits 47 to 32.";
     0x0020 LOCAL_IP ReadWrite "Own IPv4 address: frames to another are an IpFilter drop.";
-    0x0024 HASH_KEY ReadWrite "Key of the flow table's hash: random, so that no peer can aim at one bucket. Set before the first FlowInsert.";
+    0x0024 HASH_KEY_0 ReadWrite "Toeplitz key of the flow table's hash, bits 127 to 96: random, so that no peer can aim at one bucket. Set before the first FlowInsert.";
+    0x0028 HASH_KEY_1 ReadWrite "Bits 95 to 64.";
+    0x002c HASH_KEY_2 ReadWrite "Bits 63 to 32.";
+    0x0030 HASH_KEY_3 ReadWrite "Bits 31 to 0.";
+    0x0034 MULTICAST_LOW ReadWrite "Multicast filter, bits 31 to 0. A frame to a group address passes when the bit is set whose number is the upper 6 bits of the CRC-32 (IEEE 802.3 3.2.9, before its complement) over the address.";
+    0x0038 MULTICAST_HIGH ReadWrite "Bits 63 to 32.";
 }
 
 /// Offset of the first queue's configuration.
@@ -101,6 +119,7 @@ registers! {
     0x0824 MSIX_VECTOR ReadWrite "Vector that this queue's interrupts use.";
     0x0828 MODERATION_NS ReadWrite "Shortest time between two interrupts of this queue, in units of the now input.";
     0x082c QUEUE_ENABLE ReadWrite "Bit 0: the queue runs. Setting it zeroes all indices of the queue; clearing it stops the queue after the transfers under way.";
+    0x0830 SLOT_BYTES_LOG2 ReadWrite "log2 of the bytes of a receive slot, 11 to 14; anything else counts as 11. Reset value 0.";
 }
 
 /// Offset of the first queue's page of doorbells.
@@ -125,7 +144,8 @@ macro_rules! control_fields { ($callback:ident) => { $callback! {
     0x00 + 1 tx_enable: bool, 1, "Fetch and carry out commands.";
     0x00 + 2 promiscuous: bool, 1, "Address filters off: no MacFilter and IpFilter drops.";
     0x00 + 3 monitor: bool, 1, "Write an event (without payload) for dropped frames as well.";
-    0x00 + 4 reserved0: u32, 28, "Zero.";
+    0x00 + 4 quiesce: bool, 1, "Begin nothing new: frames are Disabled drops and no command is fetched, while what is under way ends. For whoever resets the function on a board: wait for STATUS.quiesced.";
+    0x00 + 5 reserved0: u32, 27, "Zero.";
 } } }
 /// Fields of [`NicStatus`].
 #[macro_export]
@@ -136,7 +156,8 @@ macro_rules! nic_status_fields { ($callback:ident) => { $callback! {
     0x00 + 1 link_up: bool, 1, "The link_up input.";
     0x00 + 2 stopped: bool, 1, "A DMA error stopped the queue.";
     0x00 + 3 busy: bool, 1, "A frame, command or transfer is in flight.";
-    0x00 + 4 reserved0: u32, 28, "Zero.";
+    0x00 + 4 quiesced: bool, 1, "CONTROL.quiesce is set and nothing is in flight.";
+    0x00 + 5 reserved0: u32, 27, "Zero.";
 } } }
 /// Fields of [`Capabilities`].
 #[macro_export]
@@ -146,7 +167,8 @@ macro_rules! capabilities_fields {
             /// The register CAPABILITIES.
             Capabilities: 4 bytes, LittleEndian, get_little_endian, set_little_endian;
             0x00 + 0 queues: u8, 8, "Number of queues.";
-            0x01 + 0 connections: u16, 16, "Number of connection ids.";
+            0x01 + 0 connections_log2: u8, 8, "log2 of the number of connection ids, 0 to 16.";
+            0x02 + 0 slot_bytes_log2_max: u8, 8, "Largest value of SLOT_BYTES_LOG2.";
             0x03 + 0 reserved0: u8, 8, "Zero.";
         }
     };

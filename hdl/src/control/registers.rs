@@ -17,19 +17,19 @@
 use super::counters::COUNTER_COUNT;
 use crate::fields;
 use handclasp_layout::register::{
-    self, Access, Capabilities, Register, CONNECTIONS, COUNTER_BASE, LAYOUT_VERSION, MAGIC_VALUE,
-    QUEUES,
+    self, Access, Capabilities, Register, CONNECTIONS_LOG2, COUNTER_BASE, LAYOUT_VERSION,
+    MAGIC_VALUE, QUEUES, SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX,
 };
 use rust_hdl::prelude::*;
 use std::array;
 
 /// The registers that can be written, in the order of `Registers::word`.
-const WORDS: [Register; 21] = [
+const WORDS: [Register; 27] = [
     register::CONTROL,
     register::MAC_LOW,
     register::MAC_HIGH,
     register::LOCAL_IP,
-    register::HASH_KEY,
+    register::HASH_KEY_0,
     register::COMMAND_BASE_LOW,
     register::COMMAND_BASE_HIGH,
     register::COMMAND_LOG2,
@@ -46,6 +46,12 @@ const WORDS: [Register; 21] = [
     register::EVENT_CONSUMER,
     register::SLOT_PRODUCER,
     register::INTERRUPT_ARM,
+    register::HASH_KEY_1,
+    register::HASH_KEY_2,
+    register::HASH_KEY_3,
+    register::MULTICAST_LOW,
+    register::MULTICAST_HIGH,
+    register::SLOT_BYTES_LOG2,
 ];
 // Kernels index by literals only. A test writes every register by its offset and looks at the output, so these places cannot be mixed up.
 
@@ -125,7 +131,13 @@ pub struct Registers<const W: usize> {
     /// Own IPv4 address.
     pub local_ip: Signal<Out, Bits<32>>,
     /// Key of the flow table's hash.
-    pub hash_key: Signal<Out, Bits<32>>,
+    pub hash_key: Signal<Out, Bits<128>>,
+    /// Multicast filter.
+    pub multicast: Signal<Out, Bits<64>>,
+    /// CONTROL: begin nothing new.
+    pub quiesce: Signal<Out, Bit>,
+    /// log2 of the bytes of a receive slot.
+    pub slot_bytes_log2: Signal<Out, Bits<4>>,
     /// Address of the command ring.
     pub command_base: Signal<Out, Bits<64>>,
     /// log2 of its entries.
@@ -156,9 +168,9 @@ pub struct Registers<const W: usize> {
     pub arm_index: Signal<Out, Bits<32>>,
     /// An access is under way.
     pub busy: Signal<Out, Bit>,
-    word: [DFF<Bits<32>>; 21],
-    word_offset: [Constant<Bits<16>>; 21],
-    word_is_readable: [Constant<Bit>; 21],
+    word: [DFF<Bits<32>>; 27],
+    word_offset: [Constant<Bits<16>>; 27],
+    word_is_readable: [Constant<Bit>; 27],
     fixed: [Constant<Bits<32>>; 4],
     fixed_offset: [Constant<Bits<16>>; 4],
     status_offset: Constant<Bits<16>>,
@@ -183,6 +195,8 @@ pub struct Registers<const W: usize> {
     control: Signal<Local, fields::Control>,
     status: Signal<Local, fields::NicStatus>,
     status_word: Signal<Local, Bits<32>>,
+    slot_log2_min: Constant<Bits<32>>,
+    slot_log2_max: Constant<Bits<32>>,
 }
 
 impl<const W: usize> Default for Registers<W> {
@@ -190,7 +204,8 @@ impl<const W: usize> Default for Registers<W> {
         let offset = |register: Register| Constant::new(register.offset.to_bits());
         let capabilities = Capabilities {
             queues: QUEUES as u8,
-            connections: CONNECTIONS as u16,
+            connections_log2: CONNECTIONS_LOG2 as u8,
+            slot_bytes_log2_max: SLOT_BYTES_LOG2_MAX as u8,
             reserved0: 0,
         };
         let fixed = [
@@ -233,6 +248,9 @@ impl<const W: usize> Default for Registers<W> {
             mac: Default::default(),
             local_ip: Default::default(),
             hash_key: Default::default(),
+            multicast: Default::default(),
+            quiesce: Default::default(),
+            slot_bytes_log2: Default::default(),
             command_base: Default::default(),
             command_log2: Default::default(),
             event_base: Default::default(),
@@ -276,6 +294,8 @@ impl<const W: usize> Default for Registers<W> {
             control: Default::default(),
             status: Default::default(),
             status_word: Default::default(),
+            slot_log2_min: Constant::new(SLOT_BYTES_LOG2_DEFAULT.to_bits()),
+            slot_log2_max: Constant::new(SLOT_BYTES_LOG2_MAX.to_bits()),
         }
     }
 }
@@ -293,7 +313,7 @@ impl<const W: usize> Logic for Registers<W> {
         );
         dff_setup!(self, clk, write_data_held, write_answer, armed);
         dff_setup!(self, clk, read_addr, read_addr_held, read_data, read_answer);
-        for i in 0..21 {
+        for i in 0..27 {
             self.word[i].clock.next = self.clk.val();
             self.word[i].d.next = self.word[i].q.val();
         }
@@ -329,7 +349,7 @@ impl<const W: usize> Logic for Registers<W> {
             self.write_addr_held.d.next = false;
             self.write_data_held.d.next = false;
             self.write_answer.d.next = true;
-            for i in 0..21 {
+            for i in 0..27 {
                 if self.write_addr.q.val() == self.word_offset[i].val() {
                     self.word[i].d.next = (self.word[i].q.val() & !self.written_bits.val())
                         | (self.write_data.q.val() & self.written_bits.val());
@@ -354,10 +374,23 @@ impl<const W: usize> Logic for Registers<W> {
         self.tx_enable.next = self.control.val().tx_enable;
         self.promiscuous.next = self.control.val().promiscuous;
         self.monitor.next = self.control.val().monitor;
+        self.quiesce.next = self.control.val().quiesce;
         self.mac.next = bit_cast::<48, 32>(self.word[1].q.val())
             | (bit_cast::<48, 32>(self.word[2].q.val()) << 32);
         self.local_ip.next = self.word[3].q.val();
-        self.hash_key.next = self.word[4].q.val();
+        self.hash_key.next = (bit_cast::<128, 32>(self.word[4].q.val()) << 96)
+            | (bit_cast::<128, 32>(self.word[21].q.val()) << 64)
+            | (bit_cast::<128, 32>(self.word[22].q.val()) << 32)
+            | bit_cast::<128, 32>(self.word[23].q.val());
+        self.multicast.next = bit_cast::<64, 32>(self.word[24].q.val())
+            | (bit_cast::<64, 32>(self.word[25].q.val()) << 32);
+        // What is out of range counts as the default.
+        self.slot_bytes_log2.next = bit_cast::<4, 32>(self.word[26].q.val());
+        if (self.word[26].q.val() < self.slot_log2_min.val())
+            | (self.word[26].q.val() > self.slot_log2_max.val())
+        {
+            self.slot_bytes_log2.next = bit_cast::<4, 32>(self.slot_log2_min.val());
+        }
         self.command_base.next = bit_cast::<64, 32>(self.word[5].q.val())
             | (bit_cast::<64, 32>(self.word[6].q.val()) << 32);
         self.command_log2.next = bit_cast::<4, 32>(self.word[7].q.val());
@@ -382,6 +415,7 @@ impl<const W: usize> Logic for Registers<W> {
         self.status.next.link_up = self.link_up.val();
         self.status.next.stopped = self.stopped.val();
         self.status.next.busy = self.nic_busy.val();
+        self.status.next.quiesced = self.control.val().quiesce & !self.nic_busy.val();
         self.status_word.next = self.status.val().into();
         self.s_axil_arready.next = !self.read_addr_held.q.val() & !self.read_answer.q.val();
         self.s_axil_rdata.next = self.read_data.q.val();
@@ -398,7 +432,7 @@ impl<const W: usize> Logic for Registers<W> {
             self.read_addr_held.d.next = false;
             self.read_answer.d.next = true;
             self.read_data.d.next = 0.into();
-            for i in 0..21 {
+            for i in 0..27 {
                 if self.word_is_readable[i].val()
                     & (self.read_addr.q.val() == self.word_offset[i].val())
                 {
@@ -427,7 +461,7 @@ impl<const W: usize> Logic for Registers<W> {
             | self.read_answer.q.val();
 
         if self.rst.val() {
-            for i in 0..21 {
+            for i in 0..27 {
                 self.word[i].d.next = 0.into();
             }
             self.write_addr_held.d.next = false;

@@ -11,7 +11,7 @@
 //! Ownership: an entry is the NIC's until its phase bit has the value of this pass, then the host's until `event_consumer` has passed it. Nothing
 //! is overwritten that the host has not read. Receive sees `rx_room` only while `RX_ROOM_ENTRIES` are free, so the last ones are for completions.
 //!
-//! Arbitration: receive first, then a waiting completion has its turn; nothing comes between a SackEvent and the RxEvent behind it.
+//! Arbitration: receive first, then a waiting completion has its turn; nothing comes between the events of a frame.
 //!
 //! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`. Throughput: one event a cycle. One clock; reset
 //! and a rising `queue_enable` take the indices to 0 (after the writes under way). Without `queue_enable` events are taken and forgotten, so that nobody waits for a
@@ -93,8 +93,8 @@ pub struct EventQueue {
     held: DFF<Bit>,
     addr: DFF<Bits<64>>,
     data: DFF<Bits<512>>,
-    /// A SackEvent went; its RxEvent is next.
-    within_pair: DFF<Bit>,
+    /// An AddressEvent or a SackEvent went; its RxEvent is next, or a SackEvent before that.
+    within_frame: DFF<Bit>,
     /// The last event was receive's: a waiting completion is next.
     tx_turn: DFF<Bit>,
     has_stopped: DFF<Bit>,
@@ -116,6 +116,7 @@ pub struct EventQueue {
     rx_room_entries: Constant<Bits<32>>,
     log2_entry_bytes: Constant<Bits<4>>,
     sack_kind: Constant<Bits<8>>,
+    address_kind: Constant<Bits<8>>,
     stopped_kind: Constant<Bits<8>>,
     read_error_status: Constant<Bits<8>>,
     write_error_status: Constant<Bits<8>>,
@@ -160,7 +161,7 @@ impl Default for EventQueue {
             held: Default::default(),
             addr: Default::default(),
             data: Default::default(),
-            within_pair: Default::default(),
+            within_frame: Default::default(),
             tx_turn: Default::default(),
             has_stopped: Default::default(),
             stop_waits: Default::default(),
@@ -180,6 +181,7 @@ impl Default for EventQueue {
             rx_room_entries: Constant::new(RX_ROOM_ENTRIES.to_bits()),
             log2_entry_bytes: Constant::new(clog2(ENTRY_BYTES).to_bits()),
             sack_kind: Constant::new((EventKind::Sack as u8).to_bits()),
+            address_kind: Constant::new((EventKind::Address as u8).to_bits()),
             stopped_kind: Constant::new((EventKind::QueueStopped as u8).to_bits()),
             read_error_status: Constant::new((Status::ReadError as u8).to_bits()),
             write_error_status: Constant::new((Status::WriteError as u8).to_bits()),
@@ -204,7 +206,7 @@ impl Logic for EventQueue {
         dff_setup!(
             self,
             clk,
-            within_pair,
+            within_frame,
             tx_turn,
             has_stopped,
             stop_waits,
@@ -223,13 +225,14 @@ impl Logic for EventQueue {
             & (self.used.val() < self.size.val());
 
         // Whose turn it is. First the RxEvent of a SackEvent that has gone, then the event that says that the queue has stopped.
-        self.take_stop.next = self.open.val() & self.stop_waits.q.val() & !self.within_pair.q.val();
+        self.take_stop.next =
+            self.open.val() & self.stop_waits.q.val() & !self.within_frame.q.val();
         self.rx_event_ready.next = self.open.val()
             & !self.take_stop.val()
-            & (self.within_pair.q.val() | !self.tx_turn.q.val() | !self.tx_event_valid.val());
+            & (self.within_frame.q.val() | !self.tx_turn.q.val() | !self.tx_event_valid.val());
         self.tx_event_ready.next = self.open.val()
             & !self.take_stop.val()
-            & !self.within_pair.q.val()
+            & !self.within_frame.q.val()
             & (self.tx_turn.q.val() | !self.rx_event_valid.val());
         if !self.queue_enable.val() {
             self.rx_event_ready.next = true;
@@ -269,7 +272,8 @@ impl Logic for EventQueue {
             self.stop_waits.d.next = false;
         }
         if self.take_rx.val() {
-            self.within_pair.d.next = self.rx_event.val().kind == self.sack_kind.val();
+            self.within_frame.d.next = (self.rx_event.val().kind == self.sack_kind.val())
+                | (self.rx_event.val().kind == self.address_kind.val());
             self.tx_turn.d.next = true;
         }
         if self.take_tx.val() {
@@ -321,7 +325,7 @@ impl Logic for EventQueue {
             self.produced.d.next = 0.into();
             self.written.d.next = 0.into();
             self.held.d.next = false;
-            self.within_pair.d.next = false;
+            self.within_frame.d.next = false;
             self.tx_turn.d.next = false;
             self.has_stopped.d.next = false;
             self.stop_waits.d.next = false;

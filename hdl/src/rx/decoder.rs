@@ -11,7 +11,7 @@
 //! table. Throughput: one frame in `LATENCY_CYCLES + 1` cycles. One clock; reset drops the frame under way. No errors: `flags` and the event
 //! say what is wrong with the frame.
 
-use crate::fields::{RxEvent, SackEvent};
+use crate::fields::{AddressEvent, RxEvent, SackEvent};
 use crate::rx::flow_table::FlowTable;
 use crate::rx::frame::{ChecksumResult, Frame, HeaderFlags, TcpOptions};
 use crate::rx::listener_table::ListenerTable;
@@ -28,7 +28,7 @@ pub struct Decoder {
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
     /// Secret of the flow table's hash.
-    pub hash_key: Signal<In, Bits<32>>,
+    pub hash_key: Signal<In, Bits<128>>,
     /// The next frame.
     pub frame: Signal<In, Frame>,
     /// There is one.
@@ -47,14 +47,16 @@ pub struct Decoder {
     pub sack: Signal<Out, SackEvent>,
     /// What is wrong with the frame, and what it is.
     pub flags: Signal<Out, HeaderFlags>,
-    /// Destination MAC address.
-    pub dst_mac: Signal<Out, Bits<48>>,
+    /// The frame's addresses.
+    pub address: Signal<Out, AddressEvent>,
     /// Where the TCP payload begins in the frame.
     pub payload_at_bytes: Signal<Out, Bits<16>>,
     /// The segment's connection is known.
     pub is_flow: Signal<Out, Bit>,
     /// Which one it is, else 0.
     pub connection: Signal<Out, Bits<16>>,
+    /// Its generation, else 0.
+    pub generation: Signal<Out, Bits<8>>,
     /// Somebody listens on the segment's port.
     pub is_listening: Signal<Out, Bit>,
     /// The frame is decoded: all of the outputs above are right.
@@ -67,6 +69,8 @@ pub struct Decoder {
     pub flow_key: Signal<In, Bits<96>>,
     /// Flow command: connection to insert.
     pub flow_connection: Signal<In, Bits<16>>,
+    /// Flow command: its generation.
+    pub flow_generation: Signal<In, Bits<8>>,
     /// There is a flow command.
     pub flow_valid: Signal<In, Bit>,
     /// It is taken at this clock edge.
@@ -127,16 +131,18 @@ impl Default for Decoder {
             rx_event: Default::default(),
             sack: Default::default(),
             flags: Default::default(),
-            dst_mac: Default::default(),
+            address: Default::default(),
             payload_at_bytes: Default::default(),
             is_flow: Default::default(),
             connection: Default::default(),
+            generation: Default::default(),
             is_listening: Default::default(),
             decoded_valid: Default::default(),
             decoded_ready: Default::default(),
             flow_remove: Default::default(),
             flow_key: Default::default(),
             flow_connection: Default::default(),
+            flow_generation: Default::default(),
             flow_valid: Default::default(),
             flow_ready: Default::default(),
             flow_done: Default::default(),
@@ -190,7 +196,7 @@ impl Logic for Decoder {
         self.flows.hash_key.next = self.hash_key.val();
         self.flows.lookup_key.next = self.parser.key.val();
         self.flows.lookup_valid.next = self.loaded.q.val() & !self.flow_answered.q.val();
-        self.listeners.lookup_port.next = self.parser.rx_event.val().dst_port;
+        self.listeners.lookup_port.next = self.parser.address.val().dst_port;
         self.listeners.lookup_valid.next = self.loaded.q.val() & !self.listener_answered.q.val();
         if self.flows.lookup_done.val() {
             self.flow_answered.d.next = true;
@@ -246,15 +252,17 @@ impl Logic for Decoder {
         self.sack.next.sack3_left = self.edges.val().get_bits::<32>(32);
         self.sack.next.sack3_right = self.edges.val().get_bits::<32>(0);
         self.flags.next = self.parser.flags.val();
-        self.dst_mac.next = self.parser.dst_mac.val();
+        self.address.next = self.parser.address.val();
         self.payload_at_bytes.next = self.parser.payload_at_bytes.val();
         self.is_flow.next = self.flows.lookup_hit.val();
         self.connection.next = self.flows.lookup_connection.val();
+        self.generation.next = self.flows.lookup_generation.val();
         self.is_listening.next = self.listeners.is_listening.val();
 
         self.flows.flow_remove.next = self.flow_remove.val();
         self.flows.flow_key.next = self.flow_key.val();
         self.flows.flow_connection.next = self.flow_connection.val();
+        self.flows.flow_generation.next = self.flow_generation.val();
         self.flows.flow_valid.next = self.flow_valid.val();
         self.flow_ready.next = self.flows.flow_ready.val();
         self.flow_done.next = self.flows.flow_done.val();

@@ -3,15 +3,15 @@
 //! ```text
 //!                    ┌──> trimmer: which bytes of the frame
 //!  decoded, judged ──┼──> DMA writer: where to ── done ─┐
-//!                    └──────────────────────────────────┴──> SACK event, receive event
+//!                    └──────────────────────────────────┴──> address, SACK and receive event
 //! ```
 //!
 //! The receive event follows the payload's write response, so whoever sees the event may read the payload. Frames without payload use neither slot nor
-//! writer. Latency: 1 cycle from `decoded_valid` to `event_valid`, with a payload as long as its write takes. Throughput without payload: one frame in 2 cycles (3
-//! with SACK), if the trimmer gets rid of it as fast. One clock; reset forgets the frame. When the bus refuses a payload, the frame is a `Disabled` drop: the queue
+//! writer. Latency: 1 cycle from `decoded_valid` to `event_valid`, with a payload as long as its write takes. Throughput without payload: one frame in 2 cycles (one
+//! more with addresses, and with SACK), if the trimmer gets rid of it as fast. One clock; reset forgets the frame. When the bus refuses a payload, the frame is a `Disabled` drop: the queue
 //! stops. Counters: `count_drop` with its reason, one of `count_flow`, `count_listen`, `count_miss`, `count_raw`, and `count_payload`.
 
-use crate::fields::{RxEvent, SackEvent};
+use crate::fields::{AddressEvent, RxEvent, SackEvent};
 use handclasp_layout::queue;
 use rust_hdl::prelude::*;
 
@@ -22,6 +22,8 @@ enum DispatchState {
     Idle,
     /// Its payload is being written.
     Payload,
+    /// The address event waits for the ring.
+    Address,
     /// The SACK event waits for the ring.
     Sack,
     /// The receive event waits for the ring.
@@ -39,10 +41,14 @@ pub struct Dispatch {
     pub decoded_event: Signal<In, RxEvent>,
     /// The event before it, if `sack_count` is not 0.
     pub decoded_sack: Signal<In, SackEvent>,
+    /// The event before both, if the host does not know the addresses.
+    pub decoded_address: Signal<In, AddressEvent>,
     /// Where the TCP payload begins in the frame.
     pub payload_at_bytes: Signal<In, Bits<16>>,
     /// The connection, if the verdict is `Flow`.
     pub connection: Signal<In, Bits<16>>,
+    /// Its generation.
+    pub generation: Signal<In, Bits<8>>,
     /// A `Verdict`.
     pub verdict: Signal<In, Bits<8>>,
     /// A `DropReason`.
@@ -110,6 +116,7 @@ pub struct Dispatch {
     state: DFF<DispatchState>,
     rx_event: DFF<RxEvent>,
     sack: DFF<SackEvent>,
+    address: DFF<AddressEvent>,
     trim_skip: DFF<Bits<16>>,
     trim_len: DFF<Bits<16>>,
     trim_pending: DFF<Bit>,
@@ -117,7 +124,7 @@ pub struct Dispatch {
     request_len: DFF<Bits<16>>,
     request_pending: DFF<Bit>,
     take: Signal<Local, Bit>,
-    has_sack: Signal<Local, Bit>,
+    has_address: Signal<Local, Bit>,
     is_raw: Signal<Local, Bit>,
     is_drop: Signal<Local, Bit>,
     wanted_bytes: Signal<Local, Bits<16>>,
@@ -139,8 +146,10 @@ impl Default for Dispatch {
             rst: Default::default(),
             decoded_event: Default::default(),
             decoded_sack: Default::default(),
+            decoded_address: Default::default(),
             payload_at_bytes: Default::default(),
             connection: Default::default(),
+            generation: Default::default(),
             verdict: Default::default(),
             drop_reason: Default::default(),
             uses_slot: Default::default(),
@@ -176,6 +185,7 @@ impl Default for Dispatch {
             state: Default::default(),
             rx_event: Default::default(),
             sack: Default::default(),
+            address: Default::default(),
             trim_skip: Default::default(),
             trim_len: Default::default(),
             trim_pending: Default::default(),
@@ -183,7 +193,7 @@ impl Default for Dispatch {
             request_len: Default::default(),
             request_pending: Default::default(),
             take: Default::default(),
-            has_sack: Default::default(),
+            has_address: Default::default(),
             is_raw: Default::default(),
             is_drop: Default::default(),
             wanted_bytes: Default::default(),
@@ -209,6 +219,7 @@ impl Logic for Dispatch {
             state,
             rx_event,
             sack,
+            address,
             trim_skip,
             trim_len,
             trim_pending
@@ -232,17 +243,21 @@ impl Logic for Dispatch {
         // The event of the frame that waits at the input.
         self.is_raw.next = self.verdict.val() == self.verdict_raw.val();
         self.is_drop.next = self.verdict.val() == self.verdict_drop.val();
-        self.has_sack.next = self.decoded_event.val().sack_count.any();
+        // The host knows the addresses of its own connections.
+        self.has_address.next =
+            self.decoded_event.val().is_ipv4 & (self.verdict.val() != self.verdict_flow.val());
         self.event_out.next = self.decoded_event.val();
         self.event_out.next.verdict = self.verdict.val();
         self.event_out.next.drop_reason = self.drop_reason.val();
-        self.wanted_bytes.next = self.decoded_event.val().payload_len_bytes;
+        self.event_out.next.has_address = self.has_address.val();
+        self.wanted_bytes.next = bit_cast::<16, 24>(self.decoded_event.val().payload_len_bytes);
         if self.is_raw.val() {
             self.wanted_bytes.next = self.decoded_event.val().frame_len_bytes;
         }
-        self.event_out.next.payload_len_bytes = self.wanted_bytes.val();
+        self.event_out.next.payload_len_bytes = bit_cast::<24, 16>(self.wanted_bytes.val());
         if self.verdict.val() == self.verdict_flow.val() {
             self.event_out.next.connection = self.connection.val();
+            self.event_out.next.generation = self.generation.val();
         }
         if self.uses_slot.val() {
             self.event_out.next.has_slot = true;
@@ -268,6 +283,7 @@ impl Logic for Dispatch {
                 if self.take.val() {
                     self.rx_event.d.next = self.event_out.val();
                     self.sack.d.next = self.decoded_sack.val();
+                    self.address.d.next = self.decoded_address.val();
                     self.trim_pending.d.next = true;
                     self.trim_skip.d.next = 0.into();
                     self.trim_len.d.next = 0.into();
@@ -275,8 +291,11 @@ impl Logic for Dispatch {
                         | (self.monitor.val() & self.queue_runs.val() & self.rx_room.val())
                     {
                         self.state.d.next = DispatchState::Event;
-                        if self.has_sack.val() {
+                        if self.decoded_event.val().sack_count.any() {
                             self.state.d.next = DispatchState::Sack;
+                        }
+                        if self.has_address.val() {
+                            self.state.d.next = DispatchState::Address;
                         }
                     }
                     if self.uses_slot.val() {
@@ -299,10 +318,24 @@ impl Logic for Dispatch {
                     if self.rx_event.q.val().sack_count.any() {
                         self.state.d.next = DispatchState::Sack;
                     }
+                    if self.rx_event.q.val().has_address {
+                        self.state.d.next = DispatchState::Address;
+                    }
                     if self.done_error.val() {
                         self.count_drop.next = true;
                         self.count_drop_reason.next = self.reason_disabled.val();
                         self.state.d.next = DispatchState::Idle;
+                    }
+                }
+            }
+            // Before the SACK event, if there is one, and the receive event.
+            DispatchState::Address => {
+                self.event_data.next = self.address.q.val().into();
+                self.event_valid.next = true;
+                if self.event_ready.val() {
+                    self.state.d.next = DispatchState::Event;
+                    if self.rx_event.q.val().sack_count.any() {
+                        self.state.d.next = DispatchState::Sack;
                     }
                 }
             }

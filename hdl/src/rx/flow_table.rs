@@ -32,6 +32,7 @@ const PLACES: usize = 8;
 struct FlowEntry {
     key: Bits<96>,
     connection: Bits<16>,
+    generation: Bits<8>,
     valid: Bit,
 }
 
@@ -43,6 +44,7 @@ struct FlowPlace {
     is_match: Signal<Out, Bit>,
     is_free: Signal<Out, Bit>,
     connection: Signal<Out, Bits<16>>,
+    generation: Signal<Out, Bits<8>>,
 }
 
 impl Logic for FlowPlace {
@@ -51,6 +53,7 @@ impl Logic for FlowPlace {
         self.is_match.next = self.entry.val().valid & (self.entry.val().key == self.key.val());
         self.is_free.next = !self.entry.val().valid;
         self.connection.next = self.entry.val().connection;
+        self.generation.next = self.entry.val().generation;
     }
 }
 
@@ -77,7 +80,7 @@ pub struct FlowTable {
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
     /// Secret of the hash. Must not change while the table holds flows.
-    pub hash_key: Signal<In, Bits<32>>,
+    pub hash_key: Signal<In, Bits<128>>,
     /// Key to look up: remote address, local address, remote port, local port.
     pub lookup_key: Signal<In, Bits<96>>,
     /// Look it up; held with the key until `lookup_done`.
@@ -86,14 +89,18 @@ pub struct FlowTable {
     pub lookup_done: Signal<Out, Bit>,
     /// The key is in the table.
     pub lookup_hit: Signal<Out, Bit>,
-    /// Its connection, else 0. Both stay until the next answer.
+    /// Its connection, else 0. All three stay until the next answer.
     pub lookup_connection: Signal<Out, Bits<16>>,
+    /// Its connection's generation, else 0.
+    pub lookup_generation: Signal<Out, Bits<8>>,
     /// Remove the key; else insert it.
     pub flow_remove: Signal<In, Bit>,
     /// The command's key.
     pub flow_key: Signal<In, Bits<96>>,
     /// The connection to insert.
     pub flow_connection: Signal<In, Bits<16>>,
+    /// Its generation.
+    pub flow_generation: Signal<In, Bits<8>>,
     /// There is a command.
     pub flow_valid: Signal<In, Bit>,
     /// It is taken at this clock edge.
@@ -113,6 +120,7 @@ pub struct FlowTable {
     clear_set: DFF<Bits<SETS_LOG2>>,
     key: DFF<Bits<96>>,
     connection: DFF<Bits<16>>,
+    generation: DFF<Bits<8>>,
     is_lookup: DFF<Bit>,
     is_remove: DFF<Bit>,
     first_set: DFF<Bits<SETS_LOG2>>,
@@ -120,6 +128,7 @@ pub struct FlowTable {
     lookup_done_register: DFF<Bit>,
     hit_register: DFF<Bit>,
     hit_connection_register: DFF<Bits<16>>,
+    hit_generation_register: DFF<Bits<8>>,
     flow_done_register: DFF<Bit>,
     status_register: DFF<Bits<8>>,
     places: [FlowPlace; PLACES],
@@ -129,6 +138,7 @@ pub struct FlowTable {
     writes: [Signal<Local, Bit>; PLACES],
     hit: Signal<Local, Bit>,
     hit_connection: Signal<Local, Bits<16>>,
+    hit_generation: Signal<Local, Bits<8>>,
     has_room: Signal<Local, Bit>,
     is_compare: Signal<Local, Bit>,
     written: Signal<Local, FlowEntry>,
@@ -155,9 +165,11 @@ impl Default for FlowTable {
             lookup_done: Default::default(),
             lookup_hit: Default::default(),
             lookup_connection: Default::default(),
+            lookup_generation: Default::default(),
             flow_remove: Default::default(),
             flow_key: Default::default(),
             flow_connection: Default::default(),
+            flow_generation: Default::default(),
             flow_valid: Default::default(),
             flow_ready: Default::default(),
             flow_done: Default::default(),
@@ -171,6 +183,7 @@ impl Default for FlowTable {
             clear_set: Default::default(),
             key: Default::default(),
             connection: Default::default(),
+            generation: Default::default(),
             is_lookup: Default::default(),
             is_remove: Default::default(),
             first_set: Default::default(),
@@ -178,6 +191,7 @@ impl Default for FlowTable {
             lookup_done_register: Default::default(),
             hit_register: Default::default(),
             hit_connection_register: Default::default(),
+            hit_generation_register: Default::default(),
             flow_done_register: Default::default(),
             status_register: Default::default(),
             places: Default::default(),
@@ -185,6 +199,7 @@ impl Default for FlowTable {
             writes: Default::default(),
             hit: Default::default(),
             hit_connection: Default::default(),
+            hit_generation: Default::default(),
             has_room: Default::default(),
             is_compare: Default::default(),
             written: Default::default(),
@@ -201,15 +216,16 @@ impl Logic for FlowTable {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clk, state, clear_set, key, connection, is_lookup, is_remove, first_set,
-            second_set
+            self, clk, state, clear_set, key, connection, generation, is_lookup, is_remove,
+            first_set, second_set
         );
         dff_setup!(
             self,
             clk,
             lookup_done_register,
             hit_register,
-            hit_connection_register
+            hit_connection_register,
+            hit_generation_register
         );
         dff_setup!(self, clk, flow_done_register, status_register);
         for i in 0..4 {
@@ -219,7 +235,7 @@ impl Logic for FlowTable {
         }
         self.hasher.clk.next = self.clk.val();
         self.hasher.key.next = self.key.q.val();
-        self.hasher.secret.next = self.hash_key.val();
+        self.hasher.secret.next = bit_cast::<32, 128>(self.hash_key.val() >> 96);
         for i in 0..2 {
             self.ways[i].read_address.next = self.hasher.first.val();
             self.ways[i].write_address.next = self.first_set.q.val();
@@ -236,12 +252,14 @@ impl Logic for FlowTable {
         }
         self.hit.next = false;
         self.hit_connection.next = 0.into();
+        self.hit_generation.next = 0.into();
         self.has_room.next = false;
         for i in 0..8 {
             self.places[i].key.next = self.key.q.val();
             if self.places[i].is_match.val() {
                 self.hit.next = true;
                 self.hit_connection.next = self.places[i].connection.val();
+                self.hit_generation.next = self.places[i].generation.val();
             }
             self.is_target[i].next = self.places[i].is_free.val() & !self.has_room.val();
             self.has_room.next = self.has_room.val() | self.places[i].is_free.val();
@@ -251,6 +269,7 @@ impl Logic for FlowTable {
         self.is_compare.next = self.state.q.val() == FlowState::Compare;
         self.written.next.key = self.key.q.val();
         self.written.next.connection = self.connection.q.val();
+        self.written.next.generation = self.generation.q.val();
         self.written.next.valid = !self.is_remove.q.val();
         for i in 0..8 {
             self.writes[i].next = self.is_compare.val()
@@ -294,6 +313,7 @@ impl Logic for FlowTable {
                 } else if self.flow_valid.val() {
                     self.key.d.next = self.flow_key.val();
                     self.connection.d.next = self.flow_connection.val();
+                    self.generation.d.next = self.flow_generation.val();
                     self.is_lookup.d.next = false;
                     self.is_remove.d.next = self.flow_remove.val();
                     self.state.d.next = FlowState::Hash;
@@ -313,6 +333,7 @@ impl Logic for FlowTable {
                     self.lookup_done_register.d.next = true;
                     self.hit_register.d.next = self.hit.val();
                     self.hit_connection_register.d.next = self.hit_connection.val();
+                    self.hit_generation_register.d.next = self.hit_generation.val();
                 } else {
                     self.flow_done_register.d.next = true;
                     self.status_register.d.next = self.status_ok.val();
@@ -329,6 +350,7 @@ impl Logic for FlowTable {
         self.lookup_done.next = self.lookup_done_register.q.val();
         self.lookup_hit.next = self.hit_register.q.val();
         self.lookup_connection.next = self.hit_connection_register.q.val();
+        self.lookup_generation.next = self.hit_generation_register.q.val();
         self.flow_done.next = self.flow_done_register.q.val();
         self.flow_status.next = self.status_register.q.val();
         self.table_ready.next = self.state.q.val() != FlowState::Clear;

@@ -69,7 +69,7 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     /// Own IPv4 address.
     pub local_ip: Signal<In, Bits<32>>,
     /// Secret of the flow table's hash.
-    pub hash_key: Signal<In, Bits<32>>,
+    pub hash_key: Signal<In, Bits<128>>,
     /// To the event queue: an event. Its phase bit is 0; the queue sets it.
     pub event_data: Signal<Out, Bits<512>>,
     /// There is an event.
@@ -106,6 +106,8 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub flow_key: Signal<In, Bits<96>>,
     /// The connection to insert.
     pub flow_connection: Signal<In, Bits<16>>,
+    /// Flow command: its generation.
+    pub flow_generation: Signal<In, Bits<8>>,
     /// There is a flow command.
     pub flow_valid: Signal<In, Bit>,
     /// It is taken at this clock edge.
@@ -188,7 +190,7 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         // Decoder -> verdict.
         self.judge.rx_event.next = self.decoder.rx_event.val();
         self.judge.flags.next = self.decoder.flags.val();
-        self.judge.dst_mac.next = self.decoder.dst_mac.val();
+        self.judge.address.next = self.decoder.address.val();
         self.judge.is_flow.next = self.decoder.is_flow.val();
         self.judge.is_listening.next = self.decoder.is_listening.val();
         self.judge.rx_enable.next = self.rx_enable.val();
@@ -202,8 +204,10 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         // Decoder, verdict -> dispatch.
         self.dispatch.decoded_event.next = self.decoder.rx_event.val();
         self.dispatch.decoded_sack.next = self.decoder.sack.val();
+        self.dispatch.decoded_address.next = self.decoder.address.val();
         self.dispatch.payload_at_bytes.next = self.decoder.payload_at_bytes.val();
         self.dispatch.connection.next = self.decoder.connection.val();
+        self.dispatch.generation.next = self.decoder.generation.val();
         self.dispatch.verdict.next = self.judge.verdict.val();
         self.dispatch.drop_reason.next = self.judge.drop_reason.val();
         self.dispatch.uses_slot.next = self.judge.uses_slot.val();
@@ -239,6 +243,7 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.decoder.flow_remove.next = self.flow_remove.val();
         self.decoder.flow_key.next = self.flow_key.val();
         self.decoder.flow_connection.next = self.flow_connection.val();
+        self.decoder.flow_generation.next = self.flow_generation.val();
         self.decoder.flow_valid.next = self.flow_valid.val();
         self.flow_ready.next = self.decoder.flow_ready.val();
         self.flow_done.next = self.decoder.flow_done.val();

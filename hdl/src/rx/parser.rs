@@ -13,7 +13,7 @@
 //! Latency: 1 cycle from `load`. Throughput: one frame a cycle. One clock; no reset: the outputs mean something only after a `load`. No errors:
 //! `flags` says what is wrong with the frame.
 
-use crate::fields::{EthernetHeader, Ipv4Header, RxEvent, TcpHeader};
+use crate::fields::{AddressEvent, EthernetHeader, Ipv4Header, RxEvent, TcpHeader};
 use crate::rx::frame::{Frame, HeaderBlock, HeaderFlags, BEHIND_IPV4_BITS};
 use handclasp_layout::header::{self, VlanTag, ETHERTYPE_IPV4, MAC_BROADCAST, PROTOCOL_TCP};
 use handclasp_layout::queue::EventKind;
@@ -35,10 +35,10 @@ pub struct Parser {
     pub load: Signal<In, Bit>,
     /// The receive event, as far as headers tell.
     pub rx_event: Signal<Out, RxEvent>,
+    /// The frame's addresses, as far as headers tell.
+    pub address: Signal<Out, AddressEvent>,
     /// What is wrong with the frame, and what it is.
     pub flags: Signal<Out, HeaderFlags>,
-    /// Destination MAC address.
-    pub dst_mac: Signal<Out, Bits<48>>,
     /// Key for the flow table: source and destination address, source and destination port.
     pub key: Signal<Out, Bits<96>>,
     /// TCP options, first byte most significant.
@@ -49,7 +49,7 @@ pub struct Parser {
     pub payload_at_bytes: Signal<Out, Bits<16>>,
     event_register: DFF<RxEvent>,
     flags_register: DFF<HeaderFlags>,
-    dst_mac_register: DFF<Bits<48>>,
+    address_register: DFF<AddressEvent>,
     options_register: DFF<Bits<OPTIONS_BITS>>,
     options_len_register: DFF<Bits<6>>,
     payload_at_register: DFF<Bits<16>>,
@@ -77,8 +77,10 @@ pub struct Parser {
     is_tcp: Signal<Local, Bit>,
     has_tcp: Signal<Local, Bit>,
     parsed: Signal<Local, RxEvent>,
+    parsed_address: Signal<Local, AddressEvent>,
     found: Signal<Local, HeaderFlags>,
     nothing: Constant<RxEvent>,
+    no_address: Constant<AddressEvent>,
     slot_bytes: Constant<Bits<16>>,
     ethernet_bytes: Constant<Bits<16>>,
     tagged_bytes: Constant<Bits<16>>,
@@ -87,6 +89,7 @@ pub struct Parser {
     mac_broadcast: Constant<Bits<48>>,
     protocol_tcp: Constant<Bits<8>>,
     kind_rx: Constant<Bits<8>>,
+    kind_address: Constant<Bits<8>>,
     transport_at: Constant<Bits<16>>,
 }
 
@@ -99,14 +102,14 @@ impl Default for Parser {
             load: Default::default(),
             rx_event: Default::default(),
             flags: Default::default(),
-            dst_mac: Default::default(),
+            address: Default::default(),
             key: Default::default(),
             options: Default::default(),
             options_len_bytes: Default::default(),
             payload_at_bytes: Default::default(),
             event_register: Default::default(),
             flags_register: Default::default(),
-            dst_mac_register: Default::default(),
+            address_register: Default::default(),
             options_register: Default::default(),
             options_len_register: Default::default(),
             payload_at_register: Default::default(),
@@ -130,8 +133,10 @@ impl Default for Parser {
             is_tcp: Default::default(),
             has_tcp: Default::default(),
             parsed: Default::default(),
+            parsed_address: Default::default(),
             found: Default::default(),
             nothing: Constant::new(RxEvent::default()),
+            no_address: Constant::new(AddressEvent::default()),
             slot_bytes: Constant::new(SLOT_BYTES.to_bits()),
             ethernet_bytes: Constant::new(ethernet_bytes.to_bits()),
             tagged_bytes: Constant::new((ethernet_bytes + VlanTag::SIZE_BYTES).to_bits()),
@@ -140,6 +145,7 @@ impl Default for Parser {
             mac_broadcast: Constant::new(MAC_BROADCAST.into()),
             protocol_tcp: Constant::new(u64::from(PROTOCOL_TCP).into()),
             kind_rx: Constant::new((EventKind::Rx as u64).into()),
+            kind_address: Constant::new((EventKind::Address as u64).into()),
             transport_at: Constant::new((BEHIND_IPV4_BITS - 480).to_bits()),
         }
     }
@@ -148,7 +154,7 @@ impl Default for Parser {
 impl Logic for Parser {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, event_register, flags_register, dst_mac_register);
+        dff_setup!(self, clk, event_register, flags_register, address_register);
         dff_setup!(
             self,
             clk,
@@ -216,6 +222,10 @@ impl Logic for Parser {
         // Fill the event from those that do.
         self.parsed.next = self.nothing.val();
         self.parsed.next.kind = self.kind_rx.val();
+        self.parsed_address.next = self.no_address.val();
+        self.parsed_address.next.kind = self.kind_address.val();
+        self.parsed_address.next.src_mac = self.ethernet.val().src_mac;
+        self.parsed_address.next.dst_mac = self.ethernet.val().dst_mac;
         self.parsed.next.frame_len_bytes = self.frame.val().len_bytes;
         self.parsed.next.timestamp = self.frame.val().timestamp;
         if self.has_vlan.val() {
@@ -224,28 +234,29 @@ impl Logic for Parser {
         }
         if self.has_ipv4.val() {
             self.parsed.next.is_ipv4 = true;
-            self.parsed.next.src_ip = self.ipv4.val().src_ip;
-            self.parsed.next.dst_ip = self.ipv4.val().dst_ip;
+            self.parsed_address.next.src_ip = self.ipv4.val().src_ip;
+            self.parsed_address.next.dst_ip = self.ipv4.val().dst_ip;
             self.parsed.next.ip_proto = self.ipv4.val().protocol;
             self.parsed.next.tos = self.ipv4.val().tos;
         }
         if self.has_tcp.val() {
             self.parsed.next.is_tcp = true;
-            self.parsed.next.src_port = self.tcp.val().src_port;
-            self.parsed.next.dst_port = self.tcp.val().dst_port;
+            self.parsed_address.next.src_port = self.tcp.val().src_port;
+            self.parsed_address.next.dst_port = self.tcp.val().dst_port;
             self.parsed.next.seq = self.tcp.val().seq;
             self.parsed.next.ack = self.tcp.val().ack;
             self.parsed.next.tcp_flags = (bit_cast::<12, 3>(self.tcp.val().reserved) << 9)
                 | bit_cast::<12, 9>(self.tcp.val().tcp_flags);
             self.parsed.next.window = self.tcp.val().window;
             self.parsed.next.urgent = self.tcp.val().urgent;
-            self.parsed.next.payload_len_bytes = self.segment_bytes.val() - self.tcp_bytes.val();
+            self.parsed.next.payload_len_bytes =
+                bit_cast::<24, 16>(self.segment_bytes.val() - self.tcp_bytes.val());
         }
 
         if self.load.val() {
             self.event_register.d.next = self.parsed.val();
             self.flags_register.d.next = self.found.val();
-            self.dst_mac_register.d.next = self.ethernet.val().dst_mac;
+            self.address_register.d.next = self.parsed_address.val();
             self.payload_at_register.d.next =
                 self.ip_at_bytes.val() + self.ip_bytes.val() + self.tcp_bytes.val();
             self.options_register.d.next = bit_cast::<OPTIONS_BITS, 480>(self.transport.val());
@@ -258,13 +269,13 @@ impl Logic for Parser {
 
         self.rx_event.next = self.event_register.q.val();
         self.flags.next = self.flags_register.q.val();
-        self.dst_mac.next = self.dst_mac_register.q.val();
+        self.address.next = self.address_register.q.val();
         self.options.next = self.options_register.q.val();
         self.options_len_bytes.next = self.options_len_register.q.val();
         self.payload_at_bytes.next = self.payload_at_register.q.val();
-        self.key.next = (bit_cast::<96, 32>(self.event_register.q.val().src_ip) << 64)
-            | (bit_cast::<96, 32>(self.event_register.q.val().dst_ip) << 32)
-            | (bit_cast::<96, 16>(self.event_register.q.val().src_port) << 16)
-            | bit_cast::<96, 16>(self.event_register.q.val().dst_port);
+        self.key.next = (bit_cast::<96, 32>(self.address_register.q.val().src_ip) << 64)
+            | (bit_cast::<96, 32>(self.address_register.q.val().dst_ip) << 32)
+            | (bit_cast::<96, 16>(self.address_register.q.val().src_port) << 16)
+            | bit_cast::<96, 16>(self.address_register.q.val().dst_port);
     }
 }

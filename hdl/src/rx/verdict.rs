@@ -9,7 +9,7 @@
 //! The reasons are checked in the order of [`RECEIVE_STEPS`](handclasp_layout::frame::RECEIVE_STEPS). Frames that the ingress drops never come here: `BadFrame`,
 //! `FifoOverflow`, and outside monitor mode `Oversize`. Combinational: no clock, no latency.
 
-use crate::fields::RxEvent;
+use crate::fields::{AddressEvent, RxEvent};
 use crate::rx::frame::HeaderFlags;
 use handclasp_layout::queue;
 use rust_hdl::prelude::*;
@@ -21,8 +21,8 @@ pub struct Verdict {
     pub rx_event: Signal<In, RxEvent>,
     /// What is wrong with the frame, and what it is.
     pub flags: Signal<In, HeaderFlags>,
-    /// Destination MAC address.
-    pub dst_mac: Signal<In, Bits<48>>,
+    /// The frame's addresses.
+    pub address: Signal<In, AddressEvent>,
     /// The segment's connection is known.
     pub is_flow: Signal<In, Bit>,
     /// Somebody listens on the segment's port.
@@ -77,7 +77,7 @@ impl Default for Verdict {
         Self {
             rx_event: Default::default(),
             flags: Default::default(),
-            dst_mac: Default::default(),
+            address: Default::default(),
             is_flow: Default::default(),
             is_listening: Default::default(),
             rx_enable: Default::default(),
@@ -118,7 +118,7 @@ impl Default for Verdict {
 impl Logic for Verdict {
     #[hdl_gen]
     fn update(&mut self) {
-        self.is_ours.next = (self.dst_mac.val() == self.mac.val())
+        self.is_ours.next = (self.address.val().dst_mac == self.mac.val())
             | self.flags.val().is_broadcast
             | self.promiscuous.val();
 
@@ -141,7 +141,7 @@ impl Logic for Verdict {
         } else if !self.rx_event.val().ip_checksum_ok {
             // RFC 1122 3.2.1.2
             self.drop_reason.next = self.reason_ip_checksum.val();
-        } else if (self.rx_event.val().dst_ip != self.local_ip.val()) & !self.promiscuous.val() {
+        } else if (self.address.val().dst_ip != self.local_ip.val()) & !self.promiscuous.val() {
             self.drop_reason.next = self.reason_ip_filter.val();
         } else if self.flags.val().is_fragment {
             self.drop_reason.next = self.reason_fragment.val();

@@ -70,6 +70,8 @@ pub struct Executor {
     pub flow_key: Signal<Out, Bits<96>>,
     /// The flow's connection id.
     pub flow_connection: Signal<Out, Bits<16>>,
+    /// Its generation.
+    pub flow_generation: Signal<Out, Bits<8>>,
     /// There is a flow to insert or remove.
     pub flow_valid: Signal<Out, Bit>,
     /// The flow table takes it at this clock edge.
@@ -142,6 +144,7 @@ impl Default for Executor {
             flow_remove: Default::default(),
             flow_key: Default::default(),
             flow_connection: Default::default(),
+            flow_generation: Default::default(),
             flow_valid: Default::default(),
             flow_ready: Default::default(),
             flow_done: Default::default(),
@@ -202,6 +205,7 @@ impl Logic for Executor {
             | (bit_cast::<96, 16>(self.flow.val().remote_port) << 16)
             | bit_cast::<96, 16>(self.flow.val().local_port);
         self.flow_connection.next = self.flow.val().connection;
+        self.flow_generation.next = self.flow.val().generation;
         self.listen_port.next = self.listen.val().port;
         self.new_context.next.remote_ip = self.flow.val().remote_ip;
         self.new_context.next.local_ip = self.flow.val().local_ip;

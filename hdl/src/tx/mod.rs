@@ -85,6 +85,8 @@ pub struct TxPath<const W: usize, const K: usize, const A: usize, const N: usize
     pub flow_key: Signal<Out, Bits<96>>,
     /// The flow's connection id.
     pub flow_connection: Signal<Out, Bits<16>>,
+    /// Its generation.
+    pub flow_generation: Signal<Out, Bits<8>>,
     /// There is a flow to insert or remove.
     pub flow_valid: Signal<Out, Bit>,
     /// The flow table takes it at this clock edge.
@@ -113,6 +115,8 @@ pub struct TxPath<const W: usize, const K: usize, const A: usize, const N: usize
     pub count_raw: Signal<Out, Bit>,
     /// A frame has left.
     pub count_frame: Signal<Out, Bit>,
+    /// The contexts have been cleared after the reset.
+    pub table_ready: Signal<Out, Bit>,
     /// A command, frame or completion is in flight.
     pub busy: Signal<Out, Bit>,
     executor: Executor,
@@ -157,6 +161,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for T
         self.flow_remove.next = self.executor.flow_remove.val();
         self.flow_key.next = self.executor.flow_key.val();
         self.flow_connection.next = self.executor.flow_connection.val();
+        self.flow_generation.next = self.executor.flow_generation.val();
         self.flow_valid.next = self.executor.flow_valid.val();
         self.executor.flow_ready.next = self.flow_ready.val();
         self.executor.flow_done.next = self.flow_done.val();
@@ -174,6 +179,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for T
         self.contexts.write_context.next = self.executor.new_context.val();
         self.contexts.write.next = self.executor.context_write.val();
         self.contexts.forget.next = self.executor.context_forget.val();
+        self.table_ready.next = self.contexts.ready.val();
 
         StreamSink::<W, K>::link(&mut self.payload, &mut self.payload_buffer.s);
 
@@ -219,7 +225,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for T
         if !self.job_handed.val() & self.assembler.frame_end.val() {
             self.in_flight.d.next = self.in_flight.q.val() - 1;
         }
-        self.busy.next = self.executor.busy.val()
+        self.busy.next = !self.contexts.ready.val()
+            | self.executor.busy.val()
             | self.in_flight.q.val().any()
             | self.completion.tx_event_valid.val();
 

@@ -1,7 +1,7 @@
 //! The receive path's surroundings: a wire, a slot queue, a DMA writer, an event ring.
 
 use super::model::Model;
-use handclasp_layout::queue::{EventKind, RxEvent, SackEvent};
+use handclasp_layout::queue::{AddressEvent, EventKind, RxEvent, SackEvent};
 use handclasp_layout::register::{COUNTERS, SLOT_BYTES};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,12 +16,14 @@ pub const REMOTE_PORT: u16 = 40000;
 pub const FLOW_PORT: u16 = 5001;
 pub const LISTEN_PORT: u16 = 80;
 pub const CONNECTION: u16 = 7;
+pub const GENERATION: u8 = 0xa5;
 const SLOTS: u64 = 8;
 
 /// A receive event with what belongs to it.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub event: RxEvent,
+    pub address: Option<AddressEvent>,
     pub sack: Option<SackEvent>,
     pub payload: Option<Vec<u8>>,
     /// Cycle in which it was first shown to the ring.
@@ -73,6 +75,7 @@ pub struct RxBench {
     next_slot: u64,
     memory: HashMap<u64, Vec<u8>>,
     writer: Writer,
+    address: Option<AddressEvent>,
     sack: Option<SackEvent>,
     waiting_event: Option<(Vec<u8>, u64)>,
     waiting_beat: Option<Vec<Vec<u8>>>,
@@ -96,6 +99,7 @@ impl RxBench {
             next_slot: 0,
             memory: HashMap::new(),
             writer: Writer::Idle,
+            address: None,
             sack: None,
             waiting_event: None,
             waiting_beat: None,
@@ -108,7 +112,8 @@ impl RxBench {
     pub fn reset(&mut self) {
         self.wire.clear();
         self.writer = Writer::Idle;
-        (self.sack, self.waiting_event, self.waiting_beat) = (None, None, None);
+        (self.address, self.sack) = (None, None);
+        (self.waiting_event, self.waiting_beat) = (None, None);
         self.model.set("s_axis_rx_tvalid", 0);
         self.model.set("rst", 1);
         self.model.step();
@@ -121,11 +126,12 @@ impl RxBench {
             ("promiscuous", 0),
             ("mac", MAC),
             ("local_ip", LOCAL_IP.into()),
-            ("hash_key", 0x1357_9bdf),
         ];
         for (name, value) in settings {
             self.model.set(name, value);
         }
+        self.model
+            .set_bytes("hash_key", &[0xdf, 0x9b, 0x57, 0x13].repeat(4));
         while !self.model.is_high("table_ready") {
             self.model.step();
         }
@@ -142,6 +148,7 @@ impl RxBench {
         key.extend(REMOTE_IP.to_le_bytes());
         self.model.set_bytes("flow_key", &key);
         self.model.set("flow_connection", connection.into());
+        self.model.set("flow_generation", GENERATION.into());
         self.model.set("flow_remove", remove.into());
         self.model.set("flow_valid", 1);
         self.cycle();
@@ -379,6 +386,11 @@ impl RxBench {
             return;
         }
         let bytes: [u8; 64] = bytes.try_into().expect("an event has 64 bytes");
+        if bytes[0x3e] == EventKind::Address as u8 {
+            assert!(self.sack.is_none(), "addresses come before SACK blocks");
+            assert!(self.address.replace(AddressEvent::decode(&bytes)).is_none());
+            return;
+        }
         if bytes[0x3e] == EventKind::Sack as u8 {
             assert!(self.sack.replace(SackEvent::decode(&bytes)).is_none());
             return;
@@ -391,6 +403,7 @@ impl RxBench {
         });
         self.received.push(Received {
             event,
+            address: self.address.take(),
             sack: self.sack.take(),
             payload,
             at,

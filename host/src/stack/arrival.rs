@@ -2,38 +2,44 @@
 
 use handclasp_driver::dma::OutOfRange;
 use handclasp_driver::{DmaRegion, DriverError, Nic, Payload};
-use handclasp_layout::queue::{RxEvent, ENTRY_BYTES};
+use handclasp_layout::queue::{AddressEvent, RxEvent, ENTRY_BYTES};
 
 use super::{Observation, Tuple};
 use crate::tcp::{PayloadSource, Plain, SackBlock, Segment, SeqNumber, State};
 
 /// A segment, and what came with it.
-pub(super) struct Arrival<S = Segment> {
+pub(super) struct Arrival {
     /// The NIC's time when its first beat arrived.
     pub(super) device_time: u64,
     pub(super) tuple: Tuple,
-    pub(super) segment: S,
+    pub(super) segment: Segment,
     pub(super) payload: Payload,
 }
 
-impl<S> Arrival<S> {
+impl Arrival {
+    /// What an [`RxEvent`] with the verdict Flow, Listen or Miss tells of.
     #[inline]
-    fn with(segment: S, event: &[u8; ENTRY_BYTES], payload: Payload) -> Self {
+    pub(super) fn new(
+        event: &[u8; ENTRY_BYTES],
+        tuple: Tuple,
+        sack: &[handclasp_driver::SackBlock],
+        payload: Payload,
+    ) -> Self {
+        let mut segment = Segment::from_event(event);
+        for block in sack {
+            segment.options.sack.push(SackBlock {
+                left: SeqNumber(block.left),
+                right: SeqNumber(block.right),
+            });
+        }
         Self {
             device_time: RxEvent::timestamp(event),
-            tuple: Tuple {
-                remote_ip: RxEvent::src_ip(event),
-                local_ip: RxEvent::dst_ip(event),
-                remote_port: RxEvent::src_port(event),
-                local_port: RxEvent::dst_port(event),
-            },
+            tuple,
             segment,
             payload,
         }
     }
-}
 
-impl<S: Into<Segment> + Copy> Arrival<S> {
     /// What an observer is told of it.
     pub(super) fn observed(
         &self,
@@ -45,37 +51,59 @@ impl<S: Into<Segment> + Copy> Arrival<S> {
             at_ns,
             device_time: self.device_time,
             tuple: self.tuple,
-            segment: self.segment.into(),
+            segment: self.segment,
             before,
             after,
         }
     }
 }
 
-impl Arrival {
-    /// What an [`RxEvent`] with the verdict Flow, Listen or Miss tells of.
+/// A plain segment that the NIC found the connection of, and what came with it.
+pub(super) struct PlainArrival {
+    device_time: u64,
+    /// The connection's id, and the low bits of its generation.
+    pub(super) id: u16,
+    pub(super) generation: u8,
+    pub(super) segment: Plain,
+    pub(super) payload: Payload,
+}
+
+impl PlainArrival {
+    /// What an [`RxEvent`] with the verdict Flow tells of, if the segment is plain.
     #[inline]
-    pub(super) fn new(
-        event: &[u8; ENTRY_BYTES],
-        sack: &[handclasp_driver::SackBlock],
-        payload: Payload,
-    ) -> Self {
-        let mut arrival = Self::with(Segment::from_event(event), event, payload);
-        for block in sack {
-            arrival.segment.options.sack.push(SackBlock {
-                left: SeqNumber(block.left),
-                right: SeqNumber(block.right),
-            });
+    pub(super) fn new(event: &[u8; ENTRY_BYTES], payload: Payload) -> Option<Self> {
+        Some(Self {
+            device_time: RxEvent::timestamp(event),
+            id: RxEvent::connection(event),
+            generation: RxEvent::generation(event),
+            segment: Plain::from_event(event)?,
+            payload,
+        })
+    }
+
+    /// What an observer is told of it, an established connection's.
+    pub(super) fn observed(&self, at_ns: u64, tuple: Tuple) -> Observation {
+        let state = Some(State::Established);
+        Observation::Arrived {
+            at_ns,
+            device_time: self.device_time,
+            tuple,
+            segment: self.segment.into(),
+            before: state,
+            after: state,
         }
-        arrival
     }
 }
 
-impl Arrival<Plain> {
-    /// As [`Arrival::new`] without SACK blocks, if the segment is plain.
-    #[inline]
-    pub(super) fn plain(event: &[u8; ENTRY_BYTES], payload: Payload) -> Option<Self> {
-        Some(Self::with(Plain::from_event(event)?, event, payload))
+impl From<&AddressEvent> for Tuple {
+    /// The 4-tuple of a frame that arrived.
+    fn from(address: &AddressEvent) -> Self {
+        Self {
+            remote_ip: address.src_ip,
+            local_ip: address.dst_ip,
+            remote_port: address.src_port,
+            local_port: address.dst_port,
+        }
     }
 }
 

@@ -138,14 +138,18 @@ impl Stack {
             rng,
             slots: (0..connections).map(|_| None).collect(),
             // The lowest id comes out first.
-            free: (NO_CONNECTION + 1..connections).rev().collect(),
-            holders: Holders::new(connections.into()),
+            free: (0..=u16::MAX)
+                .take(connections)
+                .filter(|id| *id != NO_CONNECTION)
+                .rev()
+                .collect(),
+            holders: Holders::new(connections),
             listeners: BTreeMap::new(),
             lingering_waiters: Waiters::default(),
             neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
             unresolved: Unresolved::default(),
-            deadlines: Deadlines::new(connections.into()),
-            dirty: VecDeque::with_capacity(connections.into()),
+            deadlines: Deadlines::new(connections),
+            dirty: VecDeque::with_capacity(connections),
             port_commands: VecDeque::new(),
             raw_frames: RawFrames::new(&nic)?,
             frame: Box::new([0; SLOT_BYTES]),

@@ -179,7 +179,11 @@ impl Stack {
                     Owner::Listener { queued: false },
                 ),
             };
-            **slot = Slot::new(connection, tuple, generation, owner, next_hop, next_hop_mac);
+            let flow_generation = slot.flow_generation.wrapping_add(1);
+            **slot = Slot {
+                flow_generation,
+                ..Slot::new(connection, tuple, generation, owner, next_hop, next_hop_mac)
+            };
         }
         self.free.pop();
         self.holders.connect(tuple, id);

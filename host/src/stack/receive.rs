@@ -7,14 +7,14 @@ use handclasp_layout::header::{
 use handclasp_layout::queue::{Opcode, RxEvent, Status, Verdict, ENTRY_BYTES};
 use handclasp_layout::register::SLOT_BYTES;
 
-use super::arrival::{Arrival, InSlot};
+use super::arrival::{Arrival, InSlot, PlainArrival};
 use super::holders::Holder;
 use super::open::handshake_may_be_over;
 use super::slot::Slot;
 use super::unresolved::Answer;
-use super::{Observation, Stack, StackError};
+use super::{Observation, Stack, StackError, Tuple};
 use crate::icmp::{self, Message};
-use crate::tcp::{self, Plain, State};
+use crate::tcp;
 
 /// Events taken in one poll at most, so that their answers are sent before more events are taken.
 const EVENTS_PER_POLL: usize = 64;
@@ -27,13 +27,6 @@ fn is_in_vlan(event: &[u8; ENTRY_BYTES]) -> bool {
     RxEvent::has_vlan(event) && RxEvent::vlan_tci(event) & VLAN_ID_MASK != 0
 }
 
-/// The connection that the NIC's table has for a segment.
-#[inline]
-fn flow_of(event: &[u8; ENTRY_BYTES]) -> Option<u16> {
-    let is_flow = RxEvent::verdict(event) == Verdict::Flow as u8;
-    is_flow.then(|| RxEvent::connection(event))
-}
-
 impl Stack {
     /// Takes events; says how many.
     #[inline]
@@ -42,9 +35,9 @@ impl Stack {
             match self.nic.next_segment()? {
                 Next::Nothing => return Ok(count),
                 Next::Segment { event, payload } => {
-                    let (id, is_tagged) = (RxEvent::connection(event), RxEvent::has_vlan(event));
-                    let plain = Arrival::plain(event, payload).filter(|_| !is_tagged);
-                    if !plain.is_some_and(|arrival| self.expected_arrives(now_ns, id, &arrival)) {
+                    let is_tagged = RxEvent::has_vlan(event);
+                    let plain = PlainArrival::new(event, payload).filter(|_| !is_tagged);
+                    if !plain.is_some_and(|arrival| self.expected_arrives(now_ns, &arrival)) {
                         self.unexpected_arrives(now_ns, payload)?;
                     }
                 }
@@ -70,7 +63,8 @@ impl Stack {
     /// Takes the segment that its connection expects, if it is that: the way of nearly all traffic, in short. False: nothing
     /// was done.
     #[inline]
-    fn expected_arrives(&mut self, now_ns: u64, id: u16, arrival: &Arrival<Plain>) -> bool {
+    fn expected_arrives(&mut self, now_ns: u64, arrival: &PlainArrival) -> bool {
+        let id = arrival.id;
         let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
             return false;
         };
@@ -79,7 +73,7 @@ impl Stack {
             payload: arrival.payload,
         };
         let taken = slot.is_live()
-            && slot.tuple == arrival.tuple
+            && slot.flow_generation == arrival.generation
             && slot
                 .connection
                 .expected_arrives(now_ns, &arrival.segment, &payload);
@@ -87,13 +81,13 @@ impl Stack {
             return false;
         }
         slot.wake_waiters();
+        let tuple = slot.tuple;
         if slot.connection.has_answer() {
             self.mark_dirty(id);
         } else {
             self.deadlines.set(id, slot.connection.deadline());
         }
-        let state = Some(State::Established);
-        self.tell(|| arrival.observed(now_ns, state, state));
+        self.tell(|| arrival.observed(now_ns, tuple));
         true
     }
 
@@ -105,8 +99,22 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        let (found, arrival) = (flow_of(event), Arrival::new(event, &[], payload));
-        self.segment_arrives(now_ns, found, &arrival)
+        let Some(tuple) = self.flow_of(event) else {
+            self.statistics.stale_flow += 1;
+            return Ok(());
+        };
+        let (id, arrival) = (
+            RxEvent::connection(event),
+            Arrival::new(event, tuple, &[], payload),
+        );
+        self.segment_arrives(now_ns, Some(id), &arrival)
+    }
+
+    /// The 4-tuple that the NIC's table had for a segment with the verdict Flow; `None` when its id is another connection's by now.
+    fn flow_of(&self, event: &[u8; ENTRY_BYTES]) -> Option<Tuple> {
+        self.slot(RxEvent::connection(event))
+            .filter(|slot| slot.flow_generation == RxEvent::generation(event))
+            .map(|slot| slot.tuple)
     }
 
     #[inline(never)]
@@ -118,8 +126,17 @@ impl Stack {
         }
         match received.verdict {
             Verdict::Flow | Verdict::Listen | Verdict::Miss => {
-                let arrival = Arrival::new(event, received.sack_blocks(), received.payload);
-                self.segment_arrives(now_ns, flow_of(event), &arrival)
+                let (id, tuple) = match received.address() {
+                    Some(address) => (None, Some(address.into())),
+                    None => (Some(RxEvent::connection(event)), self.flow_of(event)),
+                };
+                let Some(tuple) = tuple else {
+                    self.statistics.stale_flow += 1;
+                    return Ok(());
+                };
+                let sack = received.sack_blocks();
+                let arrival = Arrival::new(event, tuple, sack, received.payload);
+                self.segment_arrives(now_ns, id, &arrival)
             }
             Verdict::Raw => self.raw_frame_arrives(now_ns, received),
             Verdict::Drop => Ok(()),

@@ -61,6 +61,9 @@ pub(super) enum Owner {
 pub(super) struct Slot {
     pub(super) connection: Connection,
     pub(super) tuple: Tuple,
+    /// Counts the connections that have had this id. The NIC gives it back in events, so that one of an earlier connection is
+    /// known; 256 connections later none of it is on its way any more.
+    pub(super) flow_generation: u8,
     /// Tells it from the connections that had its id before; [`NO_GENERATION`] when it is free.
     pub(super) generation: u64,
     pub(super) owner: Owner,
@@ -103,6 +106,7 @@ impl Slot {
             state: connection.state(),
             connection,
             tuple,
+            flow_generation: 0,
             generation,
             owner,
             flow: Flow::Unknown,

@@ -14,6 +14,8 @@ pub struct Statistics {
     pub resets_withheld: u64,
     /// Segments and messages from addresses that no host has (RFC 9293 MUST-57, 63), or with a VLAN tag.
     pub bad_source: u64,
+    /// Segments of connections whose id is another one's by now: their events had been on their way for so long.
+    pub stale_flow: u64,
     /// ICMP errors for connections that we do not have: forged or late.
     pub icmp_ignored: u64,
     /// ARP packets and echo replies not sent because the command ring was full or too many were under way.

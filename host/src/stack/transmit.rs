@@ -318,6 +318,7 @@ fn introduce(
             remote_mac: headers.mac,
             ttl: headers.ttl,
             tos: headers.tos,
+            generation: slot.flow_generation,
             ..slot.tuple.flow_command(id)
         })?;
         slot.flow = Flow::Known(headers);

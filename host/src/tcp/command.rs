@@ -27,7 +27,7 @@ impl Segment {
                 timestamps,
                 sack: SackBlocks::default(),
             },
-            payload_len_bytes: RxEvent::payload_len_bytes(event),
+            payload_len_bytes: RxEvent::payload_len_bytes(event) as u16,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Plain {
             window: RxEvent::window(event),
             ts_val: RxEvent::ts_val(event),
             ts_ecr: RxEvent::ts_ecr(event),
-            payload_len_bytes: RxEvent::payload_len_bytes(event),
+            payload_len_bytes: RxEvent::payload_len_bytes(event) as u16,
         })
     }
 }

@@ -6,7 +6,7 @@ use handclasp_layout::header::{
     tcp_option, EthernetHeader, Ipv4Header, TcpHeader, VlanTag, ETHERTYPE_IPV4, ETHERTYPE_VLAN,
     PROTOCOL_TCP,
 };
-use handclasp_layout::queue::{DropReason, EventKind, RxEvent, SackEvent};
+use handclasp_layout::queue::{AddressEvent, DropReason, EventKind, RxEvent, SackEvent};
 
 use super::build::{pseudo_header_sum, sum};
 
@@ -20,8 +20,8 @@ pub(super) struct Decoded {
     pub event: RxEvent,
     /// The SACK blocks, `event.sack_count` of them.
     pub sack: SackEvent,
-    /// Destination MAC address.
-    pub dst_mac: u64,
+    /// The addresses, as far as the frame has them.
+    pub address: AddressEvent,
     /// The frame is for the host as it is, unless a flaw is found: neither IPv4 TCP nor pretending to be.
     pub is_raw: bool,
     /// What is wrong up to the IPv4 checksum, which is before the address filter in the order of verdicts.
@@ -36,7 +36,8 @@ pub(super) struct Decoded {
 pub(super) fn decode(frame: &[u8], timestamp: u64) -> Option<Decoded> {
     let ethernet = EthernetHeader::decode(frame.first_chunk()?);
     let mut decoded = Decoded::undecoded(frame.len(), timestamp);
-    decoded.dst_mac = ethernet.dst_mac;
+    decoded.address.src_mac = ethernet.src_mac;
+    decoded.address.dst_mac = ethernet.dst_mac;
     let mut ethertype = ethernet.ethertype;
     let mut rest = &frame[EthernetHeader::SIZE_BYTES..];
     if ethertype == ETHERTYPE_VLAN {
@@ -70,7 +71,10 @@ impl Decoded {
                 kind: EventKind::Sack as u8,
                 ..SackEvent::default()
             },
-            dst_mac: 0,
+            address: AddressEvent {
+                kind: EventKind::Address as u8,
+                ..AddressEvent::default()
+            },
             is_raw: false,
             flaw_before_ip_filter: None,
             flaw_after_ip_filter: None,
@@ -92,8 +96,8 @@ impl Decoded {
         }
         let event = &mut self.event;
         event.is_ipv4 = true;
-        event.src_ip = header.src_ip;
-        event.dst_ip = header.dst_ip;
+        self.address.src_ip = header.src_ip;
+        self.address.dst_ip = header.dst_ip;
         event.ip_proto = header.protocol;
         event.tos = header.tos;
         event.ip_checksum_ok = sum(0, &packet[..header_len]) == 0xffff;
@@ -135,16 +139,16 @@ impl Decoded {
         }
         let event = &mut self.event;
         event.is_tcp = true;
-        event.src_port = header.src_port;
-        event.dst_port = header.dst_port;
+        self.address.src_port = header.src_port;
+        self.address.dst_port = header.dst_port;
         event.seq = header.seq;
         event.ack = header.ack;
         event.tcp_flags = u16::from(header.reserved) << TCP_FLAGS_BITS | header.tcp_flags;
         event.window = header.window;
         event.urgent = header.urgent;
-        event.payload_len_bytes = (len - header_len) as u16;
+        event.payload_len_bytes = (len - header_len) as u32;
         self.payload = at + header_len..at + segment.len();
-        let pseudo = pseudo_header_sum(event.src_ip, event.dst_ip, len as u16);
+        let pseudo = pseudo_header_sum(self.address.src_ip, self.address.dst_ip, len as u16);
         // The checksum of a segment that is cut off is not known.
         event.tcp_checksum_ok = segment.len() == len && sum(pseudo, segment) == 0xffff;
         let tcp_checksum_ok = event.tcp_checksum_ok;

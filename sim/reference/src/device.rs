@@ -13,10 +13,11 @@ use handclasp_layout::header::MAC_BROADCAST;
 use handclasp_layout::queue::{CompletionEvent, EventKind, FlowCommand, Status, ENTRY_BYTES};
 use handclasp_layout::register::{
     Access, Capabilities, Control, Counter, NicStatus, CAPABILITIES, COMMAND_PRODUCER, CONNECTIONS,
-    CONTROL, CONTROL_REGISTERS, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW,
-    EVENT_CONSUMER, EVENT_LOG2, INTERRUPT_ARM, LAYOUT_VERSION, MAC_HIGH, MAC_LOW, MAGIC,
-    MAGIC_VALUE, MODERATION_NS, QUEUES, QUEUE_ENABLE, QUEUE_REGISTERS, RING_LOG2_MAX,
-    SLOT_PRODUCER, STATUS, VERSION, WIDTH,
+    CONNECTIONS_LOG2, CONTROL, CONTROL_REGISTERS, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH,
+    EVENT_BASE_LOW, EVENT_CONSUMER, EVENT_LOG2, INTERRUPT_ARM, LAYOUT_VERSION, MAC_HIGH, MAC_LOW,
+    MAGIC, MAGIC_VALUE, MODERATION_NS, QUEUES, QUEUE_ENABLE, QUEUE_REGISTERS, RING_LOG2_MAX,
+    SLOT_BYTES_LOG2, SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX, SLOT_PRODUCER, STATUS, VERSION,
+    WIDTH,
 };
 
 use crate::io_memory::{IoFault, IoMemory};
@@ -28,6 +29,13 @@ const STEP_BURST: usize = 64;
 
 /// Width that the register WIDTH shows: there are no data paths here, so it is the smaller one.
 const WIDTH_BITS: u32 = 64;
+
+/// Whose a 4-tuple is.
+#[derive(Debug, Clone, Copy)]
+struct Flow {
+    connection: u16,
+    generation: u8,
+}
 
 /// Remote and local IPv4 address, remote and local port.
 type FlowKey = (u32, u32, u16, u16);
@@ -44,7 +52,7 @@ pub(crate) struct Device {
     queue: Queue,
     /// By connection id; none where none is inserted.
     contexts: Vec<Option<FlowCommand>>,
-    flows: BTreeMap<FlowKey, u16>,
+    flows: BTreeMap<FlowKey, Flow>,
     listeners: BTreeSet<u16>,
     identification: u16,
     /// Event that an interrupt is armed for.
@@ -106,7 +114,8 @@ impl Device {
             u32::from_le_bytes(
                 Capabilities {
                     queues: QUEUES as u8,
-                    connections: CONNECTIONS as u16,
+                    connections_log2: CONNECTIONS_LOG2 as u8,
+                    slot_bytes_log2_max: SLOT_BYTES_LOG2_MAX as u8,
                     reserved0: 0,
                 }
                 .encode(),
@@ -117,8 +126,8 @@ impl Device {
                     ready: self.ready,
                     link_up: true,
                     stopped: self.stopped,
-                    busy: self.fetches()
-                        && self.queue.command_producer != self.queue.command_consumer,
+                    busy: self.is_busy(),
+                    quiesced: self.control().quiesce && !self.is_busy(),
                     reserved0: 0,
                 }
                 .encode(),
@@ -218,7 +227,23 @@ impl Device {
     }
 
     fn fetches(&self) -> bool {
-        self.runs() && self.control().tx_enable
+        self.runs() && self.control().tx_enable && !self.control().quiesce
+    }
+
+    /// Commands are waiting to be fetched.
+    fn is_busy(&self) -> bool {
+        self.fetches() && self.queue.command_producer != self.queue.command_consumer
+    }
+
+    /// Size of a receive slot.
+    fn slot_bytes(&self) -> usize {
+        let log2 = self.register(SLOT_BYTES_LOG2.offset) as usize;
+        let allowed = SLOT_BYTES_LOG2_DEFAULT..=SLOT_BYTES_LOG2_MAX;
+        1 << if allowed.contains(&log2) {
+            log2
+        } else {
+            SLOT_BYTES_LOG2_DEFAULT
+        }
     }
 
     fn count(&mut self, counter: Counter) {

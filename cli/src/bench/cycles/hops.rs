@@ -147,7 +147,7 @@ fn send(width: Width, payload_len_bytes: usize, memory: MemoryTiming) -> Result<
     match next_event(&world, &mut nics[1])? {
         Event::Rx(received)
             if received.verdict == Verdict::Flow
-                && usize::from(received.event().payload_len_bytes) == payload_len_bytes => {}
+                && received.event().payload_len_bytes as usize == payload_len_bytes => {}
         other => bail!("the segment became {other:?}"),
     }
     world.check()?;

@@ -51,10 +51,13 @@ const FLOW: FlowCommand = FlowCommand {
     tos: 0,
     vlan_tci: 0,
     reserved1: 0,
-    reserved2: 0,
-    reserved3: 0,
-    reserved4: 0,
-    reserved5: 0,
+    is_ipv6: false,
+    generation: 0,
+    queue: 0,
+    remote_ip6_low: 0,
+    remote_ip6_high: 0,
+    local_ip6_low: 0,
+    local_ip6_high: 0,
 };
 
 /// Frames of a throughput measurement.

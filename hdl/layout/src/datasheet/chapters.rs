@@ -91,7 +91,7 @@ pub(super) fn operation(out: &mut String) {
          Hold `rst` high for at least {RESET_CYCLES_MIN} cycles. A known fault makes shorter ones dangerous: after fewer than 4 cycles (W = 64) or 7 \
          (W = 512) the next segment with a payload may leave with a wrong TCP checksum.\n\n\
          1. Read MAGIC and VERSION; wait until STATUS.ready is set. The tables take some 2050 cycles to be cleared.\n\
-         2. Write MAC_LOW, MAC_HIGH, LOCAL_IP and HASH_KEY.\n\
+         2. Write MAC_LOW, MAC_HIGH, LOCAL_IP and HASH_KEY_0 to HASH_KEY_3.\n\
          3. Write zeros to the event ring, so that no entry has a phase bit of 1. Write bases and sizes of the rings; a base is a multiple of \
          {RING_ALIGN_BYTES}.\n\
          4. Write 1 to QUEUE_ENABLE. This zeroes the doorbells and all indices, disarms the interrupt and forgets an error that has stopped the queue.\n\
@@ -99,15 +99,16 @@ pub(super) fn operation(out: &mut String) {
          To enable a queue anew, clear QUEUE_ENABLE, wait until STATUS.busy is clear, and begin at 3. Flow table, listening ports and what FlowInsert \
          recorded live on; only a reset clears them. While the queue is disabled, received frames are Disabled drops, and events are thrown away.\n\n\
          ## Rings\n\n\
-         Commands and events are {ENTRY_BYTES} bytes each, receive slots {SLOT_BYTES}.\n\n\
+         Commands and events are {ENTRY_BYTES} bytes each, receive slots 2 to the power of SLOT_BYTES_LOG2 ({SLOT_BYTES} by default).\n\n\
          - **Commands**: write the entry, then COMMAND_PRODUCER. The NIC fetches and carries them out strictly in order. A completion of command n \
          gives all entries up to n back to the driver. The payload must stay as it is until then.\n\
          - **Events**: an entry is new when its phase bit is that of the pass: 1 in the first pass through the ring, 0 in the second. Read the phase bit \
          first, the rest after it. EVENT_CONSUMER gives places back; the NIC never overwrites what has not been given back. Receive events come in the \
-         order of the frames, completions in the order of the commands; between the two there is no order. A SackEvent and its RxEvent are adjacent.\n\
+         order of the frames, completions in the order of the commands; between the two there is no order. The events of a frame are adjacent: \
+         AddressEvent, SackEvent, RxEvent.\n\
          - **Room**: a frame is delivered only while {RX_ROOM_ENTRIES} places of the event ring are free, so that receive leaves some for completions. A \
          completion waits for a place, and the commands behind it wait with it: nothing is lost, but a ring that is never read stops the commands.\n\
-         - **Slots**: slot n is at the base plus n times {SLOT_BYTES}. The NIC fills them in order, and only for frames that need one; an event with has_slot \
+         - **Slots**: slot n is at the base plus n times the size of a slot. The NIC fills them in order, and only for frames that need one; an event with has_slot \
          gives its slot to the driver, whose payload is in memory before the event is.\n\n"
     );
 }
@@ -201,6 +202,7 @@ pub(super) fn sending(out: &mut String) {
          A command is refused (Status::BadCommand), and nothing of it done, when\n\n\
          - its opcode is none;\n\
          - **Segment, FlowInsert, FlowRemove**: its connection id is not below CAPABILITIES.connections;\n\
+         - **FlowInsert, FlowRemove**: is_ipv6 is set, or queue is not 0;\n\
          - **Segment**: FlowInsert has not recorded the connection, or FlowRemove has forgotten it;\n\
          - **Segment**: sack_count is above {SACK_BLOCKS_MAX}, or the options with their NOPs take more than {OPTIONS_MAX_BYTES} bytes;\n\
          - **Segment**: options and payload together take more than {SEGMENT_MAX_BYTES} bytes, since IPv4 header, TCP header, options and payload must fit \

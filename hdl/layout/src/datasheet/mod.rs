@@ -7,8 +7,8 @@ use std::fmt::Write;
 use crate::header::{ArpPacket, EthernetHeader, IcmpEcho, Ipv4Header, TcpHeader, VlanTag};
 use crate::pci::{Number, CONFIG_SPACE, FUNCTION};
 use crate::queue::{
-    CompletionEvent, DropReason, EventKind, FlowCommand, ListenCommand, Opcode, RxEvent, SackEvent,
-    SegmentCommand, Status, Verdict,
+    AddressEvent, CompletionEvent, DropReason, EventKind, FlowCommand, ListenCommand, Opcode,
+    RxEvent, SackEvent, SegmentCommand, Status, StreamCommand, Verdict,
 };
 use crate::register::{
     Access, Capabilities, Control, NicStatus, Register, BAR_BYTES, CONNECTIONS, CONTROL_REGISTERS,
@@ -24,7 +24,8 @@ pub fn render() -> String {
     );
     let _ = writeln!(
         out,
-        "BAR0 is {BAR_BYTES:#x} bytes. {QUEUES} queue(s), {CONNECTIONS} connections, receive slots of {SLOT_BYTES} bytes.\n"
+        "BAR0 is {BAR_BYTES:#x} bytes. {QUEUES} queue(s), {CONNECTIONS} connections, receive slots of {SLOT_BYTES} bytes by default. What is marked \"laid out, not built\" has its place and is not there: \
+         a command that asks for it is refused, and what the NIC writes of it is zero.\n"
     );
     chapters::numbers(&mut out);
     chapters::ports(&mut out);
@@ -57,6 +58,7 @@ pub fn render() -> String {
         SegmentCommand::TABLE,
         FlowCommand::TABLE,
         ListenCommand::TABLE,
+        StreamCommand::TABLE,
     ] {
         fields(&mut out, &table);
     }
@@ -66,7 +68,12 @@ pub fn render() -> String {
     codes(&mut out, "Verdict", Verdict::CODES);
     codes(&mut out, "DropReason", DropReason::CODES);
     codes(&mut out, "Status", Status::CODES);
-    for table in [RxEvent::TABLE, SackEvent::TABLE, CompletionEvent::TABLE] {
+    for table in [
+        RxEvent::TABLE,
+        AddressEvent::TABLE,
+        SackEvent::TABLE,
+        CompletionEvent::TABLE,
+    ] {
         fields(&mut out, &table);
     }
     chapters::receiving(&mut out);

@@ -9,7 +9,7 @@ use handclasp_layout::register::{
     Counter, COMMAND_BASE_HIGH, COMMAND_BASE_LOW, COMMAND_LOG2, CONNECTIONS,
 };
 
-use super::{Device, FlowKey};
+use super::{Device, Flow, FlowKey};
 use crate::build::{build, pad, tcp_header_len, Sender};
 use crate::io_memory::{IoFault, IoMemory};
 
@@ -82,7 +82,7 @@ impl Device {
                 self.listeners.remove(&ListenCommand::decode(entry).port);
                 Status::Ok
             }
-            Err(_) => Status::BadCommand,
+            Ok(Opcode::Stream) | Err(_) => Status::BadCommand,
         })
     }
 
@@ -135,6 +135,9 @@ impl Device {
         let Some(context) = self.contexts.get_mut(usize::from(command.connection)) else {
             return Status::BadCommand;
         };
+        if command.is_ipv6 || command.queue != 0 {
+            return Status::BadCommand;
+        }
         *context = Some(*command);
         if !command.lookup {
             return Status::Ok;
@@ -143,7 +146,11 @@ impl Device {
         if self.flows.len() >= CONNECTIONS && !self.flows.contains_key(&key) {
             return Status::TableFull;
         }
-        self.flows.insert(key, command.connection);
+        let flow = Flow {
+            connection: command.connection,
+            generation: command.generation,
+        };
+        self.flows.insert(key, flow);
         Status::Ok
     }
 
@@ -151,6 +158,9 @@ impl Device {
         let Some(context) = self.contexts.get_mut(usize::from(command.connection)) else {
             return Status::BadCommand;
         };
+        if command.is_ipv6 || command.queue != 0 {
+            return Status::BadCommand;
+        }
         *context = None;
         if command.lookup && self.flows.remove(&flow_key(command)).is_none() {
             return Status::NotFound;

@@ -3,7 +3,7 @@
 use handclasp_layout::header::MAC_BROADCAST;
 use handclasp_layout::queue::{DropReason, Status, Verdict};
 use handclasp_layout::register::{
-    Counter, LOCAL_IP, SLOT_BASE_HIGH, SLOT_BASE_LOW, SLOT_BYTES, SLOT_LOG2,
+    Counter, LOCAL_IP, MULTICAST_HIGH, MULTICAST_LOW, SLOT_BASE_HIGH, SLOT_BASE_LOW, SLOT_LOG2,
 };
 
 use super::Device;
@@ -13,8 +13,11 @@ use crate::io_memory::IoMemory;
 /// Entries of the event ring that are kept for completions.
 const COMPLETION_ENTRIES: u32 = 4;
 
-/// Entries that one frame needs: its Rx event, and a SACK event before it.
-const FRAME_ENTRIES: u32 = 2;
+/// Entries that one frame needs: its Rx event, and an address and a SACK event before it.
+const FRAME_ENTRIES: u32 = 3;
+
+/// A MAC address with this bit is a group's (IEEE 802.3 3.2.3).
+const GROUP_BIT: u64 = 1 << 40;
 
 impl Device {
     pub(super) fn receive(&mut self, frame: &[u8], now_ns: u64) {
@@ -36,20 +39,23 @@ impl Device {
     fn judge(&self, decoded: &mut Decoded) -> Result<Verdict, DropReason> {
         let control = self.control();
         let event = &mut decoded.event;
-        if usize::from(event.frame_len_bytes) > SLOT_BYTES {
+        if usize::from(event.frame_len_bytes) > self.slot_bytes() {
             return Err(DropReason::Oversize);
         }
-        if !control.rx_enable || !self.runs() {
+        if !control.rx_enable || control.quiesce || !self.runs() {
             return Err(DropReason::Disabled);
         }
-        let for_us = decoded.dst_mac == self.mac() || decoded.dst_mac == MAC_BROADCAST;
+        let address = &decoded.address;
+        let for_us = address.dst_mac == self.mac()
+            || address.dst_mac == MAC_BROADCAST
+            || self.is_our_group(address.dst_mac);
         if !for_us && !control.promiscuous {
             return Err(DropReason::MacFilter);
         }
         if let Some(flaw) = decoded.flaw_before_ip_filter {
             return Err(flaw);
         }
-        let for_us = !event.is_ipv4 || event.dst_ip == self.register(LOCAL_IP.offset);
+        let for_us = !event.is_ipv4 || address.dst_ip == self.register(LOCAL_IP.offset);
         if !for_us && !control.promiscuous {
             return Err(DropReason::IpFilter);
         }
@@ -59,13 +65,19 @@ impl Device {
         let verdict = if decoded.is_raw {
             Verdict::Raw
         } else {
-            let key = (event.src_ip, event.dst_ip, event.src_port, event.dst_port);
+            let key = (
+                address.src_ip,
+                address.dst_ip,
+                address.src_port,
+                address.dst_port,
+            );
             match self.flows.get(&key) {
-                Some(connection) => {
-                    event.connection = *connection;
+                Some(flow) => {
+                    event.connection = flow.connection;
+                    event.generation = flow.generation;
                     Verdict::Flow
                 }
-                None if self.listeners.contains(&event.dst_port) => Verdict::Listen,
+                None if self.listeners.contains(&address.dst_port) => Verdict::Listen,
                 None => Verdict::Miss,
             }
         };
@@ -81,7 +93,7 @@ impl Device {
 
     fn deliver(&mut self, frame: &[u8], mut decoded: Decoded, verdict: Verdict, now_ns: u64) {
         let payload = if verdict == Verdict::Raw {
-            decoded.event.payload_len_bytes = decoded.event.frame_len_bytes;
+            decoded.event.payload_len_bytes = decoded.event.frame_len_bytes.into();
             frame
         } else {
             &frame[decoded.payload.clone()]
@@ -89,7 +101,7 @@ impl Device {
         if !payload.is_empty() {
             let slot = self.queue.slot_consumer % self.entries(SLOT_LOG2.offset);
             let base = self.base(SLOT_BASE_LOW.offset, SLOT_BASE_HIGH.offset);
-            let address = base + u64::from(slot) * SLOT_BYTES as u64;
+            let address = base + u64::from(slot) * self.slot_bytes() as u64;
             if let Err(fault) = self.io.write(address, payload) {
                 self.count(Counter::RxDropDisabled);
                 self.stop(Status::WriteError, fault, now_ns);
@@ -101,6 +113,7 @@ impl Device {
             decoded.event.slot = slot as u16;
         }
         decoded.event.verdict = verdict as u8;
+        decoded.event.has_address = decoded.event.is_ipv4 && verdict != Verdict::Flow;
         self.count(match verdict {
             Verdict::Flow => Counter::RxFlow,
             Verdict::Listen => Counter::RxListen,
@@ -119,16 +132,42 @@ impl Device {
         let room = self.event_room() >= COMPLETION_ENTRIES + FRAME_ENTRIES;
         if self.control().monitor && self.runs() && room {
             decoded.event.connection = 0;
+            decoded.event.generation = 0;
             decoded.event.verdict = Verdict::Drop as u8;
             decoded.event.drop_reason = reason as u8;
+            decoded.event.has_address = decoded.event.is_ipv4;
             self.write_frame_events(&decoded, now_ns);
         }
     }
 
+    /// Whether the multicast filter lets frames to this address pass.
+    fn is_our_group(&self, mac: u64) -> bool {
+        let bit = crc32(&mac.to_be_bytes()[2..]) >> 26;
+        let filter = u64::from(self.register(MULTICAST_LOW.offset))
+            | u64::from(self.register(MULTICAST_HIGH.offset)) << 32;
+        mac & GROUP_BIT != 0 && filter >> bit & 1 != 0
+    }
+
     fn write_frame_events(&mut self, decoded: &Decoded, now_ns: u64) {
+        if decoded.event.has_address {
+            self.write_event(decoded.address.encode(), now_ns);
+        }
         if decoded.event.sack_count > 0 {
             self.write_event(decoded.sack.encode(), now_ns);
         }
         self.write_event(decoded.event.encode(), now_ns);
     }
+}
+
+/// CRC-32 of IEEE 802.3 3.2.9, without the complement at its end, its bits in the order in which they are sent: the first is the most significant.
+fn crc32(bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0x04c1_1db7;
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        for bit in 0..8 {
+            let feedback = crc >> 31 ^ u32::from(byte >> bit & 1);
+            crc = crc << 1 ^ if feedback != 0 { POLYNOMIAL } else { 0 };
+        }
+    }
+    crc
 }
