@@ -496,7 +496,7 @@ fn control_blocks_equal_their_verilog() {
                 }
             },
         );
-    let report = set.run(1, 2000).unwrap_or_else(|error| panic!("{error}"));
+    let report = set.run(1, 6000).unwrap_or_else(|error| panic!("{error}"));
     // Every access is answered OKAY.
     let constant = ["registers.s_axil_bresp", "registers.s_axil_rresp"];
     assert_eq!(report.constant_outputs, constant);

@@ -685,7 +685,7 @@ fn latency_and_throughput() {
     let wanted = [
         ("padded", (16, 9.0), (11, 6.0)),
         ("ack", (17, 10.0), (12, 6.0)),
-        ("syn", (20, 11.0), (12, 8.0)),
+        ("syn", (21, 11.0), (13, 8.0)),
     ];
     let measured = wanted.map(|(name, ..)| {
         let frame = frame(name);

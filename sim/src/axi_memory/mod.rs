@@ -22,7 +22,7 @@ pub const RESPONSE_DECERR: u8 = 3;
 /// AXI burst type: ascending addresses.
 const BURST_INCR: u8 = 1;
 /// Bursts that are accepted before the first of them is answered, each way.
-const OUTSTANDING_BURSTS: usize = 16;
+const OUTSTANDING_BURSTS: usize = 256;
 /// No burst may cross a multiple of this (AXI A3.4.1).
 const BOUNDARY_BYTES: u64 = 4096;
 
@@ -41,6 +41,17 @@ impl MemoryTiming {
         read_latency_cycles: 0,
         write_latency_cycles: 0,
     };
+
+    /// Memory that answers a write after `write_ns` and a read after `read_ns`, in cycles of this width's clock.
+    pub const fn after_ns(width: Width, write_ns: u32, read_ns: u32) -> Self {
+        const fn cycles(width: Width, ns: u32) -> u32 {
+            (ns as u64 * 1000).div_ceil(width.period_ps()) as u32
+        }
+        Self {
+            read_latency_cycles: cycles(width, read_ns),
+            write_latency_cycles: cycles(width, write_ns),
+        }
+    }
 }
 
 /// What an address channel carries.

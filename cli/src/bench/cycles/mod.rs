@@ -1,8 +1,10 @@
 //! `handclasp bench cycles`: the gateware's latency and throughput, counted in the simulation.
 //!
-//! Memory answers at once here: what is counted is the gateware, not a bus.
+//! Latencies are counted with memory that answers at once: of the gateware, and not of a bus. Rates are counted as well with memory that takes
+//! its time ([`sustained`]).
 
 pub mod hops;
+pub mod sustained;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,6 +74,12 @@ pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Only rates, with memory that answers a write after W and a read after R nanoseconds
+    #[arg(long, value_name = "W,R", value_parser = sustained::bus)]
+    bus_ns: Option<sustained::Bus>,
+    /// Frames in a row of each rate
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..))]
+    frames: u32,
 }
 
 /// What `--json` prints; `run.json` of `handclasp bench all` has the same.
@@ -97,6 +105,9 @@ pub fn simulate() -> Result<(Vec<Figures>, Vec<Hops>)> {
 
 /// Measures both widths and prints tables, or JSON.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(bus) = args.bus_ns {
+        return sustained::run(bus, args.frames as usize, args.json);
+    }
     let (figures, hops) = simulate()?;
     if args.json {
         let report = Report {
@@ -183,9 +194,13 @@ struct Setup {
 
 impl Setup {
     fn new(width: Width) -> Result<Self> {
+        Self::with_memory(width, MemoryTiming::AT_ONCE)
+    }
+
+    fn with_memory(width: Width, memory: MemoryTiming) -> Result<Self> {
         let (wire, _) = Cable::pair(0);
         let config = WorldConfig {
-            memory: MemoryTiming::AT_ONCE,
+            memory,
             ..WorldConfig::new(width.into())
         };
         let world =
@@ -212,6 +227,7 @@ impl Setup {
         let config = NicConfig {
             command_log2: 10,
             event_log2: 10,
+            slot_log2: 10,
             ..NicConfig::new(MAC, LOCAL_IP, 0)
         };
         let bus = world.bus(0).context("the simulated world has no NIC")?;
