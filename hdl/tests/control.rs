@@ -496,8 +496,12 @@ fn control_blocks_equal_their_verilog() {
                 }
             },
         );
-    let report = set.run(1, 6000).unwrap_or_else(|error| panic!("{error}"));
-    // Every access is answered OKAY.
-    let constant = ["registers.s_axil_bresp", "registers.s_axil_rresp"];
+    let report = set.run(1, 2000).unwrap_or_else(|error| panic!("{error}"));
+    // Every access is answered OKAY; of random values hardly one is a size that slots can have.
+    let constant = [
+        "registers.s_axil_bresp",
+        "registers.s_axil_rresp",
+        "registers.slot_bytes_log2",
+    ];
     assert_eq!(report.constant_outputs, constant);
 }
