@@ -3,7 +3,7 @@
 CARGO ?= cargo
 BOOTS ?= 1
 
-.PHONY: demo test check test-vfio test-bare bench deps deps-test lint datasheet readme emit clean
+.PHONY: demo test check test-vfio test-bare bench synth deps deps-test lint datasheet readme emit clean
 
 ## demo: open, use and close a TCP connection over the simulated gateware; writes demo.pcapng, demo.fst, demo.svg
 demo: deps
@@ -31,6 +31,11 @@ bench: deps
 	scripts/install bench || echo "without valgrind: instruction counts are left out"
 	$(CARGO) bench --locked -p handclasp-benches
 	$(CARGO) run --release --locked -p handclasp -- bench all
+
+## synth: area of the gateware in an FPGA, and hdl/PERFORMANCE.md anew; PLACE=1 SEEDS=3: clock too; BLOCK=rx.decoder WIDTH=512: one block
+synth:
+	scripts/install synth
+	scripts/synth $(if $(WIDTH),--width $(WIDTH)) $(if $(PLACE),--place) $(if $(SEEDS),--seeds $(SEEDS)) $(BLOCK)
 
 ## deps: what building, simulating and the demo's Linux peer need
 deps:

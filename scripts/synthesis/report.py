@@ -1,0 +1,70 @@
+"""Tables of what was counted."""
+
+import collections
+
+# What a table shows of each family: a heading and the cells that are added up for it.
+COLUMNS = {
+    "ecp5": {"LUT4": ["LUT4"], "FF": ["TRELLIS_FF"], "DP16KD": ["DP16KD"], "DPR16X4": ["TRELLIS_DPR16X4"], "CCU2C": ["CCU2C"]},
+    "xcup": {
+        "LUT": [f"LUT{inputs}" for inputs in range(1, 7)],
+        "FF": ["FDRE", "FDSE", "FDCE", "FDPE"],
+        "RAMB36": ["RAMB36E2"],
+        "RAMB18": ["RAMB18E2"],
+        "LUT RAM": ["RAM32X1D", "RAM64X1D", "RAM128X1D", "RAM256X1D", "RAM32M", "RAM64M", "RAM32M16", "RAM64M8", "SRL16E", "SRLC32E"],
+        "CARRY8": ["CARRY8"],
+    },
+}
+WHOLE, FLAT, HEADERS = "whole, by hierarchy", "whole, flat", "header path"
+# The blocks that the issue calls the header path of rx and tx: from the first byte to the event without the payload, and back.
+HEADER_PATH = ["rx.ingress", "rx.decoder", "rx.judge", "tx.header_builder", "tx.payload_buffer", "tx.assembler"]
+
+
+def counts(cells, family):
+    """The columns of one row."""
+    return [sum(cells[kind] for kind in kinds) for kinds in COLUMNS[family].values()]
+
+
+def by_hierarchy(netlist, family):
+    """(name, counts, levels inside) of every block that is not only a memory, with what is in it; then sums."""
+    totals, own = collections.defaultdict(collections.Counter), {}
+    for path, module in netlist.instances():
+        own[path] = module
+        cells = netlist.cells(module)
+        parts = path.split(".") if path else []
+        for depth in range(len(parts) + 1):
+            totals[".".join(parts[:depth])].update(cells)
+    parents = {path.rpartition(".")[0] for path in own if path}
+    rows = [
+        (path, counts(totals[path], family), netlist.longest(own[path])[0])
+        for path in own
+        if path and (path in parents or sum(counts(totals[path], family)[:2]) > 0)
+    ]
+    present = [block for block in HEADER_PATH if block in own]
+    header = collections.Counter()
+    for block in present:
+        header.update(totals[block])
+    if present:
+        rows.append((HEADERS, counts(header, family), None))
+    rows.append((WHOLE, counts(totals[""], family), None))
+    return rows
+
+
+def whole(netlist, family):
+    """The row of a flat netlist."""
+    return (FLAT if netlist.name == "handclasp_nic" else netlist.name, counts(netlist.cells(netlist.top), family), netlist.longest()[0])
+
+
+def table(rows, family):
+    """A table in Markdown, the columns aligned."""
+    lines = [["block", *COLUMNS[family], "levels"]]
+    lines += [[name, *(f"{number:,}" for number in numbers), "" if levels is None else f"{levels:.0f}"] for name, numbers, levels in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    aligned = [[line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))] for line in [lines[0], rule, *lines[1:]]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in aligned)
+
+
+def levels(netlist):
+    """The longest path in words."""
+    number, names = netlist.longest()
+    return f"Longest path: {number:.0f} levels, {' → '.join(f'`{name}`' for name in names)}."
