@@ -22,7 +22,7 @@ pub const RESPONSE_DECERR: u8 = 3;
 /// AXI burst type: ascending addresses.
 const BURST_INCR: u8 = 1;
 /// Bursts that are accepted before the first of them is answered, each way.
-const OUTSTANDING_BURSTS: usize = 16;
+const OUTSTANDING_BURSTS: usize = 256;
 /// No burst may cross a multiple of this (AXI A3.4.1).
 const BOUNDARY_BYTES: u64 = 4096;
 
