@@ -32,9 +32,9 @@ use thiserror::Error;
 pub const MODULE: &str = "handclasp_nic";
 
 /// The NIC with data paths of 64 bits: 10 Gbit/s at 156.25 MHz.
-pub type HandclaspNic64 = HandclaspNic<64, 8, 3, 9, 10, 11, 12>;
+pub type HandclaspNic64 = HandclaspNic<64, 8, 3, 10, 11, 11, 12, 5, 6>;
 /// The NIC with data paths of 512 bits: 100 Gbit/s at 250 MHz.
-pub type HandclaspNic512 = HandclaspNic<512, 64, 6, 6, 7, 8, 9>;
+pub type HandclaspNic512 = HandclaspNic<512, 64, 6, 9, 10, 8, 9, 7, 8>;
 
 /// Why there is no Verilog.
 #[derive(Debug, Error)]
@@ -81,7 +81,8 @@ pub fn emit_operators(width: usize) -> Result<String, NicError> {
     }
 }
 
-/// The NIC: W bits (K bytes, S = log2(K)) a beat; the buffers of tx hold `2^TA` beats, those of rx `2^RA` (TN = TA + 1, RN = RA + 1).
+/// The NIC: W bits (K bytes, S = log2(K)) a beat; the buffers of tx hold `2^TA` beats, those of rx `2^RA`; `2^C` reads of
+/// commands and payloads may be under way (TN = TA + 1, RN = RA + 1, CN = C + 1).
 #[derive(LogicBlock, Default)]
 pub struct HandclaspNic<
     const W: usize,
@@ -91,6 +92,8 @@ pub struct HandclaspNic<
     const TN: usize,
     const RA: usize,
     const RN: usize,
+    const C: usize,
+    const CN: usize,
 > {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -226,14 +229,14 @@ pub struct HandclaspNic<
     pub msix_ready: Signal<In, Bit>,
     registers: Registers<W>,
     counters: Counters,
-    command_queue: CommandQueue<W, K>,
+    command_queue: CommandQueue<W, K, C, CN>,
     event_queue: EventQueue,
     slot_queue: SlotQueue,
     interrupt: Interrupt,
-    reader: Reader<W, K, S>,
+    reader: Reader<W, K, S, C, CN>,
     writer: Writer<W, K, S>,
     rx: RxPath<W, K, S, RA, RN>,
-    tx: TxPath<W, K, TA, TN>,
+    tx: TxPath<W, K, TA, TN, C, CN>,
     nic_busy: Signal<Local, Bit>,
 }
 
@@ -245,7 +248,9 @@ impl<
         const TN: usize,
         const RA: usize,
         const RN: usize,
-    > Logic for HandclaspNic<W, K, S, TA, TN, RA, RN>
+        const C: usize,
+        const CN: usize,
+    > Logic for HandclaspNic<W, K, S, TA, TN, RA, RN, C, CN>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -336,6 +341,7 @@ impl<
         self.command_queue.command_base.next = self.registers.command_base.val();
         self.command_queue.command_log2.next = self.registers.command_log2.val();
         self.command_queue.command_producer.next = self.registers.command_producer.val();
+        self.command_queue.quiesce.next = false;
         self.command_queue.stopped.next = self.event_queue.stopped.val();
         self.reader.command_request_addr.next = self.command_queue.request_addr.val();
         self.reader.command_request_len_bytes.next = self.command_queue.request_len_bytes.val();

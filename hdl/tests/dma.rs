@@ -15,7 +15,7 @@ use rust_hdl::prelude::*;
 use std::collections::{HashMap, VecDeque};
 
 clocked! {
-    [const W: usize, const K: usize, const S: usize] Reader<W, K, S>;
+    [const W: usize, const K: usize, const S: usize, const R: usize, const N: usize] Reader<W, K, S, R, N>;
     [const W: usize, const K: usize, const S: usize] Writer<W, K, S>;
 }
 
@@ -33,7 +33,7 @@ const MANNERS: [Manner; 3] = [
 
 /// What the reader's clients want, and what they got.
 struct ReadBench<const W: usize, const K: usize, const S: usize> {
-    uut: Reader<W, K, S>,
+    uut: Reader<W, K, S, 5, 6>,
     slave: ReadSlave,
     memory: Memory,
     rng: ChaCha8Rng,
@@ -477,7 +477,7 @@ fn reader_case<const W: usize, const K: usize, const S: usize>(
 ) -> Equivalence {
     set.clocked(
         name,
-        Reader::<W, K, S>::default,
+        Reader::<W, K, S, 5, 6>::default,
         |b| &mut b.clk,
         |b, random| {
             b.rst.next = random.reset();

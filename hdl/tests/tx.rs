@@ -85,21 +85,21 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn golden_frames_64() {
     for traffic in TRAFFIC {
-        golden_frames::<64, 8, 9, 10>(traffic);
+        golden_frames::<64, 8, 10, 11>(traffic);
     }
 }
 
 #[test]
 fn golden_frames_512() {
     for traffic in TRAFFIC {
-        golden_frames::<512, 64, 6, 7>(traffic);
+        golden_frames::<512, 64, 9, 10>(traffic);
     }
 }
 
 /// A pure ACK, written by hand: with carries added, the IPv4 header sums to 0x4933, TCP and pseudo-header to 0xb6c7.
 #[test]
 fn hand_written_ack() {
-    let mut bench = TxBench::<64, 8, 9, 10>::new(FLAT_OUT);
+    let mut bench = TxBench::<64, 8, 10, 11>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.segment(ack(), Payload::default());
     bench.run();
@@ -140,8 +140,8 @@ fn raw_frames<const W: usize, const K: usize, const A: usize, const N: usize>(tr
 #[test]
 fn raw_frames_are_sent_as_they_are_and_padded() {
     for traffic in TRAFFIC {
-        raw_frames::<64, 8, 9, 10>(traffic);
-        raw_frames::<512, 64, 6, 7>(traffic);
+        raw_frames::<64, 8, 10, 11>(traffic);
+        raw_frames::<512, 64, 9, 10>(traffic);
     }
 }
 
@@ -192,7 +192,7 @@ fn what_cannot_be_sent_is_refused() {
         flow(Opcode::FlowInsert),
         flow(Opcode::FlowRemove),
     ];
-    let mut bench = TxBench::<64, 8, 9, 10>::new(TRAFFIC[3]);
+    let mut bench = TxBench::<64, 8, 10, 11>::new(TRAFFIC[3]);
     bench.flows(&golden_contexts());
     bench.flows(&[FlowCommand {
         opcode: Opcode::FlowRemove as u8,
@@ -221,7 +221,7 @@ fn what_cannot_be_sent_is_refused() {
             status: Status::BadCommand as u8,
             opcode: command[0],
             connection: u16::from_le_bytes([command[2], command[3]]),
-            command_index: TxBench::<64, 8, 9, 10>::FIRST_INDEX.wrapping_add(3 + i as u32),
+            command_index: TxBench::<64, 8, 10, 11>::FIRST_INDEX.wrapping_add(3 + i as u32),
             timestamp: event.timestamp,
             kind: EventKind::Completion as u8,
             ..Default::default()
@@ -232,7 +232,7 @@ fn what_cannot_be_sent_is_refused() {
 
 #[test]
 fn limits_that_still_fit_are_sent() {
-    let mut bench = TxBench::<512, 64, 6, 7>::new(FLAT_OUT);
+    let mut bench = TxBench::<512, 64, 9, 10>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.segment(
         SegmentCommand {
@@ -366,8 +366,8 @@ fn completions<const W: usize, const K: usize, const A: usize, const N: usize>(t
 #[test]
 fn completions_come_in_order_when_asked_for() {
     for traffic in TRAFFIC {
-        completions::<64, 8, 9, 10>(traffic);
-        completions::<512, 64, 6, 7>(traffic);
+        completions::<64, 8, 10, 11>(traffic);
+        completions::<512, 64, 9, 10>(traffic);
     }
 }
 
@@ -375,7 +375,7 @@ fn completions_come_in_order_when_asked_for() {
 #[test]
 fn table_answers_go_into_the_completion() {
     for status in [Status::TableFull, Status::NotFound] {
-        let mut bench = TxBench::<64, 8, 9, 10>::new(TRAFFIC[3]);
+        let mut bench = TxBench::<64, 8, 10, 11>::new(TRAFFIC[3]);
         bench.flow_status = status;
         bench.flows(&[FlowCommand {
             lookup: true,
@@ -442,8 +442,8 @@ fn read_errors<const W: usize, const K: usize, const A: usize, const N: usize>(t
 #[test]
 fn read_errors_discard_the_frame_and_only_that() {
     for traffic in TRAFFIC {
-        read_errors::<64, 8, 9, 10>(traffic);
-        read_errors::<512, 64, 6, 7>(traffic);
+        read_errors::<64, 8, 10, 11>(traffic);
+        read_errors::<512, 64, 9, 10>(traffic);
     }
 }
 
@@ -490,12 +490,12 @@ fn speed<const W: usize, const K: usize, const A: usize, const N: usize>(
 
 #[test]
 fn speed_64() {
-    speed::<64, 8, 9, 10>(10, 192);
+    speed::<64, 8, 10, 11>(10, 192);
 }
 
 #[test]
 fn speed_512() {
-    speed::<512, 64, 6, 7>(4, 26);
+    speed::<512, 64, 9, 10>(4, 26);
 }
 
 /// A reset as long as the datasheet asks for, in the middle of anything, leaves a path that works: at every seventh cycle of a
@@ -503,7 +503,7 @@ fn speed_512() {
 #[test]
 fn reset_at_any_time() {
     for stop in (0..126).step_by(7) {
-        let mut bench = TxBench::<512, 64, 6, 7>::new(TRAFFIC[3]);
+        let mut bench = TxBench::<512, 64, 9, 10>::new(TRAFFIC[3]);
         bench.flows(&golden_contexts());
         for len in [0, 500, 0, 90] {
             bench.segment(
@@ -543,7 +543,7 @@ fn reset_at_any_time() {
 /// `busy` is high from a command's acceptance until its frame has left and its completion has been taken, and low after that.
 #[test]
 fn busy_while_anything_is_in_flight() {
-    let mut bench = TxBench::<64, 8, 9, 10>::new(FLAT_OUT);
+    let mut bench = TxBench::<64, 8, 10, 11>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.run();
     let before = bench.busy_cycles;

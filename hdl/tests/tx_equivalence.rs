@@ -48,7 +48,7 @@ fn tx_path<const W: usize, const K: usize, const A: usize, const N: usize>(
 ) -> Equivalence {
     set.clocked(
         name,
-        TxPath::<W, K, A, N>::default,
+        TxPath::<W, K, A, N, 5, 6>::default,
         |b| &mut b.clk,
         |b, random| {
             b.rst.next = random.reset();
@@ -117,17 +117,18 @@ fn assembler<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Eq
 
 #[test]
 fn tx_paths() {
-    let set = tx_path::<64, 8, 9, 10>(Equivalence::new("hdl_tx_path"), "tx_path_w64");
-    let set = tx_path::<512, 64, 6, 7>(set, "tx_path_w512");
+    let set = tx_path::<64, 8, 10, 11>(Equivalence::new("hdl_tx_path"), "tx_path_w64");
+    let set = tx_path::<512, 64, 9, 10>(set, "tx_path_w512");
     let report = set.run(21, 1500).unwrap();
     let constant: Vec<_> = report.constant_outputs.iter().map(String::as_str).collect();
     assert_eq!(
         constant,
         [
+            "tx_path_w64.payload_tready",
             "tx_path_w64.m_axis_tx_tuser",
             "tx_path_w512.m_axis_tx_tuser"
         ],
-        "tuser is the only output that never changes"
+        "the buffer does not fill up between two random resets, and tuser never changes"
     );
 }
 
@@ -232,8 +233,8 @@ fn tx_blocks() {
                 b.tx_event_ready.next = random.chance(1, 2);
             },
         );
-    let set = payload_buffer::<64, 8, 9, 10>(set, "tx_payload_buffer_w64");
-    let set = payload_buffer::<512, 64, 6, 7>(set, "tx_payload_buffer_w512");
+    let set = payload_buffer::<64, 8, 10, 11>(set, "tx_payload_buffer_w64");
+    let set = payload_buffer::<512, 64, 9, 10>(set, "tx_payload_buffer_w512");
     let set = assembler::<64, 8>(set, "tx_assembler_w64");
     let set = assembler::<512, 64>(set, "tx_assembler_w512");
     let report = set.run(22, 1500).unwrap();
@@ -241,8 +242,9 @@ fn tx_blocks() {
     assert_eq!(
         constant,
         [
-            // The buffer of 512 words does not fill up between two random resets.
+            // The buffers do not fill up between two random resets.
             "tx_payload_buffer_w64.s_tready",
+            "tx_payload_buffer_w512.s_tready",
             "tx_assembler_w64.m_axis_tx_tuser",
             "tx_assembler_w512.m_axis_tx_tuser"
         ],

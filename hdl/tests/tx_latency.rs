@@ -68,8 +68,8 @@ fn payload_buffer<const W: usize, const K: usize, const A: usize, const N: usize
 
 #[test]
 fn a_summary_follows_its_payload() {
-    assert_eq!(payload_buffer::<64, 8, 9, 10>(), 2 + 4);
-    assert_eq!(payload_buffer::<512, 64, 6, 7>(), 5 + 4);
+    assert_eq!(payload_buffer::<64, 8, 10, 11>(), 2 + 4);
+    assert_eq!(payload_buffer::<512, 64, 9, 10>(), 5 + 4);
 }
 
 #[test]

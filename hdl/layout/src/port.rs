@@ -121,7 +121,7 @@ interfaces! {
         "All transfers have the ID 0, so the bus must answer reads in the order of their addresses, and writes in the order of theirs. The IDs of answers are ignored."
         "All bursts are INCR, of whole beats of W bits at addresses that are multiples of W / 8. They have at most 256 beats and do not cross a multiple of 4096. A read of a payload that is not aligned so therefore also reads up to W / 8 - 1 bytes before it, and as many behind it."
         "Write strobes are contiguous from lane 0. They are all ones, but on the last beat of a payload."
-        "Data of a write may be offered before its address is taken. At most 8 bursts of reads and 8 of writes wait for their answers."
+        "Data of a write may be offered before its address is taken. At most 33 (W = 64) or 129 (W = 512) bursts of reads and 8 of writes wait for their answers."
         "Bit 1 of `m_axi_rresp` or `m_axi_bresp` (SLVERR, DECERR) stops the queue (EventKind::QueueStopped). The burst must be taken to its end (`m_axi_rlast`) all the same."
     ]
     Out m_axi_awid 1 "Always 0.";

@@ -11,7 +11,7 @@
 //!  payload <────── Trim <─────────────────────┘
 //! ```
 //!
-//! One request for commands and up to five for payloads are under way at once. Everything has id 0, so data comes back in the order of the
+//! Up to `2^R` bursts, and as many payloads, are under way at once: latency times rate. Everything has id 0, so data comes back in the order of the
 //! addresses (AMBA AXI4 A5.3.1): a client that does not take its data holds up the data behind it. This cannot end in a deadlock: the command
 //! queue asks only for commands that it has room for, and the transmit path takes its payloads without waiting for further commands.
 //!
@@ -40,9 +40,9 @@ struct Cut {
     len_bytes: Bits<16>,
 }
 
-/// The read master. S is log2(K).
+/// The read master. S is log2(K); `2^R` bursts may be under way, N is `R + 1`.
 #[derive(LogicBlock)]
-pub struct Reader<const W: usize, const K: usize, const S: usize> {
+pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -109,13 +109,12 @@ pub struct Reader<const W: usize, const K: usize, const S: usize> {
     pub m_axi_rready: Signal<Out, Bit>,
     command_splitter: BurstSplitter<K>,
     payload_splitter: BurstSplitter<K>,
-    order: Fifo<ReadBurst, 3, 4>,
-    cuts: Fifo<Cut, 2, 3>,
+    order: Fifo<ReadBurst, R, N>,
+    cuts: Fifo<Cut, R, N>,
     trim: Trim<W, K, S>,
     address_valid: DFF<Bit>,
     address: DFF<Bits<64>>,
     address_len: DFF<Bits<8>>,
-    command_active: DFF<Bit>,
     burst_error: DFF<Bit>,
     error_pulse: DFF<Bit>,
     error_at: DFF<Bits<64>>,
@@ -132,7 +131,9 @@ pub struct Reader<const W: usize, const K: usize, const S: usize> {
     all_lanes: Constant<Bits<K>>,
 }
 
-impl<const W: usize, const K: usize, const S: usize> Default for Reader<W, K, S> {
+impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize> Default
+    for Reader<W, K, S, R, N>
+{
     fn default() -> Self {
         const { assert!(K * 8 == W && 1 << S == K) };
         Self {
@@ -176,7 +177,6 @@ impl<const W: usize, const K: usize, const S: usize> Default for Reader<W, K, S>
             address_valid: Default::default(),
             address: Default::default(),
             address_len: Default::default(),
-            command_active: Default::default(),
             burst_error: Default::default(),
             error_pulse: Default::default(),
             error_at: Default::default(),
@@ -194,18 +194,13 @@ impl<const W: usize, const K: usize, const S: usize> Default for Reader<W, K, S>
     }
 }
 
-impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
+impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize> Logic
+    for Reader<W, K, S, R, N>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, address_valid, address, address_len);
-        dff_setup!(
-            self,
-            clk,
-            command_active,
-            burst_error,
-            error_pulse,
-            error_at
-        );
+        dff_setup!(self, clk, burst_error, error_pulse, error_at);
         self.command_splitter.clk.next = self.clk.val();
         self.payload_splitter.clk.next = self.clk.val();
         self.order.clk.next = self.clk.val();
@@ -217,16 +212,11 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
         self.cuts.rst.next = self.rst.val();
         self.trim.rst.next = self.rst.val();
 
-        // Requests. One for commands at a time; for payloads as many as there is room for.
+        // Requests, as many as there is room for.
         self.command_splitter.request_addr.next = self.command_request_addr.val();
         self.command_splitter.request_len_bytes.next = self.command_request_len_bytes.val();
-        self.command_splitter.request_valid.next =
-            self.command_request_valid.val() & !self.command_active.q.val();
-        self.command_request_ready.next =
-            self.command_splitter.request_ready.val() & !self.command_active.q.val();
-        if self.command_request_valid.val() & self.command_request_ready.val() {
-            self.command_active.d.next = true;
-        }
+        self.command_splitter.request_valid.next = self.command_request_valid.val();
+        self.command_request_ready.next = self.command_splitter.request_ready.val();
         self.payload_request_open.next =
             self.payload_splitter.request_ready.val() & self.cuts.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
@@ -244,7 +234,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
         self.trim.command_valid.next = self.cuts.pop_valid.val();
         self.cuts.pop_ready.next = self.trim.command_ready.val();
 
-        // Bursts to AR, commands first: there are at most eight entries of them, then the payload has its turn.
+        // Bursts to AR, commands first: a request is one burst of them, and the splitter needs a cycle to take the next one.
         self.open.next =
             (self.m_axi_arready.val() | !self.address_valid.q.val()) & self.order.push_ready.val();
         self.take_command.next = self.open.val() & self.command_splitter.burst_valid.val();
@@ -318,13 +308,10 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
                 self.error_pulse.d.next = self.burst_error.q.val() | self.beat_error.val();
                 self.error_at.d.next = self.order.pop_data.val().addr;
             }
-            if self.m_axi_rlast.val() & self.to_command.val() & self.order.pop_data.val().is_last {
-                self.command_active.d.next = false;
-            }
         }
         self.error_valid.next = self.error_pulse.q.val();
         self.error_addr.next = self.error_at.q.val();
-        self.busy.next = self.command_active.q.val()
+        self.busy.next = self.command_splitter.burst_valid.val()
             | self.trim.busy.val()
             | self.cuts.pop_valid.val()
             | self.payload_splitter.burst_valid.val()
@@ -334,7 +321,6 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Reader<W, K, S> {
 
         if self.rst.val() {
             self.address_valid.d.next = false;
-            self.command_active.d.next = false;
             self.burst_error.d.next = false;
             self.error_pulse.d.next = false;
         }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A segment's command becomes a job; its payload is read, summed and stored while earlier frames leave; the header builder joins the two
-//! and the assembler sends them. Up to four jobs wait in the FIFO, so payloads of later commands are fetched while a frame leaves.
+//! and the assembler sends them. Up to `2^J` jobs wait in the FIFO, so the payloads of later commands are on their way while a frame leaves.
 //!
 //! Latency: a segment without payload: 8 cycles from the cycle in which the command is accepted to the cycle with its first beat, at
 //! both widths. Throughput: one beat a cycle within a frame; a control segment every 10 cycles at W = 64 (8 beats on the wire) and every
@@ -40,13 +40,21 @@ use payload_buffer::PayloadBuffer;
 use rust_hdl::prelude::*;
 
 /// The transmit path at 64 bits.
-pub type TxPath64 = TxPath<64, 8, 9, 10>;
+pub type TxPath64 = TxPath<64, 8, 10, 11, 5, 6>;
 /// The transmit path at 512 bits.
-pub type TxPath512 = TxPath<512, 64, 6, 7>;
+pub type TxPath512 = TxPath<512, 64, 9, 10, 7, 8>;
 
-/// The transmit path: W bits (K bytes) a beat, `2^A` beats of payload buffer; N is `A + 1`.
+/// The transmit path: W bits (K bytes) a beat, `2^A` beats of payload buffer, `2^J` jobs that wait for their payloads; N is `A + 1`, M is
+/// `J + 1`.
 #[derive(LogicBlock, Default)]
-pub struct TxPath<const W: usize, const K: usize, const A: usize, const N: usize> {
+pub struct TxPath<
+    const W: usize,
+    const K: usize,
+    const A: usize,
+    const N: usize,
+    const J: usize,
+    const M: usize,
+> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -121,17 +129,25 @@ pub struct TxPath<const W: usize, const K: usize, const A: usize, const N: usize
     pub busy: Signal<Out, Bit>,
     executor: Executor,
     contexts: Context,
-    jobs: Fifo<Job, 2, 3>,
+    jobs: Fifo<Job, J, M>,
     payload_buffer: PayloadBuffer<W, K, A, N>,
     header_builder: HeaderBuilder,
     assembler: Assembler<W, K>,
     completion: Completion,
     /// Jobs handed over that have not ended.
-    in_flight: DFF<Bits<4>>,
+    in_flight: DFF<Bits<9>>,
     job_handed: Signal<Local, Bit>,
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for TxPath<W, K, A, N> {
+impl<
+        const W: usize,
+        const K: usize,
+        const A: usize,
+        const N: usize,
+        const J: usize,
+        const M: usize,
+    > Logic for TxPath<W, K, A, N, J, M>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, in_flight);

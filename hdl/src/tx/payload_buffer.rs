@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!              ┌──────┐        ┌────────────────────┐
-//!  s (reader) ─┤ mask ├─┬─────>│ FIFO of 4 KiB      │──> m (assembler)
+//!  s (reader) ─┤ mask ├─┬─────>│ FIFO of 2^A beats  │──> m (assembler)
 //!              └──────┘ │      └────────────────────┘
 //!                       │ ┌────────────┐  ┌─────┐  ┌────────────────┐
-//!                       └>│ adder tree ├─>│ sum ├─>│ FIFO of 8 sums │──> summary (header builder)
+//!                       └>│ adder tree ├─>│ sum ├─>│ FIFO of sums   │──> summary (header builder)
 //!                         └────────────┘  └─────┘  └────────────────┘
 //! ```
 //!
@@ -19,8 +19,8 @@
 use crate::stream::{Fifo, StreamSink};
 use rust_hdl::prelude::*;
 
-/// Room for payloads: two of the longest frames, so that one is fetched while the other leaves.
-pub const PAYLOAD_BUFFER_BYTES: usize = 4096;
+/// Room for payloads at least: two of the longest frames, so that one is fetched while the other leaves.
+pub const PAYLOAD_BUFFER_BYTES_MIN: usize = 4096;
 
 /// The payload buffer: W bits (K bytes) wide, `2^A` words deep; N is `A + 1`.
 #[derive(LogicBlock)]
@@ -47,7 +47,7 @@ pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N
     pub summary_ready: Signal<In, Bit>,
     words: Fifo<Bits<W>, A, N>,
     /// Cannot be full: no more payloads than this can be asked for before the first of their jobs has taken its summary.
-    summaries: Fifo<Bits<17>, 3, 4>,
+    summaries: Fifo<Bits<17>, 8, 9>,
     /// Heap of adders: node n is node 2n+1 + node 2n+2, node 0 the root; the last W/16 nodes are the beat's 16-bit lanes.
     nodes: Vec<DFF<Bits<24>>>,
     /// Goes with each level of the heap, lanes first: this was a payload's last beat.
@@ -85,7 +85,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
     for PayloadBuffer<W, K, A, N>
 {
     fn default() -> Self {
-        const { assert!(K * 8 == W && W.is_power_of_two() && K << A == PAYLOAD_BUFFER_BYTES) };
+        const { assert!(K * 8 == W && W.is_power_of_two() && K << A >= PAYLOAD_BUFFER_BYTES_MIN) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -209,6 +209,10 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
             self.sum.d.next = 0.into();
             self.total_valid.d.next = false;
             self.error.d.next = false;
+            // Bytes of before the reset must not be in the sum of a payload of after it.
+            for n in 0..(2 * Self::LANES - 1) {
+                self.nodes[n].d.next = 0.into();
+            }
             for i in 0..(Self::LEVELS + 1) {
                 self.last[i].d.next = false;
             }

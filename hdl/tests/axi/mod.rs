@@ -149,9 +149,9 @@ impl ReadSlave {
         }
     }
 
-    pub fn drive<const W: usize, const K: usize, const S: usize>(
+    pub fn drive<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize>(
         &mut self,
-        m: &mut Reader<W, K, S>,
+        m: &mut Reader<W, K, S, R, N>,
         memory: &Memory,
         rng: &mut ChaCha8Rng,
     ) {
@@ -170,7 +170,16 @@ impl ReadSlave {
         }
     }
 
-    pub fn sample<const W: usize, const K: usize, const S: usize>(&mut self, m: &Reader<W, K, S>) {
+    pub fn sample<
+        const W: usize,
+        const K: usize,
+        const S: usize,
+        const R: usize,
+        const N: usize,
+    >(
+        &mut self,
+        m: &Reader<W, K, S, R, N>,
+    ) {
         self.cycle += 1;
         if self.showing && m.m_axi_rready.val() {
             self.beat += 1;

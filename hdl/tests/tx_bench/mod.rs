@@ -14,7 +14,7 @@ use rust_hdl::prelude::*;
 use std::collections::VecDeque;
 
 clocked! {
-    [const W: usize, const K: usize, const A: usize, const N: usize] TxPath<W, K, A, N>;
+    [const W: usize, const K: usize, const A: usize, const N: usize, const J: usize, const M: usize] TxPath<W, K, A, N, J, M>;
 }
 
 /// How busy the surroundings are.
@@ -173,7 +173,7 @@ pub enum TableCommand {
 }
 
 pub struct TxBench<const W: usize, const K: usize, const A: usize, const N: usize> {
-    pub uut: TxPath<W, K, A, N>,
+    pub uut: TxPath<W, K, A, N, 5, 6>,
     pub counts: Counts,
     pub times: Times,
     pub events: Vec<CompletionEvent>,
@@ -200,7 +200,7 @@ pub struct TxBench<const W: usize, const K: usize, const A: usize, const N: usiz
 
 impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, K, A, N> {
     pub fn new(traffic: Traffic) -> Self {
-        let mut uut = TxPath::<W, K, A, N>::default();
+        let mut uut = TxPath::<W, K, A, N, 5, 6>::default();
         uut.connect_all();
         uut.mac.next = 0x02aa_bbcc_dd01.into();
         uut.payload.tkeep.next = Bits::mask();
