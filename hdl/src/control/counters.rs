@@ -11,6 +11,7 @@
 //! Counter n for n = 1 to 15 is drop reason n (`handclasp_layout::register::Counter`).
 
 use handclasp_layout::register::{Counter, COUNTERS};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// Number of counters.
@@ -20,7 +21,7 @@ pub const COUNTER_COUNT: usize = COUNTERS.len();
 macro_rules! counters_block {
     ($($doc:literal $input:ident, $bit:ident => $counter:ident;)*) => {
         /// The counters.
-        #[derive(LogicBlock)]
+        #[block]
         pub struct Counters {
             /// Clock.
             pub clk: Signal<In, Clock>,
@@ -35,44 +36,25 @@ macro_rules! counters_block {
             pub value: [Signal<Out, Bits<32>>; COUNTER_COUNT],
             counter: [DFF<Bits<32>>; COUNTER_COUNT],
             increments: Signal<Local, Bits<COUNTER_COUNT>>,
-            one: Constant<Bits<COUNTER_COUNT>>,
-            counter_count: Constant<Bits<8>>,
-            $($bit: Constant<Bits<COUNTER_COUNT>>,)*
         }
 
-        impl Default for Counters {
-            fn default() -> Self {
-                Self {
-                    clk: Default::default(),
-                    rst: Default::default(),
-                    count_drop: Default::default(),
-                    count_drop_reason: Default::default(),
-                    $($input: Default::default(),)*
-                    value: Default::default(),
-                    counter: Default::default(),
-                    increments: Default::default(),
-                    one: Constant::new(bits(1)),
-                    counter_count: Constant::new(COUNTER_COUNT.to_bits()),
-                    $($bit: Constant::new((1_u64 << Counter::$counter as u64).to_bits()),)*
-                }
-            }
-        }
-
+        #[kernel]
         impl Logic for Counters {
-            #[hdl_gen]
             fn update(&mut self) {
+                let one: Bits<COUNTER_COUNT> = 1;
+                let counter_count: Bits<8> = COUNTER_COUNT;
+                $(let $bit: Bits<COUNTER_COUNT> = 1_u64 << Counter::$counter as u64;)*
+
                 self.increments.next = 0.into();
-                if self.count_drop.val() & (self.count_drop_reason.val() < self.counter_count.val()) {
-                    self.increments.next = self.one.val() << self.count_drop_reason.val();
+                if self.count_drop.val() & (self.count_drop_reason.val() < counter_count) {
+                    self.increments.next = one << self.count_drop_reason.val();
                 }
                 $(
                     if self.$input.val() {
-                        self.increments.next = self.increments.val() | self.$bit.val();
+                        self.increments.next = self.increments.val() | $bit;
                     }
                 )*
                 for i in 0..30 {
-                    self.counter[i].clock.next = self.clk.val();
-                    self.counter[i].d.next = self.counter[i].q.val();
                     if self.increments.val().get_bit(i) {
                         self.counter[i].d.next = self.counter[i].q.val() + 1;
                     }

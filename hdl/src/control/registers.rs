@@ -14,12 +14,14 @@
 //! Latency: write 1 cycle from the later of address and data to the new value, 2 to `bvalid`; read 2 cycles from `arvalid` to `rvalid`. Throughput: one write in 2 cycles
 //! and one read in 3. One clock; reset takes everything to 0. A QUEUE_ENABLE that rises zeroes the doorbells. No errors, no counters of its own.
 
+use super::axi_lite::AxiLiteSlave;
 use super::counters::COUNTER_COUNT;
 use crate::fields;
 use handclasp_layout::register::{
     self, Access, Capabilities, Register, CONNECTIONS_LOG2, COUNTER_BASE, LAYOUT_VERSION,
     MAGIC_VALUE, QUEUES, SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX,
 };
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 use std::array;
 
@@ -63,51 +65,27 @@ const FIXED: [Register; 4] = [
     register::CAPABILITIES,
 ];
 
+/// Values of `FIXED`, for data paths of `width` bits.
+fn fixed_values(width: usize) -> [u32; 4] {
+    let capabilities = Capabilities {
+        queues: QUEUES as u8,
+        connections_log2: CONNECTIONS_LOG2 as u8,
+        slot_bytes_log2_max: SLOT_BYTES_LOG2_MAX as u8,
+        reserved0: 0,
+    };
+    let capabilities = u32::from_le_bytes(capabilities.encode());
+    [MAGIC_VALUE, LAYOUT_VERSION, width as u32, capabilities]
+}
+
 /// BAR0, for data paths of W bits.
-#[derive(LogicBlock)]
+#[block]
 pub struct Registers<const W: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
-    /// AXI4-Lite write address: offset in BAR0.
-    pub s_axil_awaddr: Signal<In, Bits<16>>,
-    /// Not looked at.
-    pub s_axil_awprot: Signal<In, Bits<3>>,
-    /// An address is there.
-    pub s_axil_awvalid: Signal<In, Bit>,
-    /// The address is taken at this clock edge.
-    pub s_axil_awready: Signal<Out, Bit>,
-    /// AXI4-Lite write data.
-    pub s_axil_wdata: Signal<In, Bits<32>>,
-    /// Which bytes are written.
-    pub s_axil_wstrb: Signal<In, Bits<4>>,
-    /// Data is there.
-    pub s_axil_wvalid: Signal<In, Bit>,
-    /// The data is taken at this clock edge.
-    pub s_axil_wready: Signal<Out, Bit>,
-    /// AXI4-Lite write answer: always OKAY.
-    pub s_axil_bresp: Signal<Out, Bits<2>>,
-    /// An answer is there.
-    pub s_axil_bvalid: Signal<Out, Bit>,
-    /// The answer is taken at this clock edge.
-    pub s_axil_bready: Signal<In, Bit>,
-    /// AXI4-Lite read address: offset in BAR0.
-    pub s_axil_araddr: Signal<In, Bits<16>>,
-    /// Not looked at.
-    pub s_axil_arprot: Signal<In, Bits<3>>,
-    /// An address is there.
-    pub s_axil_arvalid: Signal<In, Bit>,
-    /// The address is taken at this clock edge.
-    pub s_axil_arready: Signal<Out, Bit>,
-    /// AXI4-Lite read data.
-    pub s_axil_rdata: Signal<Out, Bits<32>>,
-    /// Always OKAY.
-    pub s_axil_rresp: Signal<Out, Bits<2>>,
-    /// Data is there.
-    pub s_axil_rvalid: Signal<Out, Bit>,
-    /// The data is taken at this clock edge.
-    pub s_axil_rready: Signal<In, Bit>,
+    /// AXI4-Lite port of BAR0.
+    pub s_axil: AxiLiteSlave,
     /// STATUS: the tables have been cleared.
     pub ready: Signal<In, Bit>,
     /// STATUS: the link is up.
@@ -169,14 +147,16 @@ pub struct Registers<const W: usize> {
     /// An access is under way.
     pub busy: Signal<Out, Bit>,
     word: [DFF<Bits<32>>; 27],
+    #[value(WORDS.map(|register| register.offset.to_bits()))]
     word_offset: [Constant<Bits<16>>; 27],
+    #[value(WORDS.map(|register| register.access == Access::ReadWrite))]
     word_is_readable: [Constant<Bit>; 27],
+    #[value(fixed_values(W).map(|value| value.to_bits()))]
     fixed: [Constant<Bits<32>>; 4],
+    #[value(FIXED.map(|register| register.offset.to_bits()))]
     fixed_offset: [Constant<Bits<16>>; 4],
-    status_offset: Constant<Bits<16>>,
+    #[value(array::from_fn::<_, COUNTER_COUNT, _>(|n| (COUNTER_BASE as usize + 4 * n).to_bits()))]
     counter_offset: [Constant<Bits<16>>; COUNTER_COUNT],
-    /// An offset without its lowest two bits.
-    word_mask: Constant<Bits<16>>,
     write_addr: DFF<Bits<16>>,
     write_addr_held: DFF<Bit>,
     write_data: DFF<Bits<32>>,
@@ -191,148 +171,37 @@ pub struct Registers<const W: usize> {
     write: Signal<Local, Bit>,
     written_bits: Signal<Local, Bits<32>>,
     /// The bits of each byte lane.
+    #[value([0, 8, 16, 24].map(|place| (0xff_u32 << place).to_bits()))]
     lane_bits: [Constant<Bits<32>>; 4],
     control: Signal<Local, fields::Control>,
     status: Signal<Local, fields::NicStatus>,
     status_word: Signal<Local, Bits<32>>,
-    slot_log2_min: Constant<Bits<32>>,
-    slot_log2_max: Constant<Bits<32>>,
 }
 
-impl<const W: usize> Default for Registers<W> {
-    fn default() -> Self {
-        let offset = |register: Register| Constant::new(register.offset.to_bits());
-        let capabilities = Capabilities {
-            queues: QUEUES as u8,
-            connections_log2: CONNECTIONS_LOG2 as u8,
-            slot_bytes_log2_max: SLOT_BYTES_LOG2_MAX as u8,
-            reserved0: 0,
-        };
-        let fixed = [
-            MAGIC_VALUE,
-            LAYOUT_VERSION,
-            W as u32,
-            u32::from_le_bytes(capabilities.encode()),
-        ];
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            s_axil_awaddr: Default::default(),
-            s_axil_awprot: Default::default(),
-            s_axil_awvalid: Default::default(),
-            s_axil_awready: Default::default(),
-            s_axil_wdata: Default::default(),
-            s_axil_wstrb: Default::default(),
-            s_axil_wvalid: Default::default(),
-            s_axil_wready: Default::default(),
-            s_axil_bresp: Default::default(),
-            s_axil_bvalid: Default::default(),
-            s_axil_bready: Default::default(),
-            s_axil_araddr: Default::default(),
-            s_axil_arprot: Default::default(),
-            s_axil_arvalid: Default::default(),
-            s_axil_arready: Default::default(),
-            s_axil_rdata: Default::default(),
-            s_axil_rresp: Default::default(),
-            s_axil_rvalid: Default::default(),
-            s_axil_rready: Default::default(),
-            ready: Default::default(),
-            link_up: Default::default(),
-            stopped: Default::default(),
-            nic_busy: Default::default(),
-            counter: Default::default(),
-            rx_enable: Default::default(),
-            tx_enable: Default::default(),
-            promiscuous: Default::default(),
-            monitor: Default::default(),
-            mac: Default::default(),
-            local_ip: Default::default(),
-            hash_key: Default::default(),
-            multicast: Default::default(),
-            quiesce: Default::default(),
-            slot_bytes_log2: Default::default(),
-            command_base: Default::default(),
-            command_log2: Default::default(),
-            event_base: Default::default(),
-            event_log2: Default::default(),
-            slot_base: Default::default(),
-            slot_log2: Default::default(),
-            msix_vector: Default::default(),
-            moderation: Default::default(),
-            queue_enable: Default::default(),
-            command_producer: Default::default(),
-            event_consumer: Default::default(),
-            slot_producer: Default::default(),
-            arm_write: Default::default(),
-            arm_index: Default::default(),
-            busy: Default::default(),
-            word: Default::default(),
-            word_offset: WORDS.map(offset),
-            word_is_readable: WORDS
-                .map(|register| Constant::new(register.access == Access::ReadWrite)),
-            fixed: fixed.map(|value| Constant::new(value.to_bits())),
-            fixed_offset: FIXED.map(offset),
-            status_offset: offset(register::STATUS),
-            counter_offset: array::from_fn(|n| {
-                Constant::new((COUNTER_BASE as usize + 4 * n).to_bits())
-            }),
-            word_mask: Constant::new((0xfffc_u32).to_bits()),
-            write_addr: Default::default(),
-            write_addr_held: Default::default(),
-            write_data: Default::default(),
-            write_strobe: Default::default(),
-            write_data_held: Default::default(),
-            write_answer: Default::default(),
-            armed: Default::default(),
-            read_addr: Default::default(),
-            read_addr_held: Default::default(),
-            read_data: Default::default(),
-            read_answer: Default::default(),
-            write: Default::default(),
-            written_bits: Default::default(),
-            lane_bits: array::from_fn(|lane| Constant::new((0xff_u32 << (8 * lane)).to_bits())),
-            control: Default::default(),
-            status: Default::default(),
-            status_word: Default::default(),
-            slot_log2_min: Constant::new(SLOT_BYTES_LOG2_DEFAULT.to_bits()),
-            slot_log2_max: Constant::new(SLOT_BYTES_LOG2_MAX.to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize> Logic for Registers<W> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            write_addr,
-            write_addr_held,
-            write_data,
-            write_strobe
-        );
-        dff_setup!(self, clk, write_data_held, write_answer, armed);
-        dff_setup!(self, clk, read_addr, read_addr_held, read_data, read_answer);
-        for i in 0..27 {
-            self.word[i].clock.next = self.clk.val();
-            self.word[i].d.next = self.word[i].q.val();
-        }
+        let status_offset: Bits<16> = register::STATUS.offset;
+        let slot_log2_min: Bits<32> = SLOT_BYTES_LOG2_DEFAULT;
+        let slot_log2_max: Bits<32> = SLOT_BYTES_LOG2_MAX;
+        // An offset without its lowest two bits.
+        let word_mask: Bits<16> = 0xfffc_u32;
 
         // Writes: address and data are kept until both are there.
-        self.s_axil_awready.next = !self.write_addr_held.q.val();
-        self.s_axil_wready.next = !self.write_data_held.q.val();
-        self.s_axil_bresp.next = 0.into();
-        self.s_axil_bvalid.next = self.write_answer.q.val();
-        if self.s_axil_awvalid.val() & !self.write_addr_held.q.val() {
-            self.write_addr.d.next = self.s_axil_awaddr.val() & self.word_mask.val();
+        self.s_axil.awready.next = !self.write_addr_held.q.val();
+        self.s_axil.wready.next = !self.write_data_held.q.val();
+        self.s_axil.bresp.next = 0.into();
+        self.s_axil.bvalid.next = self.write_answer.q.val();
+        if self.s_axil.awvalid.val() & !self.write_addr_held.q.val() {
+            self.write_addr.d.next = self.s_axil.awaddr.val() & word_mask;
             self.write_addr_held.d.next = true;
         }
-        if self.s_axil_wvalid.val() & !self.write_data_held.q.val() {
-            self.write_data.d.next = self.s_axil_wdata.val();
-            self.write_strobe.d.next = self.s_axil_wstrb.val();
+        if self.s_axil.wvalid.val() & !self.write_data_held.q.val() {
+            self.write_data.d.next = self.s_axil.wdata.val();
+            self.write_strobe.d.next = self.s_axil.wstrb.val();
             self.write_data_held.d.next = true;
         }
-        if self.s_axil_bready.val() {
+        if self.s_axil.bready.val() {
             self.write_answer.d.next = false;
         }
         self.written_bits.next = 0.into();
@@ -343,7 +212,7 @@ impl<const W: usize> Logic for Registers<W> {
         }
         self.write.next = self.write_addr_held.q.val()
             & self.write_data_held.q.val()
-            & (self.s_axil_bready.val() | !self.write_answer.q.val());
+            & (self.s_axil.bready.val() | !self.write_answer.q.val());
         self.armed.d.next = false;
         if self.write.val() {
             self.write_addr_held.d.next = false;
@@ -386,10 +255,8 @@ impl<const W: usize> Logic for Registers<W> {
             | (bit_cast::<64, 32>(self.word[25].q.val()) << 32);
         // What is out of range counts as the default.
         self.slot_bytes_log2.next = bit_cast::<4, 32>(self.word[26].q.val());
-        if (self.word[26].q.val() < self.slot_log2_min.val())
-            | (self.word[26].q.val() > self.slot_log2_max.val())
-        {
-            self.slot_bytes_log2.next = bit_cast::<4, 32>(self.slot_log2_min.val());
+        if (self.word[26].q.val() < slot_log2_min) | (self.word[26].q.val() > slot_log2_max) {
+            self.slot_bytes_log2.next = bit_cast::<4, 32>(slot_log2_min);
         }
         self.command_base.next = bit_cast::<64, 32>(self.word[5].q.val())
             | (bit_cast::<64, 32>(self.word[6].q.val()) << 32);
@@ -417,15 +284,15 @@ impl<const W: usize> Logic for Registers<W> {
         self.status.next.busy = self.nic_busy.val();
         self.status.next.quiesced = self.control.val().quiesce & !self.nic_busy.val();
         self.status_word.next = self.status.val().into();
-        self.s_axil_arready.next = !self.read_addr_held.q.val() & !self.read_answer.q.val();
-        self.s_axil_rdata.next = self.read_data.q.val();
-        self.s_axil_rresp.next = 0.into();
-        self.s_axil_rvalid.next = self.read_answer.q.val();
-        if self.s_axil_arvalid.val() & self.s_axil_arready.val() {
-            self.read_addr.d.next = self.s_axil_araddr.val() & self.word_mask.val();
+        self.s_axil.arready.next = !self.read_addr_held.q.val() & !self.read_answer.q.val();
+        self.s_axil.rdata.next = self.read_data.q.val();
+        self.s_axil.rresp.next = 0.into();
+        self.s_axil.rvalid.next = self.read_answer.q.val();
+        if self.s_axil.arvalid.val() & self.s_axil.arready.val() {
+            self.read_addr.d.next = self.s_axil.araddr.val() & word_mask;
             self.read_addr_held.d.next = true;
         }
-        if self.s_axil_rready.val() {
+        if self.s_axil.rready.val() {
             self.read_answer.d.next = false;
         }
         if self.read_addr_held.q.val() {
@@ -444,7 +311,7 @@ impl<const W: usize> Logic for Registers<W> {
                     self.read_data.d.next = self.fixed[i].val();
                 }
             }
-            if self.read_addr.q.val() == self.status_offset.val() {
+            if self.read_addr.q.val() == status_offset {
                 self.read_data.d.next = self.status_word.val();
             }
             for i in 0..30 {

@@ -12,10 +12,11 @@
 //! Latency: 1 cycle from `events_written`, 2 from arming for an event that is already written, to `msix_valid`.
 //! Throughput: one message in 2 cycles. One clock; reset and a rising `queue_enable` disarm. No errors. Counter: `Interrupts` (`count_interrupt`).
 
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The interrupt of one queue.
-#[derive(LogicBlock, Default)]
+#[block]
 pub struct Interrupt {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -58,21 +59,9 @@ pub struct Interrupt {
     is_moderated: Signal<Local, Bit>,
 }
 
+#[kernel]
 impl Logic for Interrupt {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            was_enabled,
-            armed,
-            index,
-            last,
-            has_last,
-            request,
-            vector
-        );
-
         // Indices are free-running: `index` lies before `events_written` when the distance is 1 to 2^31.
         self.distance.next = self.events_written.val() - self.index.q.val() - 1;
         self.is_due.next = self.armed.q.val()

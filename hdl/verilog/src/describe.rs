@@ -1,10 +1,16 @@
 //! Expressions in Rust's spelling, for messages.
 
 use crate::design::literal_value;
+use crate::expression::number_name;
 use rust_hdl::core::ast::{VerilogExpression as E, VerilogOp as Op, VerilogOpUnary as Unary};
 
 /// The expression in Rust's spelling, for messages.
 pub(crate) fn describe(expr: &E) -> String {
+    if let E::Cast(number, _) = expr {
+        if let Some(name) = number_name(number) {
+            return name.to_owned();
+        }
+    }
     match expr {
         E::Signal(name) => name.replace('$', "."),
         E::Literal(literal) => match literal_value(&literal.to_string()) {

@@ -7,9 +7,10 @@
 use crate::describe::{describe, operator};
 use crate::design::{literal_value, literal_width};
 use crate::error::Refusal;
-use crate::names::{flat_name, loop_value, Loops};
+use crate::names::{flat_name, loop_value, verilog_name, Loops};
 use crate::part::{self, Part};
 use crate::scope::Scope;
+use crate::setup::NUMBER_PREFIX;
 use crate::sized::shift_by;
 pub(crate) use crate::sized::{mask, Mention, Shape, Sized};
 use crate::Moves;
@@ -79,6 +80,9 @@ impl Expressions<'_> {
                 }
             }
             E::Cast(inner, width) => match self.value(inner)? {
+                Value::Number { value, .. } if number_name(inner).is_some() => {
+                    self.number(inner, &value, *width, &describe(expr))?
+                }
                 Value::Number { value, .. } => fit(&value, *width, &describe(expr))?,
                 Value::Sized(sized) => sized.cast(*width),
             },
@@ -137,6 +141,24 @@ impl Expressions<'_> {
             name.to_owned(),
             " (numbers come from literals, loop variables and `Constant` fields)",
         ))
+    }
+
+    /// A number of the kernel, at the width that it has everywhere.
+    fn number(
+        &self,
+        number: &E,
+        value: &BigUint,
+        width: usize,
+        statement: &str,
+    ) -> Result<Sized, Refusal> {
+        let name = verilog_name(number_name(number).unwrap_or_default())?;
+        if self.scope.has_verilog_name(&name) {
+            let number = format!("the number {name}");
+            return Err(Refusal::NameCollision(name.clone(), number, name));
+        }
+        let literal = fit(value, width, statement)?;
+        let value = literal.constant.unwrap_or_default();
+        Ok(Sized::of(vec![Part::constant_named(&name, value, width)]))
     }
 
     fn binary(&self, whole: &E, left: &E, op: &Op, right: &E) -> Result<Value, Refusal> {
@@ -342,6 +364,14 @@ impl Expressions<'_> {
         );
         let operands = [&base, &hole, &value];
         Ok(Sized::operator(text, base.width, Shape::Open, &operands))
+    }
+}
+
+/// The name of a number of the kernel.
+pub(crate) fn number_name(expr: &E) -> Option<&str> {
+    match expr {
+        E::Signal(name) => name.strip_prefix(NUMBER_PREFIX),
+        _ => None,
     }
 }
 

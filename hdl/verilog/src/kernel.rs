@@ -126,7 +126,7 @@ impl Lowering<'_> {
             S::Match(m) => out.push(self.case(m)?),
             S::Loop(l) => {
                 let bound = |literal: &dyn ToString| {
-                    literal_value(&literal.to_string()).and_then(|v| v.to_usize())
+                    literal_value(&literal.to_string()).and_then(|v| v.to_u128())
                 };
                 let (Some(from), Some(to)) = (bound(&l.from), bound(&l.to)) else {
                     return Err(Refusal::Unsupported(format!(
@@ -135,6 +135,8 @@ impl Lowering<'_> {
                     )));
                 };
                 for value in from..to {
+                    let value = usize::try_from(value)
+                        .map_err(|_| Refusal::UnknownWidth(l.index.clone()))?;
                     self.loops.push((l.index.clone(), value));
                     self.block(&l.block, out)?;
                     self.loops.pop();

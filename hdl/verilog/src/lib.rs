@@ -3,13 +3,15 @@
 //! rust-hdl's stock printer miscompiles ordinary expressions in silence; this one gives every operand the width it has in Rust and refuses
 //! what it cannot print right. `equivalence` (a feature, for tests) compares a block with its Verilog. [`emit`] prints a design, [`ports`] lists its ports, [`Ram`] is the block RAM to use.
 //!
-//! # Writing kernels (`#[hdl_gen]`)
+//! # Writing kernels (`#[kernel]`, of a struct with [`macro@block`])
 //! | wanted | write |
 //! |---|---|
-//! | register | `DFF<T>`; `dff_setup!(self, clk, a, b)` first: clock and `d = q`. For arrays assign `clock` and `d` in a loop |
+//! | register | `DFF<T>`: the macros connect its clock, and let it keep its value |
+//! | child | a private field: the macros connect clock and reset; `wire!(a -> b: x, y as z)` connects the rest |
 //! | reset | the kernel's last statement: `if self.rst.val() { self.state.d.next = State::Idle; }` (a DFF has no initial value in Verilog) |
 //! | any other signal | a default before the first `if` or `match`; every path must assign every bit |
-//! | number | literal, takes the width of its neighbour; from a const generic: a `Constant<Bits<N>>` field; sized: `bits::<8>(5)` |
+//! | number | literal, takes the width of its neighbour; named, or from a const generic: `let x: Bits<8> = K;` at the start; sized: `bits::<8>(5)` |
+//! | number of more than 64 bits, array of numbers | a `Constant` field with `#[value(..)]` |
 //! | loop variable | as array index, as argument of `get_bit`/`get_bits`; `i.to_bits::<8>()` beside a signal in `for i in 0_usize..4` |
 //! | slice | `x.val().get_bits::<8>(16)`; at a signal: `get_bits::<8>(n.val().index())`, reads 0 beyond the end |
 //! | concatenation | `bit_cast::<16, 8>(lo) \| (bit_cast::<16, 8>(hi) << 8)`, or a `LogicStruct` (first field lowest) and `.into()` |
@@ -44,12 +46,15 @@ mod part;
 mod print;
 mod ram;
 mod scope;
+mod setup;
 mod sized;
 #[cfg(feature = "equivalence")]
 pub mod source;
 
 pub use error::{EmitError, Refusal};
+pub use handclasp_hdl_derive::{block, kernel};
 pub use ram::Ram;
+pub use setup::{with_setup, Clocked, Description, Parts, Setup};
 
 use design::Design;
 use rust_hdl::core::atom::AtomKind;

@@ -177,8 +177,12 @@ impl Part {
     pub(crate) fn collect(&self, reads: &mut BTreeSet<Id>, mentions: &mut BTreeSet<Mention>) {
         match &self.source {
             Source::Known(_) => {}
-            Source::Constant(named, _) => {
-                mentions.insert(Mention::Name(named.verilog.clone()));
+            Source::Constant(named, value) => {
+                mentions.insert(Mention::Constant {
+                    verilog: named.verilog.clone(),
+                    width: named.width,
+                    value: value.clone(),
+                });
             }
             Source::Signal(_, id) => {
                 reads.insert(*id);

@@ -309,32 +309,31 @@ impl Printer<'_> {
         direct: &BTreeMap<Id, Id>,
         clocked: &BTreeSet<Id>,
     ) {
-        let is_mentioned = |verilog: &String| mentions.contains(&Mention::Name(verilog.clone()));
-        for symbol in &self.scope.symbols {
-            if let (Some(value), true) = (&symbol.constant, is_mentioned(&symbol.verilog)) {
-                let literal = Sized::literal(value, symbol.width).text;
-                self.line(
-                    out,
-                    1,
-                    &format!(
-                        "localparam [{}:0] {} = {literal};",
-                        symbol.width - 1,
-                        symbol.verilog
-                    ),
-                );
-            }
-        }
-        for label in self.scope.labels().filter(|l| is_mentioned(&l.verilog)) {
-            let literal = Sized::literal(&label.code.into(), label.width()).text;
-            self.line(
-                out,
-                1,
-                &format!(
-                    "localparam [{}:0] {} = {literal};",
-                    label.width() - 1,
-                    label.verilog
-                ),
-            );
+        // In order of declaration; numbers of the kernel, which the scope does not know, come last.
+        let scope = (self.scope.symbols.iter().map(|s| &s.verilog))
+            .chain(self.scope.labels().map(|l| &l.verilog));
+        let place: BTreeMap<&String, usize> = scope.enumerate().map(|(n, v)| (v, n)).collect();
+        let mut constants: Vec<_> = mentions
+            .iter()
+            .filter_map(|mention| match mention {
+                Mention::Constant {
+                    verilog,
+                    width,
+                    value,
+                } => Some((
+                    place.get(verilog).copied().unwrap_or(usize::MAX),
+                    verilog,
+                    width,
+                    value,
+                )),
+                Mention::Cut(_) => None,
+            })
+            .collect();
+        constants.sort();
+        for (_, verilog, width, value) in constants {
+            let literal = Sized::literal(value, *width).text;
+            let line = format!("localparam [{}:0] {verilog} = {literal};", width - 1);
+            self.line(out, 1, &line);
         }
         for (id, symbol) in self.scope.symbols.iter().enumerate() {
             let driven = self.drivers.groups.iter().any(|g| g.signals.contains(&id));

@@ -25,8 +25,12 @@ pub(crate) struct Sized {
 /// What a module declares only where a text needs it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mention {
-    /// A constant or an enum label, by Verilog name.
-    Name(String),
+    /// A constant, a number or an enum label.
+    Constant {
+        verilog: String,
+        width: usize,
+        value: BigUint,
+    },
     /// A function that cuts bits out of an expression.
     Cut(Cut),
 }

@@ -40,7 +40,7 @@ pub enum SourceError {
     },
 }
 
-/// Checks the kernels (`#[hdl_gen]` functions) of `path`: a Rust file, or a directory with all Rust files below it.
+/// Checks the kernels (`#[hdl_gen]` functions, functions of a `#[kernel] impl`) of `path`: a Rust file, or a directory with all Rust files below it.
 ///
 /// # Errors
 /// The first call in a kernel that would print as a width conversion and is none, or the file that could not be read.
@@ -87,16 +87,17 @@ struct Calls {
 }
 
 impl<'ast> Visit<'ast> for Calls {
-    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-        let is_kernel = |a: &syn::Attribute| {
-            a.path()
-                .segments
-                .last()
-                .is_some_and(|s| s.ident == "hdl_gen")
-        };
-        self.in_kernel = function.attrs.iter().any(is_kernel);
-        visit::visit_impl_item_fn(self, function);
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        self.in_kernel = has_attribute(&item.attrs, "kernel");
+        visit::visit_item_impl(self, item);
         self.in_kernel = false;
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        let outside = self.in_kernel;
+        self.in_kernel |= has_attribute(&function.attrs, "hdl_gen");
+        visit::visit_impl_item_fn(self, function);
+        self.in_kernel = outside;
     }
 
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
@@ -118,4 +119,9 @@ impl<'ast> Visit<'ast> for Calls {
         }
         visit::visit_expr_call(self, call);
     }
+}
+
+fn has_attribute(attributes: &[syn::Attribute], name: &str) -> bool {
+    let is_named = |a: &syn::Attribute| a.path().segments.last().is_some_and(|s| s.ident == name);
+    attributes.iter().any(is_named)
 }

@@ -89,6 +89,7 @@ fn a_function_named_like_a_cast_is_found_in_the_source() {
         };
         assert_eq!((line, function.as_str()), (place, "bits_swapped"));
     }
+    check_kernels(&tests.join("blocks.rs")).unwrap();
     check_kernels(&tests.join("operators.rs")).unwrap();
     check_kernels(&tests.join("structure.rs")).unwrap();
 }
