@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
 use handclasp_host::tcp::State;
 use handclasp_host::{Observation, Statistics, TcpListener, TcpStream};
@@ -251,23 +252,27 @@ fn resets_and_refusals_reach_uncached_connections() {
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
+/// Command indices of the segments that an end has sent, and of those that have left.
+fn sent_and_left(end: &End) -> [Vec<u32>; 2] {
+    let log = end.log.lock().unwrap();
+    let sent = log.iter().filter_map(|seen| match seen {
+        Observation::Sent { command_index, .. } => Some(*command_index),
+        _ => None,
+    });
+    let left = log.iter().filter_map(|seen| match seen {
+        Observation::Left { command_index, .. } => Some(*command_index),
+        _ => None,
+    });
+    [sent.collect(), left.collect()]
+}
+
 #[test]
 fn observers_see_uncached_segments_and_when_they_left() {
     let pair = pair(&ids(1));
     let listener = listen(&pair.server, SERVER);
     let both = open_one(&pair, &listener);
     exchange(&pair, std::slice::from_ref(&both), 10_000, SECOND_NS);
-    let log = pair.client.log.lock().unwrap();
-    let indices =
-        |of: fn(&Observation) -> Option<u32>| log.iter().filter_map(of).collect::<Vec<_>>();
-    let sent = indices(|seen| match seen {
-        Observation::Sent { command_index, .. } => Some(*command_index),
-        _ => None,
-    });
-    let left = indices(|seen| match seen {
-        Observation::Left { command_index, .. } => Some(*command_index),
-        _ => None,
-    });
+    let [sent, left] = sent_and_left(&pair.client);
     assert!(sent.len() > 7);
     assert!(sent.iter().all(|index| left.contains(index)));
 }
@@ -277,10 +282,13 @@ fn a_host_that_ends_waits_until_the_last_frame_has_left() {
     let pair = pair(&ids(1));
     let listener = listen(&pair.server, SERVER);
     let [near, mut far] = open_one(&pair, &listener);
+    let [sent_before, _] = sent_and_left(&pair.client);
     near.abort().unwrap();
     drop(near);
-    // Told at once, and without a step of the simulation: `drain` takes the steps of its own NIC.
-    assert!(pair.client.host.drain(std::time::Duration::from_secs(1)));
+    assert!(pair.client.host.drain(Duration::from_secs(1)));
+    let [sent, left] = sent_and_left(&pair.client);
+    assert_eq!(sent.len(), sent_before.len() + 1, "the RST");
+    assert!(sent.iter().all(|index| left.contains(index)));
     pair.settle();
     let error = far.read(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
