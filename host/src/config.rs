@@ -20,6 +20,9 @@ pub struct StackConfig {
     pub send_buffer_bytes: usize,
     /// Size of each connection's receive buffer: the largest window. Default 256 KiB.
     pub receive_buffer_bytes: usize,
+    /// Most connections at once. Those beyond the NIC's ids are slower. Each has memory of the two sizes above set aside, from when
+    /// there first were so many. Default 4096.
+    pub connections_max: usize,
     /// What a connection starts with.
     pub tcp: tcp::Config,
     /// Where secrets and ports come from: the system's random numbers, or, for a simulation that repeats exactly, a seed.
@@ -36,6 +39,7 @@ impl StackConfig {
             gateway: None,
             send_buffer_bytes: 256 * 1024,
             receive_buffer_bytes: 256 * 1024,
+            connections_max: 4096,
             tcp: tcp::Config::default(),
             seed: None,
         }

@@ -1,145 +1,11 @@
 //! Two hosts on a cable in simulated time: what depends on who is first, on timers, or on full tables, repeats exactly.
 
-use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddrV4};
-use std::sync::{Arc, Mutex};
 
-use handclasp_driver::Bus;
 use handclasp_host::tcp::State;
-use handclasp_host::{Host, Observation, Socket, StackConfig, TcpListener, TcpStream};
-use handclasp_reference::ReferenceNic;
 use handclasp_tests::pattern::pattern;
-use handclasp_wires::cable::Cable;
-use handclasp_wires::clock::Clock;
-use handclasp_wires::Wire;
-
-const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 4000);
-const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 5000);
-const SECOND_NS: u64 = 1_000_000_000;
-
-/// The simulation's clock as the hosts see it.
-struct HostClock(Clock);
-
-impl handclasp_host::Clock for HostClock {
-    fn now_ns(&self) -> u64 {
-        self.0.now_ns()
-    }
-}
-
-struct End {
-    host: Host,
-    bus: Arc<ReferenceNic>,
-    log: Arc<Mutex<Vec<Observation>>>,
-}
-
-impl End {
-    fn new(wire: impl Wire + 'static, clock: &Clock, address: SocketAddrV4) -> Self {
-        let bus = Arc::new(ReferenceNic::new(Box::new(wire), clock.clone()).unwrap());
-        let number = u64::from(address.ip().octets()[3]);
-        let mut config = StackConfig::new(0x0200_0000_0000 + number, *address.ip(), 24);
-        config.seed = Some(number);
-        let host = Host::manual(bus.clone(), config, Arc::new(HostClock(clock.clone()))).unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let to = Arc::clone(&log);
-        host.observe(Some(Box::new(move |seen| to.lock().unwrap().push(*seen))));
-        Self { host, bus, log }
-    }
-
-    fn socket(&self) -> Socket {
-        let mut socket = Socket::new(&self.host);
-        socket.set_nonblocking(true);
-        socket
-    }
-
-    fn states(&self) -> HashSet<State> {
-        let log = self.log.lock().unwrap();
-        let both = |seen: &Observation| match *seen {
-            Observation::Arrived { before, after, .. }
-            | Observation::Sent { before, after, .. }
-            | Observation::Changed { before, after, .. } => [before, after],
-            Observation::Left { .. } => [None, None],
-        };
-        log.iter().flat_map(both).flatten().collect()
-    }
-}
-
-/// Server, client, and their time.
-struct Pair {
-    server: End,
-    client: End,
-    clock: Clock,
-}
-
-impl Pair {
-    fn new() -> Self {
-        let (near, far) = Cable::pair(500);
-        let clock = Clock::simulated(SECOND_NS);
-        Self {
-            server: End::new(near, &clock, SERVER),
-            client: End::new(far, &clock, CLIENT),
-            clock,
-        }
-    }
-
-    /// One microsecond; says whether anything happened.
-    fn step(&self) -> bool {
-        let mut moved = false;
-        for end in [&self.server, &self.client] {
-            end.bus.relax();
-            moved |= !end.host.poll().unwrap().is_idle();
-        }
-        self.clock.advance_to(self.clock.now_ns() + 1000);
-        moved
-    }
-
-    /// Until nothing happens any more without a timer.
-    fn settle(&self) {
-        let mut quiet = 0;
-        while quiet < 10 {
-            quiet = if self.step() { 0 } else { quiet + 1 };
-        }
-    }
-
-    /// Lets this much time pass, timers included.
-    fn pass(&self, ns: u64) {
-        let end = self.clock.now_ns() + ns;
-        loop {
-            self.settle();
-            let deadlines = [&self.server, &self.client].map(|end| end.host.deadline_ns());
-            match deadlines.into_iter().flatten().min() {
-                Some(at) if at < end => self.clock.advance_to(at),
-                _ => break,
-            }
-        }
-        self.clock.advance_to(end);
-        self.settle();
-    }
-
-    fn listen(&self) -> TcpListener {
-        let mut socket = self.server.socket();
-        socket.bind(SERVER).unwrap();
-        socket.listen(8).unwrap()
-    }
-
-    /// From the client's fixed port.
-    fn connect(&self) -> io::Result<TcpStream> {
-        let mut socket = self.client.socket();
-        socket.bind(CLIENT).unwrap();
-        let stream = socket.connect(SERVER)?;
-        self.settle();
-        Ok(stream)
-    }
-
-    /// The client's end and the server's, nonblocking.
-    fn connection(&self, listener: &TcpListener) -> (TcpStream, TcpStream) {
-        let near = self.connect().unwrap();
-        near.connected().unwrap();
-        let (far, _) = listener.accept().unwrap();
-        far.set_nonblocking(true).unwrap();
-        (near, far)
-    }
-}
+use handclasp_tests::simulated::{End, Pair, Setup, CLIENT, SECOND_NS, SERVER};
 
 fn kind<T>(result: io::Result<T>) -> ErrorKind {
     result.err().expect("an error").kind()
@@ -148,7 +14,7 @@ fn kind<T>(result: io::Result<T>) -> ErrorKind {
 #[test]
 fn every_state_is_reached_and_left() {
     let pair = Pair::new();
-    let listener = pair.listen();
+    let listener = pair.listen(8);
 
     // Opened and closed by the client.
     let (mut near, mut far) = pair.connection(&listener);
@@ -199,7 +65,7 @@ fn every_state_is_reached_and_left() {
 fn both_may_open_at_the_same_time() {
     let pair = Pair::new();
     // Both know each other's MAC address, so that their SYNs cross.
-    let listener = pair.listen();
+    let listener = pair.listen(8);
     drop(pair.connection(&listener));
     drop(listener);
     pair.pass(61 * SECOND_NS);
@@ -224,7 +90,7 @@ fn both_may_open_at_the_same_time() {
 #[test]
 fn a_peer_in_time_wait_takes_a_new_connection_with_higher_numbers() {
     let pair = Pair::new();
-    let listener = pair.listen();
+    let listener = pair.listen(8);
     let (near, far) = pair.connection(&listener);
     // The server closes first, so TIME-WAIT is its own, and the client may use its port again at once.
     drop(far);
@@ -243,7 +109,7 @@ fn a_peer_in_time_wait_takes_a_new_connection_with_higher_numbers() {
 #[test]
 fn a_handshake_without_answer_ends_after_three_minutes() {
     let pair = Pair::new();
-    let listener = pair.listen();
+    let listener = pair.listen(8);
     let (near, _far) = pair.connection(&listener);
     // The server's backlog is full for ever: no SYN is answered.
     let waiting: Vec<_> = (0..8)
@@ -259,11 +125,13 @@ fn a_handshake_without_answer_ends_after_three_minutes() {
 }
 
 #[test]
-fn more_connections_than_ids_are_refused_and_none_is_lost() {
-    let pair = Pair::new();
-    let mut socket = pair.server.socket();
-    socket.bind(SERVER).unwrap();
-    let listener = socket.listen(1000).unwrap();
+fn more_connections_than_may_be_are_refused_and_none_is_lost() {
+    let setup = Setup {
+        connections_max: 255,
+        ..Setup::default()
+    };
+    let pair = Pair::with(&setup, |wire| Box::new(wire));
+    let listener = pair.listen(1000);
     let connect = || pair.client.socket().connect(SERVER);
     // All at once: far more commands than the ring has room for.
     let mut near: Vec<_> = (0..255).map(|_| connect().unwrap()).collect();
@@ -296,7 +164,7 @@ fn more_connections_than_ids_are_refused_and_none_is_lost() {
 #[test]
 fn an_absent_neighbour_holds_up_nobody_else() {
     let pair = Pair::new();
-    let listener = pair.listen();
+    let listener = pair.listen(8);
     let absent = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 80);
     let stuck = pair.client.socket().connect(absent).unwrap();
     let (mut near, mut far) = pair.connection(&listener);
@@ -313,7 +181,7 @@ fn an_absent_neighbour_holds_up_nobody_else() {
 fn the_same_seed_gives_the_same_run() {
     let run = || {
         let pair = Pair::new();
-        let listener = pair.listen();
+        let listener = pair.listen(8);
         let (mut near, mut far) = pair.connection(&listener);
         near.write_all(&pattern(100_000, 5)).unwrap();
         pair.pass(SECOND_NS);
@@ -332,7 +200,7 @@ fn the_same_seed_gives_the_same_run() {
 #[test]
 fn a_closed_socket_still_sends_what_was_written() {
     let pair = Pair::new();
-    let listener = pair.listen();
+    let listener = pair.listen(8);
     let (mut near, mut far) = pair.connection(&listener);
     let data = pattern(200_000, 6);
     near.write_all(&data).unwrap();

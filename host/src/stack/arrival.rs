@@ -61,8 +61,8 @@ impl Arrival {
 /// A plain segment that the NIC found the connection of, and what came with it.
 pub(super) struct PlainArrival {
     device_time: u64,
-    /// The connection's id, and the low bits of its generation.
-    pub(super) id: u16,
+    /// The NIC's id of the connection, and the generation of the id.
+    pub(super) nic_id: u16,
     pub(super) generation: u8,
     pub(super) segment: Plain,
     pub(super) payload: Payload,
@@ -74,7 +74,7 @@ impl PlainArrival {
     pub(super) fn new(event: &[u8; ENTRY_BYTES], payload: Payload) -> Option<Self> {
         Some(Self {
             device_time: RxEvent::timestamp(event),
-            id: RxEvent::connection(event),
+            nic_id: RxEvent::connection(event),
             generation: RxEvent::generation(event),
             segment: Plain::from_event(event)?,
             payload,

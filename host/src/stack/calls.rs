@@ -289,7 +289,7 @@ impl Stack {
             port: id.port,
             want_completion: false,
         });
-        for connection in 0..self.slots.len() as u16 {
+        for connection in 0..self.slots.len() as u32 {
             let Some(slot) = self.slot_mut(connection) else {
                 continue;
             };
@@ -310,7 +310,6 @@ impl Stack {
         }
         self.slots
             .iter()
-            .flatten()
             .filter(|slot| slot.owner == Owner::Nobody)
             .filter(|slot| !matches!(slot.flow, Flow::Gone | Flow::Free))
             .count()
@@ -318,7 +317,7 @@ impl Stack {
 
     /// Resets the connections that nobody holds any more: there will be nobody to answer what their peers send later.
     pub fn reset_lingering(&mut self) {
-        for id in 0..self.slots.len() as u16 {
+        for id in 0..self.slots.len() as u32 {
             let lingers = |slot: &&mut Slot| slot.is_live() && slot.owner == Owner::Nobody;
             if let Some(slot) = self.slot_mut(id).filter(lingers) {
                 slot.connection.abort();

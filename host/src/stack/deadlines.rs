@@ -16,7 +16,7 @@ pub struct Deadlines {
     /// By connection id: the time at which the connection stands in `order`, at or before its deadline.
     waited_ns: Vec<u64>,
     /// Times and connection ids, the earliest on top. Only what `waited_ns` agrees with counts.
-    order: BinaryHeap<Reverse<(u64, u16)>>,
+    order: BinaryHeap<Reverse<(u64, u32)>>,
 }
 
 impl Deadlines {
@@ -28,11 +28,16 @@ impl Deadlines {
         }
     }
 
+    /// The ids are below `connections` from now on, which are more than before.
+    pub fn grow(&mut self, connections: usize) {
+        self.waited_ns.resize(connections, NEVER);
+    }
+
     /// The connection has a deadline then, or none.
     #[inline(always)]
-    pub fn set(&mut self, connection: u16, at_ns: Option<u64>) {
+    pub fn set(&mut self, connection: u32, at_ns: Option<u64>) {
         let at_ns = at_ns.unwrap_or(NEVER);
-        if let Some(waited_ns) = self.waited_ns.get_mut(usize::from(connection)) {
+        if let Some(waited_ns) = self.waited_ns.get_mut(connection as usize) {
             if at_ns < *waited_ns {
                 *waited_ns = at_ns;
                 self.order.push(Reverse((at_ns, connection)));
@@ -48,7 +53,7 @@ impl Deadlines {
 
     /// A connection whose deadline may have passed; if not, it is to be [set](Self::set) again. Call until `None`.
     #[inline]
-    pub fn next_due(&mut self, now_ns: u64) -> Option<u16> {
+    pub fn next_due(&mut self, now_ns: u64) -> Option<u32> {
         if self.earliest_ns()? <= now_ns {
             self.pop_due(now_ns)
         } else {
@@ -57,10 +62,10 @@ impl Deadlines {
     }
 
     #[cold]
-    fn pop_due(&mut self, now_ns: u64) -> Option<u16> {
+    fn pop_due(&mut self, now_ns: u64) -> Option<u32> {
         while self.earliest_ns()? <= now_ns {
             let Reverse((at_ns, connection)) = self.order.pop()?;
-            let waited_ns = self.waited_ns.get_mut(usize::from(connection))?;
+            let waited_ns = self.waited_ns.get_mut(connection as usize)?;
             if *waited_ns == at_ns {
                 *waited_ns = NEVER;
                 return Some(connection);

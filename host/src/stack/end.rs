@@ -13,15 +13,15 @@ use crate::tcp::{Reaction, State};
 impl Stack {
     /// Looks at what became of a connection, and takes it a step further towards its end if it is over. False when that
     /// needs room in the command ring.
-    pub(super) fn settle(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+    pub(super) fn settle(&mut self, now_ns: u64, id: u32) -> Result<bool, StackError> {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return Ok(true);
         };
         let (tuple, before) = (slot.tuple, slot.state);
         slot.state = slot.connection.state();
         let after = slot.state;
         self.tell_changed(now_ns, tuple, Some(before), Some(after));
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return Ok(true);
         };
         handshake_may_be_over(&mut self.listeners, id, slot);
@@ -45,25 +45,20 @@ impl Stack {
                 slot.flow = Flow::Gone;
                 self.free(id);
             }
-            Flow::Known(_) => {
+            Flow::Uncached(_) => {
+                self.leave_tuple(id);
+                self.frames_may_be_gone(id);
+            }
+            Flow::Known { nic_id, .. } => {
                 if self.nic.command_room() == 0 {
                     return Ok(false);
                 }
                 self.nic.submit(&Command::FlowRemove(FlowCommand {
                     lookup: true,
                     want_completion: true,
-                    ..tuple.flow_command(id)
+                    ..tuple.flow_command(nic_id)
                 }))?;
-                slot.flow = Flow::Leaving;
-                // The NIC carries out commands in order, so another connection can have the 4-tuple from now on, unless it
-                // is kept for TIME-WAIT.
-                match slot.connection.time_wait() {
-                    Some(time_wait) => {
-                        let dropped = self.holders.wait(tuple, time_wait);
-                        self.statistics.time_wait_dropped += u64::from(dropped);
-                    }
-                    None => self.holders.remove(&tuple),
-                }
+                self.leave_tuple(id);
             }
             Flow::Gone => self.free(id),
             Flow::Leaving | Flow::Free => {}
@@ -71,9 +66,41 @@ impl Stack {
         Ok(true)
     }
 
-    /// The NIC has forgotten the flow, so it no longer reads the send buffer: the id is free, unless a socket still looks at
-    /// what is left.
-    pub(super) fn flow_is_gone(&mut self, id: u16) {
+    /// The connection is over. The NIC carries out commands in order, so another one can have the 4-tuple from now on, unless it
+    /// is kept for TIME-WAIT.
+    fn leave_tuple(&mut self, id: u32) {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
+            return;
+        };
+        slot.flow = Flow::Leaving;
+        match slot.connection.time_wait() {
+            Some(time_wait) => {
+                let dropped = self.holders.wait(slot.tuple, time_wait);
+                self.statistics.time_wait_dropped += u64::from(dropped);
+            }
+            None => self.holders.remove(&slot.tuple),
+        }
+    }
+
+    /// An uncached connection is over: so it is gone, when its frames have left.
+    fn frames_may_be_gone(&mut self, id: u32) {
+        if self.frame_sender.is_gone(id) {
+            self.connection_is_gone(id);
+        }
+    }
+
+    /// The NIC has forgotten the flow, so it no longer reads the send buffer, and its id is free.
+    pub(super) fn flow_is_gone(&mut self, nic_id: u16) {
+        let generation = self.nic_ids.generation(nic_id);
+        let id = self.nic_ids.connection(nic_id, generation);
+        if self.slot(id).is_some_and(|slot| slot.flow == Flow::Leaving) {
+            self.nic_ids.give_back(nic_id);
+            self.connection_is_gone(id);
+        }
+    }
+
+    /// Nothing of the connection is under way any more: the id is free, unless a socket still looks at what is left.
+    pub(super) fn connection_is_gone(&mut self, id: u32) {
         if let Some(slot) = self.slot_mut(id).filter(|slot| slot.flow == Flow::Leaving) {
             slot.flow = Flow::Gone;
             self.free(id);
@@ -81,9 +108,9 @@ impl Stack {
         }
     }
 
-    /// Frees an id whose flow is gone, with its slot and memory for the next connection, if nobody looks at it any more.
-    fn free(&mut self, id: u16) {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+    /// Frees an id whose connection is gone, with its slot and memory for the next connection, if nobody looks at it any more.
+    fn free(&mut self, id: u32) {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return;
         };
         if slot.owner == Owner::Nobody {

@@ -27,8 +27,8 @@ pub enum StackError {
     /// The device failed earlier.
     #[error("the device failed earlier: {0}")]
     Failed(String),
-    /// Every connection id is taken.
-    #[error("all {0} connections of the NIC are in use: close some")]
+    /// There are as many connections as [`StackConfig::connections_max`](crate::StackConfig::connections_max) allows.
+    #[error("all {0} connections of this host are in use: close some")]
     NoConnection(usize),
     /// Every local port is taken.
     #[error("no local port is free for this peer")]

@@ -18,7 +18,7 @@ const CAPACITY: usize = 16_384;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     /// The connection with this id.
-    Connection(u16),
+    Connection(u32),
     /// A connection that has left its id: the number of its record.
     TimeWait(u64),
 }
@@ -75,7 +75,7 @@ impl Holders {
     }
 
     /// The 4-tuple is a connection's.
-    pub(super) fn connect(&mut self, tuple: Tuple, id: u16) {
+    pub(super) fn connect(&mut self, tuple: Tuple, id: u32) {
         self.by_tuple.insert(tuple, Holder::Connection(id));
     }
 

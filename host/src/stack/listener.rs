@@ -14,7 +14,7 @@ pub(super) struct Listener {
     /// Connections in SYN-RECEIVED.
     half_open: usize,
     /// Connection ids in the order in which they were established.
-    queue: VecDeque<u16>,
+    queue: VecDeque<u32>,
     /// Calls that wait to accept.
     pub(super) waiters: Waiters,
 }
@@ -43,7 +43,7 @@ impl Listener {
     }
 
     /// A handshake is complete.
-    pub(super) fn establish(&mut self, connection: u16) {
+    pub(super) fn establish(&mut self, connection: u32) {
         self.half_open = self.half_open.saturating_sub(1);
         self.queue.push_back(connection);
         self.waiters.wake_all();
@@ -55,7 +55,7 @@ impl Listener {
     }
 
     /// The connection that has waited longest.
-    pub(super) fn accept(&mut self) -> Option<u16> {
+    pub(super) fn accept(&mut self) -> Option<u32> {
         self.queue.pop_front()
     }
 }

@@ -7,11 +7,12 @@
 //! - `open`: connections begin, by [`Stack::connect`] or by a peer's SYN;
 //! - [`crate::tcp`]: the connection itself;
 //! - `transmit`: segments of connections that have something to send become commands;
+//! - `frame_sender`: of those that the NIC has no id for they become whole frames;
 //! - `end`: connections go: into TIME-WAIT, out of the NIC's table; id and memory are the next one's;
 //! - `calls`: what a socket asks for.
 //!
-//! What they work on: `slot` (one connection), `holders` (who has which 4-tuple), `listener`, `deadlines`, `raw_frames`
-//! (ARP and ICMP), `arrival` (the driver's events as TCP takes them), `waiters` (who is to be woken), `unresolved`
+//! What they work on: `slot` (one connection), `holders` (who has which 4-tuple), `nic_ids` (who has which id of the NIC),
+//! `listener`, `deadlines`, `raw_frames` (what is sent whole), `arrival` (the driver's events as TCP takes them), `waiters` (who is to be woken), `unresolved`
 //! (answers that wait for ARP).
 
 mod arrival;
@@ -19,8 +20,10 @@ mod calls;
 mod deadlines;
 mod end;
 mod error;
+mod frame_sender;
 mod holders;
 mod listener;
+mod nic_ids;
 mod observer;
 mod open;
 mod ports;
@@ -47,8 +50,10 @@ use crate::config::StackConfig;
 use crate::neighbour::Neighbours;
 use crate::tcp::{self, IsnGenerator, State};
 use deadlines::Deadlines;
+use frame_sender::FrameSender;
 use holders::Holders;
 use listener::Listener;
+use nic_ids::NicIds;
 use raw_frames::RawFrames;
 use reset_limit::ResetLimit;
 use slot::Slot;
@@ -64,8 +69,14 @@ pub use statistics::Statistics;
 pub use tuple::Tuple;
 pub use waiters::Awaited;
 
-/// Connection id for answers that belong to no connection: its headers are told to the NIC anew each time.
+/// The NIC's connection id for answers that belong to no connection: its headers are told to the NIC anew each time.
 const NO_CONNECTION: u16 = 0;
+
+/// Most connections that ids can tell apart; one number is left for none.
+const CONNECTIONS_LIMIT: usize = u32::MAX as usize;
+
+/// ARP and ICMP frames under way at most. More are dropped: they are requests and answers, which are repeated.
+const RAW_FRAMES: usize = 16;
 
 /// What a [`Stack::poll`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,10 +102,14 @@ pub struct Stack {
     nic: Nic,
     rng: StdRng,
     isn: IsnGenerator,
-    /// By connection id; made when the id is first used, and then used again by each connection that has it.
-    slots: Vec<Option<Box<Slot>>>,
+    /// By the host's connection id; made when the id is first used, and then used again by each connection that has it.
+    slots: Vec<Slot>,
+    /// Most slots.
+    connections_max: usize,
     /// Connection ids that are not in use.
-    free: Vec<u16>,
+    free: Vec<u32>,
+    /// The NIC has fewer ids, perhaps.
+    nic_ids: NicIds,
     /// For segments that the NIC could not tell the connection of.
     holders: Holders,
     listeners: BTreeMap<u16, Listener>,
@@ -104,10 +119,11 @@ pub struct Stack {
     unresolved: Unresolved,
     deadlines: Deadlines,
     /// Connections that may have something to send.
-    dirty: VecDeque<u16>,
+    dirty: VecDeque<u32>,
     /// Commands that open and close ports, waiting for room in the ring.
     port_commands: VecDeque<Command>,
     raw_frames: RawFrames,
+    frame_sender: FrameSender,
     /// Where a raw frame is looked at and turned into its answer.
     frame: Box<[u8; SLOT_BYTES]>,
     reset_limit: ResetLimit,
@@ -136,22 +152,20 @@ impl Stack {
         Ok(Self {
             isn: IsnGenerator::new(rng.random()),
             rng,
-            slots: (0..connections).map(|_| None).collect(),
-            // The lowest id comes out first.
-            free: (0..=u16::MAX)
-                .take(connections)
-                .filter(|id| *id != NO_CONNECTION)
-                .rev()
-                .collect(),
+            slots: Vec::new(),
+            connections_max: config.connections_max.min(CONNECTIONS_LIMIT),
+            free: Vec::new(),
+            nic_ids: NicIds::new(connections),
             holders: Holders::new(connections),
             listeners: BTreeMap::new(),
             lingering_waiters: Waiters::default(),
             neighbours: Neighbours::new(config.mac, config.ip.to_bits()),
             unresolved: Unresolved::default(),
-            deadlines: Deadlines::new(connections),
+            deadlines: Deadlines::new(0),
             dirty: VecDeque::with_capacity(connections),
             port_commands: VecDeque::new(),
-            raw_frames: RawFrames::new(&nic)?,
+            raw_frames: RawFrames::new(&nic, RAW_FRAMES)?,
+            frame_sender: FrameSender::new(&nic, config.mac)?,
             frame: Box::new([0; SLOT_BYTES]),
             reset_limit: ResetLimit::default(),
             statistics: Statistics::default(),
@@ -246,7 +260,11 @@ impl Stack {
 
     /// What the stack did that no socket sees.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        let uncached = self.slots.iter().filter(|slot| slot.is_uncached());
+        Statistics {
+            connections_uncached: uncached.count() as u64,
+            ..self.statistics
+        }
     }
 
     /// The NIC's counters with their names.
@@ -299,16 +317,16 @@ impl Stack {
         Ok(())
     }
 
-    fn slot(&self, id: u16) -> Option<&Slot> {
-        self.slots.get(usize::from(id))?.as_deref()
+    fn slot(&self, id: u32) -> Option<&Slot> {
+        self.slots.get(id as usize)
     }
 
-    fn slot_mut(&mut self, id: u16) -> Option<&mut Slot> {
-        self.slots.get_mut(usize::from(id))?.as_deref_mut()
+    fn slot_mut(&mut self, id: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(id as usize)
     }
 
     /// Something happened to the connection, and it may have something to send, or be over: `transmit` looks at it.
-    fn mark_dirty(&mut self, id: u16) {
+    fn mark_dirty(&mut self, id: u32) {
         if let Some(slot) = self.slot_mut(id) {
             slot.wake_waiters();
             if !slot.dirty {

@@ -94,8 +94,8 @@ impl Stack {
             port => port,
         };
         let generation = self.next_generation();
-        // No more connections can wait than there are ids, and with a backlog of 0 nobody could connect.
-        let backlog = backlog.clamp(1, self.slots.len());
+        // No more connections can wait than there can be, and with a backlog of 0 nobody could connect.
+        let backlog = backlog.clamp(1, self.connections_max);
         self.listeners
             .insert(port, Listener::new(generation, backlog));
         self.port_commands.push_back(Command::ListenAdd {
@@ -147,7 +147,8 @@ impl Stack {
         self.transmit_syn(now_ns, socket.connection)
     }
 
-    /// Takes a free connection id, and puts a connection there: into the slot and the memory that the id has, or gets now.
+    /// Takes a free connection id, and puts a connection there: into the slot and the memory that the id has, or gets now. An id
+    /// of the NIC comes with the first segment.
     #[inline(always)]
     fn install(
         &mut self,
@@ -157,17 +158,16 @@ impl Stack {
         begin: Beginning,
         syn: Option<&Segment>,
     ) -> Result<SocketId, StackError> {
-        let Some(id) = self.free.last().copied() else {
-            return Err(StackError::NoConnection(self.slots.len().saturating_sub(1)));
-        };
-        let place = usize::from(id);
-        if self.slots[place].is_none() {
-            self.slots[place] = Some(self.make_slot(begin, tuple, next_hop)?);
+        if self.free.is_empty() {
+            self.make_slot(begin, tuple, next_hop)?;
         }
+        let Some(id) = self.free.last().copied() else {
+            return Err(StackError::NoConnection(self.connections_max));
+        };
         let generation = self.next_generation();
         let next_hop_mac = self.neighbours.retain(next_hop, now_ns);
         let config = self.tcp.clone();
-        if let Some(slot) = &mut self.slots[place] {
+        if let Some(slot) = self.slots.get_mut(id as usize) {
             let buffers = slot.connection.buffers();
             let (connection, owner) = match syn {
                 None => (
@@ -179,11 +179,7 @@ impl Stack {
                     Owner::Listener { queued: false },
                 ),
             };
-            let flow_generation = slot.flow_generation.wrapping_add(1);
-            **slot = Slot {
-                flow_generation,
-                ..Slot::new(connection, tuple, generation, owner, next_hop, next_hop_mac)
-            };
+            *slot = Slot::new(connection, tuple, generation, owner, next_hop, next_hop_mac);
         }
         self.free.pop();
         self.holders.connect(tuple, id);
@@ -193,23 +189,30 @@ impl Stack {
         })
     }
 
-    /// The slot of an id that is used for the first time, with the memory that it keeps, and no connection yet.
+    /// Makes the slot of the next id, with the memory that it keeps, and no connection yet; none when there are enough.
     #[cold]
     fn make_slot(
-        &self,
+        &mut self,
         begin: Beginning,
         tuple: Tuple,
         next_hop: u32,
-    ) -> Result<Box<Slot>, StackError> {
+    ) -> Result<(), StackError> {
+        if self.slots.len() >= self.connections_max {
+            return Ok(());
+        }
         let buffers = Buffers {
             send: self.nic.allocate(self.config.send_buffer_bytes)?,
             receive: self.nic.allocate(self.config.receive_buffer_bytes)?,
         };
         let nothing = Connection::connect(self.tcp.clone(), 0, begin, buffers);
-        Ok(Box::new(Slot {
+        // Fits: `connections_max` does.
+        self.free.push(self.slots.len() as u32);
+        self.slots.push(Slot {
             flow: Flow::Free,
             ..Slot::new(nothing, tuple, NO_GENERATION, Owner::Nobody, next_hop, None)
-        }))
+        });
+        self.deadlines.grow(self.slots.len());
+        Ok(())
     }
 
     /// Where a new connection's numbers begin. Its timestamps begin anywhere, so that they tell nobody how long we have been
@@ -227,7 +230,7 @@ impl Stack {
 #[inline(always)]
 pub(super) fn handshake_may_be_over(
     listeners: &mut BTreeMap<u16, Listener>,
-    id: u16,
+    id: u32,
     slot: &mut Slot,
 ) {
     if slot.owner == (Owner::Listener { queued: false }) && slot.state != State::SynReceived {
@@ -235,7 +238,7 @@ pub(super) fn handshake_may_be_over(
     }
 }
 
-fn handshake_is_over(listeners: &mut BTreeMap<u16, Listener>, id: u16, slot: &mut Slot) {
+fn handshake_is_over(listeners: &mut BTreeMap<u16, Listener>, id: u32, slot: &mut Slot) {
     match listeners.get_mut(&slot.tuple.local_port) {
         Some(listener) if slot.state == State::Closed => {
             listener.fail();

@@ -14,7 +14,7 @@ use super::slot::Slot;
 use super::unresolved::Answer;
 use super::{Observation, Stack, StackError, Tuple};
 use crate::icmp::{self, Message};
-use crate::tcp;
+use crate::tcp::{self, State};
 
 /// Events taken in one poll at most, so that their answers are sent before more events are taken.
 const EVENTS_PER_POLL: usize = 64;
@@ -64,8 +64,8 @@ impl Stack {
     /// was done.
     #[inline]
     fn expected_arrives(&mut self, now_ns: u64, arrival: &PlainArrival) -> bool {
-        let id = arrival.id;
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+        let id = self.nic_ids.connection(arrival.nic_id, arrival.generation);
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return false;
         };
         let payload = InSlot {
@@ -73,7 +73,6 @@ impl Stack {
             payload: arrival.payload,
         };
         let taken = slot.is_live()
-            && slot.flow_generation == arrival.generation
             && slot
                 .connection
                 .expected_arrives(now_ns, &arrival.segment, &payload);
@@ -82,6 +81,7 @@ impl Stack {
         }
         slot.wake_waiters();
         let tuple = slot.tuple;
+        self.statistics.flow_hits += 1;
         if slot.connection.has_answer() {
             self.mark_dirty(id);
         } else {
@@ -99,22 +99,20 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        let Some(tuple) = self.flow_of(event) else {
+        let Some((id, tuple)) = self.flow_of(event) else {
             self.statistics.stale_flow += 1;
             return Ok(());
         };
-        let (id, arrival) = (
-            RxEvent::connection(event),
-            Arrival::new(event, tuple, &[], payload),
-        );
+        let arrival = Arrival::new(event, tuple, &[], payload);
         self.segment_arrives(now_ns, Some(id), &arrival)
     }
 
-    /// The 4-tuple that the NIC's table had for a segment with the verdict Flow; `None` when its id is another connection's by now.
-    fn flow_of(&self, event: &[u8; ENTRY_BYTES]) -> Option<Tuple> {
-        self.slot(RxEvent::connection(event))
-            .filter(|slot| slot.flow_generation == RxEvent::generation(event))
-            .map(|slot| slot.tuple)
+    /// The connection and the 4-tuple that the NIC's table had for a segment with the verdict Flow; `None` when its id is another
+    /// connection's by now.
+    fn flow_of(&self, event: &[u8; ENTRY_BYTES]) -> Option<(u32, Tuple)> {
+        let (nic_id, generation) = (RxEvent::connection(event), RxEvent::generation(event));
+        let tuple = self.nic_ids.tuple(nic_id, generation)?;
+        Some((self.nic_ids.connection(nic_id, generation), tuple))
     }
 
     #[inline(never)]
@@ -126,11 +124,11 @@ impl Stack {
         }
         match received.verdict {
             Verdict::Flow | Verdict::Listen | Verdict::Miss => {
-                let (id, tuple) = match received.address() {
-                    Some(address) => (None, Some(address.into())),
-                    None => (Some(RxEvent::connection(event)), self.flow_of(event)),
+                let found = match received.address() {
+                    Some(address) => Some((None, address.into())),
+                    None => self.flow_of(event).map(|(id, tuple)| (Some(id), tuple)),
                 };
-                let Some(tuple) = tuple else {
+                let Some((id, tuple)) = found else {
                     self.statistics.stale_flow += 1;
                     return Ok(());
                 };
@@ -147,13 +145,14 @@ impl Stack {
     fn segment_arrives(
         &mut self,
         now_ns: u64,
-        found: Option<u16>,
+        found: Option<u32>,
         arrival: &Arrival,
     ) -> Result<(), StackError> {
         let tuple = &arrival.tuple;
         // The NIC's answer is checked against ours: the connection may have gone since.
         let is_its = |slot: &Slot| slot.is_live() && slot.tuple == *tuple;
         if let Some(id) = found.filter(|id| self.slot(*id).is_some_and(is_its)) {
+            self.statistics.flow_hits += 1;
             return self.connection_takes(now_ns, id, arrival);
         }
         // RFC 9293 MUST-57, MUST-63: nothing from or to an address that is not one host's, and nothing from ourselves.
@@ -164,9 +163,15 @@ impl Stack {
             self.statistics.bad_source += 1;
             return Ok(());
         }
-        // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full.
+        // Listen and Miss may be older than a FlowInsert that waits in the queue, or the NIC's table may be full, or it has no id
+        // for the connection.
         match self.holders.get(tuple) {
-            Some(Holder::Connection(id)) => self.connection_takes(now_ns, id, arrival),
+            Some(Holder::Connection(id)) => {
+                self.statistics.flow_misses += 1;
+                self.connection_takes(now_ns, id, arrival)?;
+                self.offer_nic_id(id);
+                Ok(())
+            }
             Some(Holder::TimeWait(_)) => self.time_wait_takes(now_ns, arrival),
             None => self.listener_takes(now_ns, arrival, None),
         }
@@ -175,10 +180,10 @@ impl Stack {
     fn connection_takes(
         &mut self,
         now_ns: u64,
-        id: u16,
+        id: u32,
         arrival: &Arrival,
     ) -> Result<(), StackError> {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return Ok(());
         };
         let before = slot.state;
@@ -203,6 +208,16 @@ impl Stack {
             self.mark_dirty(id);
         }
         Ok(())
+    }
+
+    /// A connection that only the stack's table knows is in use: it gets an id of the NIC, if one has become free.
+    fn offer_nic_id(&mut self, id: u32) {
+        let has_free = self.nic_ids.has_free();
+        let wants = |slot: &&mut Slot| slot.is_uncached() && slot.state == State::Established;
+        if let Some(slot) = self.slot_mut(id).filter(wants).filter(|_| has_free) {
+            slot.headers_due = true;
+            self.mark_dirty(id);
+        }
     }
 
     /// A segment of no connection, to no listener (RFC 9293 3.10.7.1).
@@ -295,15 +310,15 @@ impl Stack {
 
     /// Sends the first `len` bytes of `self.frame`.
     fn send_frame(&mut self, len: usize) -> Result<(), StackError> {
-        if !self.raw_frames.send(&mut self.nic, &self.frame[..len])? {
-            self.statistics.raw_not_sent += 1;
-        }
+        let sent = self.raw_frames.send(&mut self.nic, &self.frame[..len])?;
+        self.statistics.raw_not_sent += u64::from(sent.is_none());
         Ok(())
     }
 
     /// A command, and all before it, was carried out or refused.
     fn command_done(&mut self, now_ns: u64, completion: &Completion) {
         self.raw_frames.completed(completion.command_index);
+        self.frames_have_left(completion.command_index);
         self.tell(|| Observation::Left {
             at_ns: now_ns,
             device_time: completion.timestamp,

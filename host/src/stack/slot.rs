@@ -9,8 +9,8 @@ use crate::tcp::{Connection, ConnectionError, State};
 /// A connection as seen from outside the stack. A later connection may have the same id, but never the same generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SocketId {
-    /// The NIC's connection id.
-    pub(super) connection: u16,
+    /// The host's connection id.
+    pub(super) connection: u32,
     pub(super) generation: u64,
 }
 
@@ -19,10 +19,12 @@ pub struct SocketId {
 pub(super) enum Flow {
     /// Not at all: the next hop's MAC address is still unknown, so nothing can be sent.
     Unknown,
-    /// The NIC has its 4-tuple, and these headers to send with.
-    Known(Headers),
-    /// The order to forget it is under way. Until it is carried out, commands before it may still read the send buffer,
-    /// and the id cannot be used again.
+    /// The NIC has its 4-tuple, under this id, and these headers to send with.
+    Known { nic_id: u16, headers: Headers },
+    /// The NIC has no id for it: software builds its frames, with these headers.
+    Uncached(Headers),
+    /// The order to forget it is under way, or the last of its frames. Until that is carried out, commands before it may still
+    /// read the send buffer, and the id cannot be used again.
     Leaving,
     /// Forgotten; a socket may still look at what is left of the connection.
     Gone,
@@ -61,9 +63,6 @@ pub(super) enum Owner {
 pub(super) struct Slot {
     pub(super) connection: Connection,
     pub(super) tuple: Tuple,
-    /// Counts the connections that have had this id. The NIC gives it back in events, so that one of an earlier connection is
-    /// known; 256 connections later none of it is on its way any more.
-    pub(super) flow_generation: u8,
     /// Tells it from the connections that had its id before; [`NO_GENERATION`] when it is free.
     pub(super) generation: u64,
     pub(super) owner: Owner,
@@ -106,7 +105,6 @@ impl Slot {
             state: connection.state(),
             connection,
             tuple,
-            flow_generation: 0,
             generation,
             owner,
             flow: Flow::Unknown,
@@ -133,15 +131,27 @@ impl Slot {
         self.failure.or(self.connection.error())
     }
 
-    /// The NIC knows it with the headers that it is to have.
+    /// Its id in the NIC, if the NIC knows it with the headers that it is to have.
     #[inline]
-    pub(super) fn is_introduced(&self) -> bool {
-        !self.headers_due && matches!(self.flow, Flow::Known(_))
+    pub(super) fn introduced(&self) -> Option<u16> {
+        match self.flow {
+            Flow::Known { nic_id, .. } if !self.headers_due => Some(nic_id),
+            _ => None,
+        }
+    }
+
+    /// Software builds its frames.
+    #[inline]
+    pub(super) fn is_uncached(&self) -> bool {
+        matches!(self.flow, Flow::Uncached(_))
     }
 
     /// Arriving segments with its 4-tuple belong to it. Once the NIC has been told to forget the connection they do not: the
     /// 4-tuple may be another connection's then.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.flow, Flow::Unknown | Flow::Known(_))
+        matches!(
+            self.flow,
+            Flow::Unknown | Flow::Known { .. } | Flow::Uncached(_)
+        )
     }
 }

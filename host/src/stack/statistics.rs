@@ -5,7 +5,7 @@
 pub struct Statistics {
     /// SYNs dropped because the listener's backlog was full: the application accepts too slowly, or a flood.
     pub syn_dropped_backlog: u64,
-    /// SYNs dropped because no connection id or no memory was left.
+    /// SYNs dropped because no connection or no memory was left.
     pub syn_dropped_no_room: u64,
     /// RSTs sent to segments that match nothing: a port scan, or peers that outlived us.
     pub resets_sent: u64,
@@ -26,4 +26,11 @@ pub struct Statistics {
     pub commands_refused: u64,
     /// Flows for which the NIC's table had no room; they work, through the stack's own table.
     pub flows_not_offloaded: u64,
+    /// Segments that the NIC's flow table knew the connection of.
+    pub flow_hits: u64,
+    /// Segments of a connection that only the stack's own table knew: the NIC has no id for it, or no place in its table, or did
+    /// not have it yet.
+    pub flow_misses: u64,
+    /// Connections that the NIC has no id for, now. They work, and cost more: software builds their frames.
+    pub connections_uncached: u64,
 }

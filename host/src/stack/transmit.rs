@@ -4,6 +4,7 @@ use handclasp_driver::Nic;
 use handclasp_layout::header::TTL_DEFAULT;
 use handclasp_layout::queue::{FlowCommand, SegmentCommand};
 
+use super::nic_ids::NicIds;
 use super::slot::{Flow, Headers, Slot};
 use super::unresolved::Answer;
 use super::{Observation, Observer, Stack, StackError, Tuple, NO_CONNECTION};
@@ -12,18 +13,21 @@ use crate::tcp::{ConnectionError, Outgoing, PlainText, Segment, State};
 
 /// Whether a connection could send all that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// All that it had to send is with the NIC, or waits for its neighbour.
     Done,
     /// The command ring is full: what is left stays with the connection, and is sent when there is room.
     RingFull,
+    /// As many whole frames as can be are under way: the same for an uncached connection.
+    FramesFull,
 }
 
 impl Stack {
     /// Gives the NIC what ports, neighbours and connections have to send, as far as the command ring has room.
     #[inline]
     pub(super) fn transmit(&mut self, now_ns: u64) -> Result<(), StackError> {
-        if self.port_commands.is_empty() && self.dirty.is_empty() {
+        let waiting = &self.frame_sender.waiting;
+        if self.port_commands.is_empty() && self.dirty.is_empty() && waiting.is_empty() {
             return Ok(());
         }
         self.transmit_all(now_ns)
@@ -33,14 +37,14 @@ impl Stack {
     /// connections wait, or this one has more to do, it is sent in their order. If the device fails here, the next call
     /// says so.
     #[inline]
-    pub(super) fn push_text(&mut self, now_ns: u64, id: u16) {
+    pub(super) fn push_text(&mut self, now_ns: u64, id: u32) {
         if let Err(error) = self.try_push_text(now_ns, id) {
             self.fail(&error);
         }
     }
 
     #[inline(always)]
-    fn try_push_text(&mut self, now_ns: u64, id: u16) -> Result<(), StackError> {
+    fn try_push_text(&mut self, now_ns: u64, id: u32) -> Result<(), StackError> {
         if self.dirty.is_empty() && self.transmit_text(now_ns, id)? {
             return Ok(self.nic.flush_commands()?);
         }
@@ -49,8 +53,8 @@ impl Stack {
     }
 
     /// Sends the SYN or SYN+ACK of a new connection: at once, or after the other connections that wait.
-    pub(super) fn transmit_syn(&mut self, now_ns: u64, id: u16) -> Result<(), StackError> {
-        if !self.dirty.is_empty() || self.transmit_connection(now_ns, id)? == Outcome::RingFull {
+    pub(super) fn transmit_syn(&mut self, now_ns: u64, id: u32) -> Result<(), StackError> {
+        if !self.dirty.is_empty() || self.transmit_connection(now_ns, id)? != Outcome::Done {
             self.mark_dirty(id);
         }
         Ok(())
@@ -65,21 +69,29 @@ impl Stack {
             let Some(id) = self.dirty.pop_front() else {
                 break;
             };
-            let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+            let Some(slot) = self.slots.get_mut(id as usize) else {
                 continue;
             };
             slot.dirty = false;
-            let predicts = slot.connection.predicts();
+            let (predicts, is_uncached) = (slot.connection.predicts(), slot.is_uncached());
             if predicts && (self.transmit_text(now_ns, id)? || self.transmit_ack(now_ns, id)?) {
                 continue;
             }
-            if self.transmit_connection(now_ns, id)? == Outcome::RingFull {
-                // Behind the others: when there is room, they are next.
-                self.mark_dirty(id);
-                break;
+            if is_uncached && !self.frame_sender.waiting.is_empty() {
+                self.wait_for_frames(id);
+                continue;
+            }
+            match self.transmit_connection(now_ns, id)? {
+                Outcome::Done => {}
+                Outcome::RingFull => {
+                    // Behind the others: when there is room, they are next.
+                    self.mark_dirty(id);
+                    return Ok(());
+                }
+                Outcome::FramesFull => self.wait_for_frames(id),
             }
         }
-        Ok(())
+        self.transmit_frames(now_ns)
     }
 
     /// Opens and closes ports. False: the command ring is full.
@@ -97,13 +109,13 @@ impl Stack {
 
     /// Sends text with nothing in its way. False: `transmit_connection` is to look at what is left.
     #[inline(always)]
-    fn transmit_text(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+    fn transmit_text(&mut self, now_ns: u64, id: u32) -> Result<bool, StackError> {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return Ok(true);
         };
-        if !slot.is_introduced() {
+        let Some(nic_id) = slot.introduced() else {
             return Ok(false);
-        }
+        };
         while self.nic.command_room() > 0 {
             let Some(text) = slot.connection.next_plain_text(now_ns) else {
                 break;
@@ -111,7 +123,14 @@ impl Stack {
             if text.is_last() {
                 self.deadlines.set(id, slot.connection.deadline());
             }
-            submit_plain(&mut self.nic, &mut self.observer, now_ns, id, slot, &text)?;
+            submit_plain(
+                &mut self.nic,
+                &mut self.observer,
+                now_ns,
+                nic_id,
+                slot,
+                &text,
+            )?;
             if text.is_last() {
                 return Ok(true);
             }
@@ -121,35 +140,50 @@ impl Stack {
 
     /// Sends a bare ACK, if that is all there is to send. False: `transmit_connection` is to look at what is left.
     #[inline(never)]
-    pub(super) fn transmit_ack(&mut self, now_ns: u64, id: u16) -> Result<bool, StackError> {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+    pub(super) fn transmit_ack(&mut self, now_ns: u64, id: u32) -> Result<bool, StackError> {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return Ok(true);
         };
-        if !slot.is_introduced() || self.nic.command_room() == 0 {
+        let Some(nic_id) = slot.introduced().filter(|_| self.nic.command_room() > 0) else {
             return Ok(false);
-        }
+        };
         let Some(ack) = slot.connection.next_plain_ack(now_ns) else {
             return Ok(false);
         };
         self.deadlines.set(id, slot.connection.deadline());
-        submit_plain(&mut self.nic, &mut self.observer, now_ns, id, slot, &ack)?;
+        submit_plain(
+            &mut self.nic,
+            &mut self.observer,
+            now_ns,
+            nic_id,
+            slot,
+            &ack,
+        )?;
         Ok(true)
     }
 
     #[inline(never)]
-    fn transmit_connection(&mut self, now_ns: u64, id: u16) -> Result<Outcome, StackError> {
-        let Some(Some(slot)) = self.slots.get_mut(usize::from(id)) else {
+    pub(super) fn transmit_connection(
+        &mut self,
+        now_ns: u64,
+        id: u32,
+    ) -> Result<Outcome, StackError> {
+        let Some(slot) = self.slots.get_mut(id as usize) else {
             return Ok(Outcome::Done);
         };
         if slot.headers_due {
             let (nic, neighbours) = (&mut self.nic, &mut self.neighbours);
-            if introduce(nic, neighbours, now_ns, id, slot)? == Outcome::RingFull {
+            if introduce(nic, &mut self.nic_ids, neighbours, now_ns, id, slot)? == Outcome::RingFull
+            {
                 return Ok(Outcome::RingFull);
             }
         }
-        while matches!(slot.flow, Flow::Known(_)) {
+        while matches!(slot.flow, Flow::Known { .. } | Flow::Uncached(_)) {
             if self.nic.command_room() == 0 {
                 return Ok(Outcome::RingFull);
+            }
+            if slot.is_uncached() && !self.frame_sender.has_room() {
+                return Ok(Outcome::FramesFull);
             }
             let before = slot.state;
             let Some(outgoing) = &slot.connection.next_segment(now_ns) else {
@@ -157,18 +191,23 @@ impl Stack {
             };
             slot.state = slot.connection.state();
             let (tuple, after) = (&slot.tuple, slot.state);
-            let command = outgoing.command(id, slot.connection.send_region());
             let states = (Some(before), Some(after));
+            let send = slot.connection.send_region();
             let (nic, observer) = (&mut self.nic, &mut self.observer);
-            submit_segment(
-                nic,
-                observer,
-                now_ns,
-                tuple,
-                outgoing.segment,
-                command,
-                states,
-            )?;
+            match slot.flow {
+                Flow::Known { nic_id, .. } => {
+                    let command = outgoing.command(nic_id, send);
+                    let segment = outgoing.segment;
+                    submit_segment(nic, observer, now_ns, tuple, segment, command, states)?;
+                }
+                Flow::Uncached(headers) => {
+                    let frames = &mut self.frame_sender;
+                    if let Some(index) = frames.send(nic, tuple, &headers, outgoing, send)? {
+                        tell_sent(observer, now_ns, index, tuple, outgoing.segment, states);
+                    }
+                }
+                _ => {}
+            }
             if outgoing.segment.syn() {
                 // Until the SYN is acknowledged nothing may follow it, and the connection is not over.
                 self.deadlines.set(id, slot.connection.deadline());
@@ -263,7 +302,7 @@ impl Stack {
         }
         while let Some(ip) = self.neighbours.next_change() {
             let mac = self.neighbours.cached(ip);
-            for id in 0..self.slots.len() as u16 {
+            for id in 0..self.slots.len() as u32 {
                 let is_its = |slot: &&mut Slot| slot.is_live() && slot.next_hop == ip;
                 if let Some(slot) = self.slot_mut(id).filter(is_its) {
                     let before = slot.next_hop_mac;
@@ -286,12 +325,14 @@ impl Stack {
     }
 }
 
-/// Tells the NIC the connection's headers: as soon as the neighbour's address is known, and again when one changes.
+/// Tells the NIC the connection's headers: as soon as the neighbour's address is known, and again when one changes. Without an id
+/// of the NIC, software keeps them.
 fn introduce(
     nic: &mut Nic,
+    nic_ids: &mut NicIds,
     neighbours: &mut Neighbours,
     now_ns: u64,
-    id: u16,
+    id: u32,
     slot: &mut Slot,
 ) -> Result<Outcome, StackError> {
     if !slot.is_live() {
@@ -308,21 +349,29 @@ fn introduce(
         ttl: slot.ttl,
         tos: slot.tos,
     };
-    if slot.flow != Flow::Known(headers) {
-        if nic.command_room() == 0 {
-            return Ok(Outcome::RingFull);
-        }
+    if nic.command_room() == 0 {
+        return Ok(Outcome::RingFull);
+    }
+    // The NIC's id, and whether it has it from now on. Else its 4-tuple already stands in the NIC's table.
+    let (nic_id, lookup) = match slot.flow {
+        Flow::Known { nic_id, .. } => (Some(nic_id), false),
+        _ => (nic_ids.take(id, slot.tuple), true),
+    };
+    let flow = match nic_id {
+        Some(nic_id) => Flow::Known { nic_id, headers },
+        None => Flow::Uncached(headers),
+    };
+    if let Some(nic_id) = nic_id.filter(|_| slot.flow != flow) {
         nic.submit_flow_insert(&FlowCommand {
-            // Changed headers only: the 4-tuple already stands in the NIC's table.
-            lookup: slot.flow == Flow::Unknown,
+            lookup,
             remote_mac: headers.mac,
             ttl: headers.ttl,
             tos: headers.tos,
-            generation: slot.flow_generation,
-            ..slot.tuple.flow_command(id)
+            generation: nic_ids.generation(nic_id),
+            ..slot.tuple.flow_command(nic_id)
         })?;
-        slot.flow = Flow::Known(headers);
     }
+    slot.flow = flow;
     slot.headers_due = false;
     Ok(Outcome::Done)
 }
@@ -333,11 +382,11 @@ fn submit_plain(
     nic: &mut Nic,
     observer: &mut Option<Observer>,
     now_ns: u64,
-    id: u16,
+    nic_id: u16,
     slot: &Slot,
     plain: &PlainText,
 ) -> Result<(), StackError> {
-    let command = plain.command(id, slot.connection.send_region());
+    let command = plain.command(nic_id, slot.connection.send_region());
     let (tuple, state) = (&slot.tuple, Some(State::Established));
     submit_segment(
         nic,
@@ -359,11 +408,25 @@ fn submit_segment(
     tuple: &Tuple,
     segment: impl Into<Segment>,
     mut command: SegmentCommand,
-    (before, after): (Option<State>, Option<State>),
+    states: (Option<State>, Option<State>),
 ) -> Result<(), StackError> {
     // An observer is told when the frame has left. Without one, the completion would be an event for nothing.
     command.want_completion = observer.is_some();
     let command_index = nic.submit_segment(&command)?;
+    tell_sent(observer, at_ns, command_index, tuple, segment, states);
+    Ok(())
+}
+
+/// Tells who watches that the NIC has been given a segment.
+#[inline(always)]
+fn tell_sent(
+    observer: &mut Option<Observer>,
+    at_ns: u64,
+    command_index: u32,
+    tuple: &Tuple,
+    segment: impl Into<Segment>,
+    (before, after): (Option<State>, Option<State>),
+) {
     if let Some(observer) = observer {
         observer(&Observation::Sent {
             at_ns,
@@ -374,5 +437,4 @@ fn submit_segment(
             after,
         });
     }
-    Ok(())
 }

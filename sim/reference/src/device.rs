@@ -12,16 +12,16 @@ use std::sync::Arc;
 use handclasp_layout::header::MAC_BROADCAST;
 use handclasp_layout::queue::{CompletionEvent, EventKind, FlowCommand, Status, ENTRY_BYTES};
 use handclasp_layout::register::{
-    Access, Capabilities, Control, Counter, NicStatus, CAPABILITIES, COMMAND_PRODUCER, CONNECTIONS,
-    CONNECTIONS_LOG2, CONTROL, CONTROL_REGISTERS, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH,
-    EVENT_BASE_LOW, EVENT_CONSUMER, EVENT_LOG2, INTERRUPT_ARM, LAYOUT_VERSION, MAC_HIGH, MAC_LOW,
-    MAGIC, MAGIC_VALUE, MODERATION_NS, QUEUES, QUEUE_ENABLE, QUEUE_REGISTERS, RING_LOG2_MAX,
-    SLOT_BYTES_LOG2, SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX, SLOT_PRODUCER, STATUS, VERSION,
-    WIDTH,
+    Access, Capabilities, Control, Counter, NicStatus, CAPABILITIES, COMMAND_PRODUCER, CONTROL,
+    CONTROL_REGISTERS, COUNTERS, COUNTER_BASE, EVENT_BASE_HIGH, EVENT_BASE_LOW, EVENT_CONSUMER,
+    EVENT_LOG2, INTERRUPT_ARM, LAYOUT_VERSION, MAC_HIGH, MAC_LOW, MAGIC, MAGIC_VALUE,
+    MODERATION_NS, QUEUES, QUEUE_ENABLE, QUEUE_REGISTERS, RING_LOG2_MAX, SLOT_BYTES_LOG2,
+    SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX, SLOT_PRODUCER, STATUS, VERSION, WIDTH,
 };
 
 use crate::io_memory::{IoFault, IoMemory};
 use crate::io_space::IoSpace;
+use crate::Tables;
 use handclasp_wires::Wire;
 
 /// Commands and frames that one step handles at most.
@@ -53,6 +53,8 @@ pub(crate) struct Device {
     /// By connection id; none where none is inserted.
     contexts: Vec<Option<FlowCommand>>,
     flows: BTreeMap<FlowKey, Flow>,
+    /// Most `flows`.
+    flows_max: usize,
     listeners: BTreeSet<u16>,
     identification: u16,
     /// Event that an interrupt is armed for.
@@ -76,7 +78,7 @@ struct Queue {
 }
 
 impl Device {
-    pub(super) fn new(wire: Box<dyn Wire>, io: Arc<IoSpace>) -> Self {
+    pub(super) fn new(wire: Box<dyn Wire>, io: Arc<IoSpace>, tables: Tables) -> Self {
         let written = [CONTROL_REGISTERS, QUEUE_REGISTERS]
             .concat()
             .iter()
@@ -91,8 +93,9 @@ impl Device {
             ready: false,
             stopped: false,
             queue: Queue::default(),
-            contexts: vec![None; CONNECTIONS],
+            contexts: vec![None; tables.connections],
             flows: BTreeMap::new(),
+            flows_max: tables.flows,
             listeners: BTreeSet::new(),
             identification: 0,
             armed: None,
@@ -114,7 +117,7 @@ impl Device {
             u32::from_le_bytes(
                 Capabilities {
                     queues: QUEUES as u8,
-                    connections_log2: CONNECTIONS_LOG2 as u8,
+                    connections_log2: self.contexts.len().ilog2() as u8,
                     slot_bytes_log2_max: SLOT_BYTES_LOG2_MAX as u8,
                     reserved0: 0,
                 }

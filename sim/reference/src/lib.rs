@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use handclasp_driver::bus::register_offset;
 use handclasp_driver::{Bus, BusError, DmaRegion};
+use handclasp_layout::register::CONNECTIONS;
 use nix::errno::Errno;
 use nix::poll::{ppoll, PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -36,6 +37,24 @@ use handclasp_wires::Wire;
 
 /// Longest sleep on a wire that has nothing to poll (another thread may send on a cable at any time).
 const SLEEP_WITHOUT_FD_NS: u64 = 100_000;
+
+/// How much a NIC has room for: by default as much as the gateware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Connection ids; they are below it. A power of two.
+    pub connections: usize,
+    /// 4-tuples in the flow table; one more is answered by TableFull.
+    pub flows: usize,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            connections: CONNECTIONS,
+            flows: CONNECTIONS,
+        }
+    }
+}
 
 /// A behavioural NIC on a wire.
 ///
@@ -68,13 +87,21 @@ impl ReferenceNic {
     /// # Errors
     /// The system's, when it has no file descriptors left.
     pub fn new(wire: Box<dyn Wire>, clock: Clock) -> std::io::Result<Self> {
+        Self::with_tables(wire, clock, Tables::default())
+    }
+
+    /// As [`ReferenceNic::new`], with tables of other sizes than the gateware's.
+    ///
+    /// # Errors
+    /// As for [`ReferenceNic::new`].
+    pub fn with_tables(wire: Box<dyn Wire>, clock: Clock, tables: Tables) -> std::io::Result<Self> {
         let wire_fd = wire
             .poll_fd()
             .map(|fd| fd.try_clone_to_owned())
             .transpose()?;
         let io = Arc::new(IoSpace::new());
         Ok(Self {
-            device: Mutex::new(Device::new(wire, Arc::clone(&io))),
+            device: Mutex::new(Device::new(wire, Arc::clone(&io), tables)),
             io,
             clock,
             wire_fd,

@@ -5,9 +5,7 @@ use handclasp_layout::queue::{
     CompletionEvent, EventKind, FlowCommand, ListenCommand, Opcode, SegmentCommand, Status,
     ENTRY_BYTES,
 };
-use handclasp_layout::register::{
-    Counter, COMMAND_BASE_HIGH, COMMAND_BASE_LOW, COMMAND_LOG2, CONNECTIONS,
-};
+use handclasp_layout::register::{Counter, COMMAND_BASE_HIGH, COMMAND_BASE_LOW, COMMAND_LOG2};
 
 use super::{Device, Flow, FlowKey};
 use crate::build::{build, pad, tcp_header_len, Sender};
@@ -143,7 +141,7 @@ impl Device {
             return Status::Ok;
         }
         let key = flow_key(command);
-        if self.flows.len() >= CONNECTIONS && !self.flows.contains_key(&key) {
+        if self.flows.len() >= self.flows_max && !self.flows.contains_key(&key) {
             return Status::TableFull;
         }
         let flow = Flow {
