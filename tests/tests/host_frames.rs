@@ -386,7 +386,7 @@ fn life(connections: usize, faults: Faults) -> Vec<Vec<u8>> {
 fn a_peer_cannot_tell_who_built_the_frames() {
     for faults in ["", "drop=0.05,dup=0.02,reorder=0.05,seed=3"] {
         let faults: Faults = faults.parse().unwrap();
-        let (by_nic, by_host) = (life(256, faults), life(1, faults));
+        let (by_nic, by_host) = (life(Tables::default().connections, faults), life(1, faults));
         assert!(by_nic.len() > 150, "{}", by_nic.len());
         for (number, (by_nic, by_host)) in by_nic.iter().zip(&by_host).enumerate() {
             assert_eq!(by_nic, by_host, "frame {number}");
