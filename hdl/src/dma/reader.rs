@@ -7,7 +7,7 @@
 //!                   v                         v
 //!              cuts Fifo                order Fifo (whose burst comes next)
 //!                   │                         │
-//!  command <────────│──────────────────── R router <───── m_axi_r
+//!  command <────────│──────────────────── R router <── RegisterSlice <── m_axi_r
 //!  payload <────── Trim <─────────────────────┘
 //! ```
 //!
@@ -15,14 +15,15 @@
 //! addresses (AMBA AXI4 A5.3.1): a client that does not take its data holds up the data behind it. This cannot end in a deadlock: the command
 //! queue asks only for commands that it has room for, and the transmit path takes its payloads without waiting for further commands.
 //!
-//! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 0 cycles to `command.tvalid` and 2 to `payload.tvalid`.
-//! Throughput: one beat a cycle; 2 cycles between two payloads. One clock; reset forgets all requests (the bus must be reset with it).
+//! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 1 cycle to `command.tvalid` and 3 to `payload.tvalid`.
+//! Throughput: one beat a cycle; 2 cycles between two payloads; a burst in 2 cycles. One clock; reset forgets all requests (the bus must be
+//! reset with it). `m_axi_ar*` and `m_axi_rready` come from registers, and `m_axi_arready` and `m_axi_r*` go to registers.
 //!
 //! On SLVERR and DECERR (A3.4.4) the burst is taken to its end and the stream completes with `tuser` at `tlast`; `error_valid`
 //! pulses once a burst, with the burst's address. Counter: `ReadErrors` (`error_valid`).
 
 use super::BurstSplitter;
-use crate::stream::{Fifo, StreamSource, Trim};
+use crate::stream::{Fifo, RegisterSlice, StreamSource, Trim};
 use rust_hdl::prelude::*;
 
 /// A burst whose data is still to come.
@@ -112,9 +113,13 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     order: Fifo<ReadBurst, R, N>,
     cuts: Fifo<Cut, R, N>,
     trim: Trim<W, K, S>,
+    beats: RegisterSlice<W, K>,
     address_valid: DFF<Bit>,
     address: DFF<Bits<64>>,
     address_len: DFF<Bits<8>>,
+    /// The queues have room; one cycle late, as there are two cycles between bursts, and between requests.
+    order_open: DFF<Bit>,
+    cuts_open: DFF<Bit>,
     burst_error: DFF<Bit>,
     error_pulse: DFF<Bit>,
     error_at: DFF<Bits<64>>,
@@ -174,9 +179,12 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             order: Default::default(),
             cuts: Default::default(),
             trim: Default::default(),
+            beats: Default::default(),
             address_valid: Default::default(),
             address: Default::default(),
             address_len: Default::default(),
+            order_open: Default::default(),
+            cuts_open: Default::default(),
             burst_error: Default::default(),
             error_pulse: Default::default(),
             error_at: Default::default(),
@@ -199,18 +207,28 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, address_valid, address, address_len);
+        dff_setup!(
+            self,
+            clk,
+            address_valid,
+            address,
+            address_len,
+            order_open,
+            cuts_open
+        );
         dff_setup!(self, clk, burst_error, error_pulse, error_at);
         self.command_splitter.clk.next = self.clk.val();
         self.payload_splitter.clk.next = self.clk.val();
         self.order.clk.next = self.clk.val();
         self.cuts.clk.next = self.clk.val();
         self.trim.clk.next = self.clk.val();
+        self.beats.clk.next = self.clk.val();
         self.command_splitter.rst.next = self.rst.val();
         self.payload_splitter.rst.next = self.rst.val();
         self.order.rst.next = self.rst.val();
         self.cuts.rst.next = self.rst.val();
         self.trim.rst.next = self.rst.val();
+        self.beats.rst.next = self.rst.val();
 
         // Requests, as many as there is room for.
         self.command_splitter.request_addr.next = self.command_request_addr.val();
@@ -218,7 +236,9 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.command_splitter.request_valid.next = self.command_request_valid.val();
         self.command_request_ready.next = self.command_splitter.request_ready.val();
         self.payload_request_open.next =
-            self.payload_splitter.request_ready.val() & self.cuts.push_ready.val();
+            self.payload_splitter.request_ready.val() & self.cuts_open.q.val();
+        self.cuts_open.d.next = self.cuts.push_ready.val();
+        self.order_open.d.next = self.order.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
         self.payload_splitter.request_addr.next = self.payload_request_addr.val();
         self.payload_splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
@@ -235,8 +255,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.cuts.pop_ready.next = self.trim.command_ready.val();
 
         // Bursts to AR, commands first: a request is one burst of them, and the splitter needs a cycle to take the next one.
-        self.open.next =
-            (self.m_axi_arready.val() | !self.address_valid.q.val()) & self.order.push_ready.val();
+        self.open.next = !self.address_valid.q.val() & self.order_open.q.val();
         self.take_command.next = self.open.val() & self.command_splitter.burst_valid.val();
         self.take_payload.next = self.open.val()
             & self.payload_splitter.burst_valid.val()
@@ -276,34 +295,40 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.m_axi_arvalid.next = self.address_valid.q.val();
 
         // Data from R to the client whose burst is the oldest.
+        self.beats.s.tdata.next = self.m_axi_rdata.val();
+        self.beats.s.tkeep.next = self.all_lanes.val();
+        self.beats.s.tlast.next = self.m_axi_rlast.val();
+        self.beats.s.tuser.next = self.m_axi_rresp.val().get_bit(1);
+        self.beats.s.tvalid.next = self.m_axi_rvalid.val();
+        self.m_axi_rready.next = self.beats.s.tready.val();
         self.to_command.next = self.order.pop_data.val().is_command;
-        self.beat_error.next = self.m_axi_rresp.val().get_bit(1);
-        self.command.tdata.next = self.m_axi_rdata.val();
+        self.beat_error.next = self.beats.m.tuser.val();
+        self.command.tdata.next = self.beats.m.tdata.val();
         self.command.tkeep.next = self.all_lanes.val();
-        self.command.tlast.next = self.m_axi_rlast.val() & self.order.pop_data.val().is_last;
+        self.command.tlast.next = self.beats.m.tlast.val() & self.order.pop_data.val().is_last;
         self.command.tuser.next = self.beat_error.val();
         self.command.tvalid.next =
-            self.m_axi_rvalid.val() & self.order.pop_valid.val() & self.to_command.val();
-        self.trim.s.tdata.next = self.m_axi_rdata.val();
+            self.beats.m.tvalid.val() & self.order.pop_valid.val() & self.to_command.val();
+        self.trim.s.tdata.next = self.beats.m.tdata.val();
         self.trim.s.tkeep.next = self.all_lanes.val();
-        self.trim.s.tlast.next = self.m_axi_rlast.val() & self.order.pop_data.val().is_last;
+        self.trim.s.tlast.next = self.beats.m.tlast.val() & self.order.pop_data.val().is_last;
         self.trim.s.tuser.next = self.beat_error.val();
         self.trim.s.tvalid.next =
-            self.m_axi_rvalid.val() & self.order.pop_valid.val() & !self.to_command.val();
+            self.beats.m.tvalid.val() & self.order.pop_valid.val() & !self.to_command.val();
         StreamSource::<W, K>::link(&mut self.payload, &mut self.trim.m);
         self.beat_ready.next = self.trim.s.tready.val();
         if self.to_command.val() {
             self.beat_ready.next = self.command.tready.val();
         }
-        self.m_axi_rready.next = self.beat_ready.val() & self.order.pop_valid.val();
+        self.beats.m.tready.next = self.beat_ready.val() & self.order.pop_valid.val();
         self.order.pop_ready.next =
-            self.m_axi_rvalid.val() & self.m_axi_rlast.val() & self.beat_ready.val();
+            self.beats.m.tvalid.val() & self.beats.m.tlast.val() & self.beat_ready.val();
 
         // One report a burst, when it has ended.
         self.error_pulse.d.next = false;
-        if self.m_axi_rvalid.val() & self.m_axi_rready.val() {
+        if self.beats.m.tvalid.val() & self.beats.m.tready.val() {
             self.burst_error.d.next = self.burst_error.q.val() | self.beat_error.val();
-            if self.m_axi_rlast.val() {
+            if self.beats.m.tlast.val() {
                 self.burst_error.d.next = false;
                 self.error_pulse.d.next = self.burst_error.q.val() | self.beat_error.val();
                 self.error_at.d.next = self.order.pop_data.val().addr;
@@ -321,6 +346,8 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
 
         if self.rst.val() {
             self.address_valid.d.next = false;
+            self.order_open.d.next = true;
+            self.cuts_open.d.next = true;
             self.burst_error.d.next = false;
             self.error_pulse.d.next = false;
         }
