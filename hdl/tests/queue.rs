@@ -790,7 +790,8 @@ fn pushes_and_doorbells_keep_their_order<const W: usize, const K: usize>() {
         }
         bench.cycles(1000);
         bench.expect(0..producer);
-        assert!(bench.requests.len() < 150, "most pushes were taken");
+        let fetched: u64 = bench.requests.iter().map(|(_, len)| len / 64).sum();
+        assert!(fetched + 20 < producer, "some pushes were taken: {fetched}");
     }
 }
 

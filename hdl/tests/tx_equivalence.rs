@@ -191,7 +191,7 @@ fn tx_blocks() {
                 b.tcp_words.next = random.bits();
                 b.total_len_bytes.next = random.corner();
                 b.identification.next = random.corner();
-                b.begin.next = random.chance(1, 2);
+                b.enter.next = random.chance(1, 2);
             },
         )
         .clocked(

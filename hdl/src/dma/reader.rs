@@ -117,8 +117,11 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     address_valid: DFF<Bit>,
     address: DFF<Bits<64>>,
     address_len: DFF<Bits<8>>,
-    /// The queues have room; one cycle late, as there are two cycles between bursts, and between requests.
+    /// The order queue has room; one cycle late, as there are two cycles between bursts.
     order_open: DFF<Bit>,
+    /// Payloads asked for and not begun to be trimmed.
+    cut_count: DFF<Bits<N>>,
+    /// One more finds room.
     cuts_open: DFF<Bit>,
     burst_error: DFF<Bit>,
     error_pulse: DFF<Bit>,
@@ -131,6 +134,8 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     to_command: Signal<Local, Bit>,
     beat_ready: Signal<Local, Bit>,
     beat_error: Signal<Local, Bit>,
+    cut_count_now: Signal<Local, Bits<N>>,
+    cuts_depth: Constant<Bits<N>>,
     offset_mask: Constant<Bits<16>>,
     beat_size: Constant<Bits<3>>,
     all_lanes: Constant<Bits<K>>,
@@ -140,7 +145,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
     for Reader<W, K, S, R, N>
 {
     fn default() -> Self {
-        const { assert!(K * 8 == W && 1 << S == K) };
+        const { assert!(K * 8 == W && 1 << S == K && N == R + 1) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -184,6 +189,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             address: Default::default(),
             address_len: Default::default(),
             order_open: Default::default(),
+            cut_count: Default::default(),
             cuts_open: Default::default(),
             burst_error: Default::default(),
             error_pulse: Default::default(),
@@ -195,6 +201,8 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             to_command: Default::default(),
             beat_ready: Default::default(),
             beat_error: Default::default(),
+            cut_count_now: Default::default(),
+            cuts_depth: Constant::new((1_usize << R).to_bits()),
             offset_mask: Constant::new((K - 1).to_bits()),
             beat_size: Constant::new(S.to_bits()),
             all_lanes: Constant::new(Bits::<K>::mask()),
@@ -214,6 +222,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             address,
             address_len,
             order_open,
+            cut_count,
             cuts_open
         );
         dff_setup!(self, clk, burst_error, error_pulse, error_at);
@@ -237,7 +246,6 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.command_request_ready.next = self.command_splitter.request_ready.val();
         self.payload_request_open.next =
             self.payload_splitter.request_ready.val() & self.cuts_open.q.val();
-        self.cuts_open.d.next = self.cuts.push_ready.val();
         self.order_open.d.next = self.order.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
         self.payload_splitter.request_addr.next = self.payload_request_addr.val();
@@ -253,6 +261,15 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.trim.command_len_bytes.next = self.cuts.pop_data.val().len_bytes;
         self.trim.command_valid.next = self.cuts.pop_valid.val();
         self.cuts.pop_ready.next = self.trim.command_ready.val();
+        self.cut_count_now.next = self.cut_count.q.val();
+        if self.cuts.push_valid.val() {
+            self.cut_count_now.next = self.cut_count_now.val() + 1;
+        }
+        if self.cuts.pop_valid.val() & self.trim.command_ready.val() {
+            self.cut_count_now.next = self.cut_count_now.val() - 1;
+        }
+        self.cut_count.d.next = self.cut_count_now.val();
+        self.cuts_open.d.next = self.cut_count_now.val() != self.cuts_depth.val();
 
         // Bursts to AR, commands first: a request is one burst of them, and the splitter needs a cycle to take the next one.
         self.open.next = !self.address_valid.q.val() & self.order_open.q.val();
@@ -347,6 +364,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         if self.rst.val() {
             self.address_valid.d.next = false;
             self.order_open.d.next = true;
+            self.cut_count.d.next = 0.into();
             self.cuts_open.d.next = true;
             self.burst_error.d.next = false;
             self.error_pulse.d.next = false;

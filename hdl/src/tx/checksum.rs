@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  command ─> pairs of words ─┬─> groups of pairs ──> totals ──> folded ──> sum_ip, sum_tcp
-//!                  (advance)  │      (begin)
+//!                  (advance)  │      (enter)
 //!  context, lengths ──────────┘
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! does not matter (RFC 1071 2(A)), nor when the carries are added (RFC 1071 2, 1). So the options' words are summed as they lie in the
 //! command, wherever they will stand in the header. Complement, and a payload's sum that is not in the command, are the assembler's.
 //!
-//! Latency: `sum_valid` 2 cycles after `begin`. Throughput: one packet a cycle. One clock; reset forgets the packets under way. No errors,
+//! Latency: `sum_valid` 2 cycles after `enter`. Throughput: one packet a cycle. One clock; reset forgets the packets under way. No errors,
 //! no counters.
 
 use crate::fields::SegmentCommand;
@@ -39,12 +39,12 @@ pub struct Checksum {
     /// Its packet's IPv4 identification.
     pub identification: Signal<In, Bits<16>>,
     /// The command taken last becomes a job at this clock block_edge: sum its packet.
-    pub begin: Signal<In, Bit>,
+    pub enter: Signal<In, Bit>,
     /// Ones' complement sum of the IPv4 header.
     pub sum_ip: Signal<Out, Bits<16>>,
     /// Ones' complement sum of pseudo-header, TCP header and, if it was in the command, the payload.
     pub sum_tcp: Signal<Out, Bits<16>>,
-    /// Two cycles after `begin`.
+    /// Two cycles after `enter`.
     pub sum_valid: Signal<Out, Bit>,
     seq: DFF<Bits<17>>,
     ack: DFF<Bits<17>>,
@@ -103,7 +103,7 @@ impl Default for Checksum {
             tcp_words: Default::default(),
             total_len_bytes: Default::default(),
             identification: Default::default(),
-            begin: Default::default(),
+            enter: Default::default(),
             sum_ip: Default::default(),
             sum_tcp: Default::default(),
             sum_valid: Default::default(),
@@ -288,7 +288,7 @@ impl Logic for Checksum {
             + bit_cast::<20, 16>(self.ttl_word.val())
             + bit_cast::<20, 16>(self.total_len_bytes.val())
             + bit_cast::<20, 16>(self.identification.val());
-        self.group_valid.d.next = self.begin.val();
+        self.group_valid.d.next = self.enter.val();
 
         // Third stage: totals.
         self.tcp_total.d.next = bit_cast::<24, 20>(self.group[0].q.val())

@@ -164,7 +164,7 @@ pub struct Executor {
     /// The held command goes on into `checked`.
     advance: Signal<Local, Bit>,
     /// The checked command becomes a job.
-    begin: Signal<Local, Bit>,
+    enter: Signal<Local, Bit>,
     asks: Signal<Local, Bit>,
     /// How the held command has ended so far.
     ended: Signal<Local, Bits<8>>,
@@ -243,7 +243,7 @@ impl Default for Executor {
             flow: Default::default(),
             listen: Default::default(),
             advance: Default::default(),
-            begin: Default::default(),
+            enter: Default::default(),
             asks: Default::default(),
             ended: Default::default(),
             last_byte: Default::default(),
@@ -281,7 +281,7 @@ impl Logic for Executor {
 
         // The checked command becomes a job when its payload can be asked for, so that the payload of every job is on its way.
         self.asks.next = self.checked.q.val().is_frame & self.checked.q.val().has_payload;
-        self.begin.next = self.checked_valid.q.val()
+        self.enter.next = self.checked_valid.q.val()
             & self.job_room.val()
             & (!self.asks.val() | !self.request_held.q.val() | self.request_ready.val());
         self.advance.next = false;
@@ -328,7 +328,7 @@ impl Logic for Executor {
                     if self.check.is_flow.val() | self.check.is_listen.val() {
                         self.state.d.next = ExecutorState::Table;
                     } else {
-                        self.advance.next = !self.checked_valid.q.val() | self.begin.val();
+                        self.advance.next = !self.checked_valid.q.val() | self.enter.val();
                     }
                 }
             }
@@ -374,7 +374,7 @@ impl Logic for Executor {
             }
             ExecutorState::Done => {
                 self.ended.next = self.status.q.val();
-                self.advance.next = !self.checked_valid.q.val() | self.begin.val();
+                self.advance.next = !self.checked_valid.q.val() | self.enter.val();
                 if self.advance.val() {
                     self.state.d.next = ExecutorState::Run;
                 }
@@ -396,7 +396,7 @@ impl Logic for Executor {
         }
 
         // From `held` to `checked`.
-        if self.begin.val() {
+        if self.enter.val() {
             self.checked_valid.d.next = false;
         }
         self.options.command.next = self.segment.val();
@@ -436,7 +436,7 @@ impl Logic for Executor {
         if self.request_ready.val() {
             self.request_held.d.next = false;
         }
-        if self.begin.val() & self.asks.val() {
+        if self.enter.val() & self.asks.val() {
             self.request_held.d.next = true;
             self.addr.d.next = self.done.q.val().payload_addr;
             self.len_bytes.d.next = self.checked.q.val().payload_len_bytes;
@@ -478,8 +478,8 @@ impl Logic for Executor {
         if self.last_byte.val() < self.frame_min_last_byte.val() {
             self.job.next.frame_last_byte = bit_cast::<11, 12>(self.frame_min_last_byte.val());
         }
-        self.job_push.next = self.begin.val();
-        if self.begin.val() & self.job.val().is_frame & self.job.val().is_segment {
+        self.job_push.next = self.enter.val();
+        if self.enter.val() & self.job.val().is_frame & self.job.val().is_segment {
             self.identification.d.next = self.identification.q.val() + 1;
         }
         self.checksum.context.next = self.context.q.val();
@@ -487,12 +487,12 @@ impl Logic for Executor {
         self.checksum.total_len_bytes.next =
             bit_cast::<16, 12>(self.checked.q.val().total_len_bytes);
         self.checksum.identification.next = self.identification.q.val();
-        self.checksum.begin.next = self.begin.val();
+        self.checksum.enter.next = self.enter.val();
         self.sum_ip.next = self.checksum.sum_ip.val();
         self.sum_tcp.next = self.checksum.sum_tcp.val();
         self.sum_push.next = self.checksum.sum_valid.val();
         self.count_bad_command.next =
-            self.begin.val() & (self.done.q.val().status == self.status_bad_command.val());
+            self.enter.val() & (self.done.q.val().status == self.status_bad_command.val());
         self.busy.next = self.held_valid.q.val()
             | self.checked_valid.q.val()
             | self.request_held.q.val()
