@@ -399,7 +399,7 @@ impl<
         self.command_queue.command_base.next = self.registers.command_base.val();
         self.command_queue.command_log2.next = self.registers.command_log2.val();
         self.command_queue.command_producer.next = self.registers.command_producer.val();
-        self.command_queue.quiesce.next = false;
+        self.command_queue.quiesce.next = self.registers.quiesce.val();
         self.command_queue.stopped.next = self.event_queue.stopped.val();
         self.reader.command_request_addr.next = self.command_queue.request_addr.val();
         self.reader.command_request_len_bytes.next = self.command_queue.request_len_bytes.val();

@@ -443,7 +443,6 @@ fn control_blocks_equal_their_verilog() {
                     // QUEUE_ENABLE, whose rising edge does more.
                     .chain([0x082c; 16])
                     .collect();
-<<<<<<< HEAD
                 b.s_axil.awaddr.next = random.pick(&offsets).into();
                 b.s_axil.awvalid.next = random.chance(2, 3);
                 b.s_axil.wdata.next = random.bits();
@@ -453,18 +452,7 @@ fn control_blocks_equal_their_verilog() {
                 b.s_axil.araddr.next = random.pick(&offsets).into();
                 b.s_axil.arvalid.next = random.chance(2, 3);
                 b.s_axil.rready.next = random.chance(2, 3);
-=======
-                b.s_axil_awaddr.next = random.pick(&offsets).into();
-                b.s_axil_awvalid.next = random.chance(2, 3);
-                b.s_axil_wdata.next = random.bits();
-                b.s_axil_wstrb.next = random.bits();
-                b.s_axil_wvalid.next = random.chance(2, 3);
-                b.s_axil_bready.next = random.chance(2, 3);
-                b.s_axil_araddr.next = random.pick(&offsets).into();
-                b.s_axil_arvalid.next = random.chance(2, 3);
-                b.s_axil_rready.next = random.chance(2, 3);
                 b.command_push.next = random.chance(1, 8);
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
                 b.ready.next = random.chance(1, 2);
                 b.link_up.next = random.chance(1, 2);
                 b.stopped.next = random.chance(1, 2);

@@ -117,6 +117,8 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     address_valid: DFF<Bit>,
     address: DFF<Bits<64>>,
     address_len: DFF<Bits<8>>,
+    /// The last burst was of commands.
+    payload_is_next: DFF<Bit>,
     /// The order queue has room; one cycle late, as there are two cycles between bursts.
     order_open: DFF<Bit>,
     /// Payloads asked for and not begun to be trimmed.
@@ -188,6 +190,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             address_valid: Default::default(),
             address: Default::default(),
             address_len: Default::default(),
+            payload_is_next: Default::default(),
             order_open: Default::default(),
             cut_count: Default::default(),
             cuts_open: Default::default(),
@@ -221,6 +224,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             address_valid,
             address,
             address_len,
+            payload_is_next,
             order_open,
             cut_count,
             cuts_open
@@ -271,15 +275,22 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.cut_count.d.next = self.cut_count_now.val();
         self.cuts_open.d.next = self.cut_count_now.val() != self.cuts_depth.val();
 
-        // Bursts to AR, commands first: a request is one burst of them, and the splitter needs a cycle to take the next one.
+        // Bursts to AR, in turn when both clients have some.
         self.open.next = !self.address_valid.q.val() & self.order_open.q.val();
-        self.take_command.next = self.open.val() & self.command_splitter.burst_valid.val();
+        self.take_command.next = self.open.val()
+            & self.command_splitter.burst_valid.val()
+            & !(self.payload_splitter.burst_valid.val() & self.payload_is_next.q.val());
         self.take_payload.next = self.open.val()
             & self.payload_splitter.burst_valid.val()
-            & !self.command_splitter.burst_valid.val();
-        self.command_splitter.burst_ready.next = self.open.val();
-        self.payload_splitter.burst_ready.next =
-            self.open.val() & !self.command_splitter.burst_valid.val();
+            & !(self.command_splitter.burst_valid.val() & !self.payload_is_next.q.val());
+        self.command_splitter.burst_ready.next = self.take_command.val();
+        self.payload_splitter.burst_ready.next = self.take_payload.val();
+        if self.take_command.val() {
+            self.payload_is_next.d.next = true;
+        }
+        if self.take_payload.val() {
+            self.payload_is_next.d.next = false;
+        }
         self.order.push_valid.next = self.take_command.val() | self.take_payload.val();
         self.order.push_data.next.addr = self.payload_splitter.burst_addr.val();
         self.order.push_data.next.is_command = self.take_command.val();
@@ -363,6 +374,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
 
         if self.rst.val() {
             self.address_valid.d.next = false;
+            self.payload_is_next.d.next = false;
             self.order_open.d.next = true;
             self.cut_count.d.next = 0.into();
             self.cuts_open.d.next = true;

@@ -6,7 +6,8 @@
 //!  context_is_known ─> └───────┘──> is_bad
 //! ```
 //!
-//! Refused are: an unknown opcode, or one that is not built; a flow command with IPv6 addresses or a queue; a connection id out of range; a segment on a connection that was not inserted, with more than three SACK
+//! Refused are: an unknown opcode, or one that is not built; a flow command with IPv6 addresses or a queue; a connection id out of range; a
+//! segment on a connection that was not inserted, with more than three SACK
 //! blocks, more than 40 bytes of options, or longer than the MTU; a Raw frame without a whole Ethernet header, or longer than a tagged frame of
 //! the MTU. So nobody can make the NIC send what the wire cannot carry.
 //!

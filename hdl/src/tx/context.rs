@@ -1,17 +1,6 @@
 //! What the NIC knows of each connection it sends on: the addresses that a FlowCommand taught it.
 //!
 //! ```text
-<<<<<<< HEAD
-//!  write (FlowInsert) ──┐
-//!  forget (FlowRemove) ─┼─> ┌────────────────────┐
-//!  clear (after reset) ─┘   │ RAM of CONNECTIONS │──> read_context, is_known
-//!  read_connection ───────> └────────────────────┘
-//! ```
-//!
-//! Latency: 1 cycle from `read_connection` to `read_context` and `is_known`. Throughput: one read and one write a cycle; a read of the
-//! connection that is being written gives the old context. One clock; after reset the table forgets one connection a cycle, and then raises `ready`: nothing
-//! may be written before.
-=======
 //!  write (FlowInsert) ──> ┌────────────────────┐
 //!                         │ RAM of CONNECTIONS │──> read_context
 //!  connection ──────────> │                    │
@@ -24,18 +13,14 @@
 //! the connection that was read last, and whoever reads that one in the same cycle gets the old context. One clock. Reset forgets every
 //! connection by its `known` bit, in CONNECTIONS / 32 cycles in which `ready` is low; the RAM of contexts needs no clearing: a context that
 //! was never written is never used.
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
 // rust-hdl's derive writes public methods without documentation; every field here has its own.
 #![allow(missing_docs)]
 
-use handclasp_layout::register::CONNECTIONS_LOG2;
+use handclasp_layout::register::CONNECTIONS;
 use handclasp_verilog::Ram;
 use rust_hdl::prelude::*;
 
 /// Width of an index into the contexts; a command's connection id has more bits, which the executor checks.
-<<<<<<< HEAD
-pub const CONNECTION_BITS: usize = CONNECTIONS_LOG2;
-=======
 pub const CONNECTION_BITS: usize = CONNECTIONS.ilog2() as usize;
 const _: () = assert!(1 << CONNECTION_BITS == CONNECTIONS && CONNECTIONS > KNOWN_BITS);
 
@@ -44,7 +29,6 @@ const KNOWN_BITS: usize = 32;
 const KNOWN_BITS_LOG2: usize = 5;
 /// Width of an index into the words of `known` bits.
 const WORD_BITS: usize = CONNECTION_BITS - KNOWN_BITS_LOG2;
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
 
 /// What stands in the headers of every segment of one connection; the fields are [`FlowCommand`](crate::fields::FlowCommand)'s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, LogicStruct)]
@@ -88,15 +72,6 @@ pub struct Context {
     pub write: Signal<In, Bit>,
     /// Forget the connection that was read last at this clock edge.
     pub forget: Signal<In, Bit>,
-<<<<<<< HEAD
-    /// All connections have been forgotten after the reset.
-    pub ready: Signal<Out, Bit>,
-    contexts: Ram<ConnectionContext, CONNECTION_BITS>,
-    known: Ram<Bit, CONNECTION_BITS>,
-    cleared: DFF<Bit>,
-    clear_connection: DFF<Bits<CONNECTION_BITS>>,
-    last_connection: Constant<Bits<CONNECTION_BITS>>,
-=======
     /// Every connection has been forgotten after the reset.
     pub ready: Signal<Out, Bit>,
     ram: Ram<ConnectionContext, CONNECTION_BITS>,
@@ -110,7 +85,6 @@ pub struct Context {
     place: Signal<Local, Bits<KNOWN_BITS_LOG2>>,
     last_word: Constant<Bits<WORD_BITS>>,
     log2_known_bits: Constant<Bits<CONNECTION_BITS>>,
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
 }
 
 impl Default for Context {
@@ -121,21 +95,10 @@ impl Default for Context {
             read_connection: Default::default(),
             read_context: Default::default(),
             is_known: Default::default(),
-<<<<<<< HEAD
-            write_connection: Default::default(),
-=======
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
             write_context: Default::default(),
             write: Default::default(),
             forget: Default::default(),
             ready: Default::default(),
-<<<<<<< HEAD
-            contexts: Default::default(),
-            known: Default::default(),
-            cleared: Default::default(),
-            clear_connection: Default::default(),
-            last_connection: Constant::new(Bits::mask()),
-=======
             ram: Default::default(),
             known: Default::default(),
             connection: Default::default(),
@@ -144,7 +107,6 @@ impl Default for Context {
             place: Default::default(),
             last_word: Constant::new(Bits::mask()),
             log2_known_bits: Constant::new(KNOWN_BITS_LOG2.to_bits()),
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
         }
     }
 }
@@ -152,37 +114,6 @@ impl Default for Context {
 impl Logic for Context {
     #[hdl_gen]
     fn update(&mut self) {
-<<<<<<< HEAD
-        dff_setup!(self, clk, cleared, clear_connection);
-        self.contexts.clock.next = self.clk.val();
-        self.known.clock.next = self.clk.val();
-
-        self.contexts.read_address.next = self.read_connection.val();
-        self.read_context.next = self.contexts.read_data.val();
-        self.known.read_address.next = self.read_connection.val();
-        self.is_known.next = self.known.read_data.val();
-
-        self.contexts.write_address.next = self.write_connection.val();
-        self.contexts.write_data.next = self.write_context.val();
-        self.contexts.write_enable.next = self.write.val();
-        self.known.write_address.next = self.write_connection.val();
-        self.known.write_data.next = self.write.val();
-        self.known.write_enable.next = self.write.val() | self.forget.val();
-
-        // After power-up the RAM may hold any values.
-        if !self.cleared.q.val() {
-            self.known.write_address.next = self.clear_connection.q.val();
-            self.known.write_data.next = false;
-            self.known.write_enable.next = true;
-            self.clear_connection.d.next = self.clear_connection.q.val() + 1;
-            self.cleared.d.next = self.clear_connection.q.val() == self.last_connection.val();
-        }
-        self.ready.next = self.cleared.q.val();
-
-        if self.rst.val() {
-            self.cleared.d.next = false;
-            self.clear_connection.d.next = 0.into();
-=======
         dff_setup!(self, clk, connection, clear_word, clearing);
         self.ram.clock.next = self.clk.val();
         self.known.clock.next = self.clk.val();
@@ -222,7 +153,6 @@ impl Logic for Context {
         if self.rst.val() {
             self.clear_word.d.next = 0.into();
             self.clearing.d.next = true;
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
         }
     }
 }

@@ -118,6 +118,8 @@ pub struct TxPath<
     pub listen_done: Signal<In, Bit>,
     /// The frames, to the MAC; `tuser` is never set.
     pub m_axis_tx: StreamSource<W, K>,
+    /// The contexts have been cleared after the reset.
+    pub table_ready: Signal<Out, Bit>,
     /// A command was refused.
     pub count_bad_command: Signal<Out, Bit>,
     /// A segment has left.
@@ -126,8 +128,6 @@ pub struct TxPath<
     pub count_raw: Signal<Out, Bit>,
     /// A frame has left.
     pub count_frame: Signal<Out, Bit>,
-    /// The contexts have been cleared after the reset.
-    pub table_ready: Signal<Out, Bit>,
     /// A command, frame or completion is in flight.
     pub busy: Signal<Out, Bit>,
     executor: Executor,
@@ -192,7 +192,6 @@ impl<
         self.contexts.write_context.next = self.executor.new_context.val();
         self.contexts.write.next = self.executor.context_write.val();
         self.contexts.forget.next = self.executor.context_forget.val();
-        self.table_ready.next = self.contexts.ready.val();
 
         StreamSink::<W, K>::link(&mut self.payload, &mut self.payload_buffer.s);
 
@@ -230,33 +229,15 @@ impl<
         self.tx_event_valid.next = self.completion.tx_event_valid.val();
         self.completion.tx_event_ready.next = self.tx_event_ready.val();
 
+        self.table_ready.next = self.contexts.ready.val();
         self.count_bad_command.next = self.executor.count_bad_command.val();
         self.count_segment.next = self.assembler.count_segment.val();
         self.count_raw.next = self.assembler.count_raw.val();
         self.count_frame.next = self.assembler.count_frame.val();
-<<<<<<< HEAD
-
-        self.job_handed.next = self.executor.job_valid.val() & self.jobs.push_ready.val();
-        if self.job_handed.val() & !self.assembler.frame_end.val() {
-            self.in_flight.d.next = self.in_flight.q.val() + 1;
-        }
-        if !self.job_handed.val() & self.assembler.frame_end.val() {
-            self.in_flight.d.next = self.in_flight.q.val() - 1;
-        }
-        self.busy.next = !self.contexts.ready.val()
-            | self.executor.busy.val()
-            | self.in_flight.q.val().any()
-            | self.completion.tx_event_valid.val();
-
-        if self.rst.val() {
-            self.in_flight.d.next = 0.into();
-        }
-=======
         self.busy.next = self.executor.busy.val()
             | self.jobs.busy.val()
             | self.payload_buffer.busy.val()
             | self.assembler.busy.val()
             | self.completion.busy.val();
->>>>>>> cb0afdc (Send a control segment every cycle at W = 512: a pipeline instead of one frame at a time)
     }
 }
