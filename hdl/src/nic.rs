@@ -12,7 +12,7 @@
 //!                     ┌───┴───v────────────────────────────┴──────────────────┴──────────┐
 //!  m_axis_tx <────────│ executor, contexts, header builder, payload buffer, assembler: tx │
 //!                     └──────────────────────^───────────────────────────────────────────┘
-//!                     command_queue ─────────┘
+//!  s_axi_push ────> command_push, command_queue ─────────┘
 //!  s_axil <──────> registers <── counters
 //! ```
 //!
@@ -21,7 +21,7 @@
 
 use crate::control::{Counters, Registers};
 use crate::dma::{Reader, Writer};
-use crate::queue::{CommandQueue, EventQueue, Interrupt, SlotQueue};
+use crate::queue::{CommandPush, CommandQueue, EventQueue, Interrupt, SlotQueue};
 use crate::rx::RxPath;
 use crate::stream::{StreamSink, StreamSource};
 use crate::tx::TxPath;
@@ -143,6 +143,38 @@ pub struct HandclaspNic<
     pub s_axil_rvalid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub s_axil_rready: Signal<In, Bit>,
+    /// AXI4 write address of a push: id, given back with the answer.
+    pub s_axi_push_awid: Signal<In, Bits<1>>,
+    /// Address in the window.
+    pub s_axi_push_awaddr: Signal<In, Bits<12>>,
+    /// Beats less one.
+    pub s_axi_push_awlen: Signal<In, Bits<8>>,
+    /// log2 of the bytes of a beat.
+    pub s_axi_push_awsize: Signal<In, Bits<3>>,
+    /// Kind of burst.
+    pub s_axi_push_awburst: Signal<In, Bits<2>>,
+    /// An address is there.
+    pub s_axi_push_awvalid: Signal<In, Bit>,
+    /// It is taken at this clock edge.
+    pub s_axi_push_awready: Signal<Out, Bit>,
+    /// AXI4 write data of a push.
+    pub s_axi_push_wdata: Signal<In, Bits<W>>,
+    /// Which bytes are written.
+    pub s_axi_push_wstrb: Signal<In, Bits<K>>,
+    /// The burst's last beat.
+    pub s_axi_push_wlast: Signal<In, Bit>,
+    /// A beat is there.
+    pub s_axi_push_wvalid: Signal<In, Bit>,
+    /// It is taken at this clock edge.
+    pub s_axi_push_wready: Signal<Out, Bit>,
+    /// AXI4 write answer to a push: id.
+    pub s_axi_push_bid: Signal<Out, Bits<1>>,
+    /// OKAY, or SLVERR for what is no push.
+    pub s_axi_push_bresp: Signal<Out, Bits<2>>,
+    /// An answer is there.
+    pub s_axi_push_bvalid: Signal<Out, Bit>,
+    /// It is taken at this clock edge.
+    pub s_axi_push_bready: Signal<In, Bit>,
     /// AXI4 write address: id, always 0.
     pub m_axi_awid: Signal<Out, Bits<1>>,
     /// Address of the first beat.
@@ -229,6 +261,7 @@ pub struct HandclaspNic<
     pub msix_ready: Signal<In, Bit>,
     registers: Registers<W>,
     counters: Counters,
+    command_push: CommandPush<W, K>,
     command_queue: CommandQueue<W, K, C, CN>,
     event_queue: EventQueue,
     slot_queue: SlotQueue,
@@ -236,7 +269,7 @@ pub struct HandclaspNic<
     reader: Reader<W, K, S, C, CN>,
     writer: Writer<W, K, S>,
     rx: RxPath<W, K, S, RA, RN>,
-    tx: TxPath<W, K, TA, TN, C, CN>,
+    tx: TxPath<W, K, S, TA, TN, C, CN>,
     nic_busy: Signal<Local, Bit>,
 }
 
@@ -256,6 +289,7 @@ impl<
     fn update(&mut self) {
         self.registers.clk.next = self.clk.val();
         self.counters.clk.next = self.clk.val();
+        self.command_push.clk.next = self.clk.val();
         self.command_queue.clk.next = self.clk.val();
         self.event_queue.clk.next = self.clk.val();
         self.slot_queue.clk.next = self.clk.val();
@@ -266,6 +300,7 @@ impl<
         self.tx.clk.next = self.clk.val();
         self.registers.rst.next = self.rst.val();
         self.counters.rst.next = self.rst.val();
+        self.command_push.rst.next = self.rst.val();
         self.command_queue.rst.next = self.rst.val();
         self.event_queue.rst.next = self.rst.val();
         self.slot_queue.rst.next = self.rst.val();
@@ -295,6 +330,29 @@ impl<
         self.s_axil_rresp.next = self.registers.s_axil.rresp.val();
         self.s_axil_rvalid.next = self.registers.s_axil.rvalid.val();
         self.registers.s_axil.rready.next = self.s_axil_rready.val();
+
+        // Pushed commands.
+        self.command_push.s_axi_push_awid.next = self.s_axi_push_awid.val();
+        self.command_push.s_axi_push_awaddr.next = self.s_axi_push_awaddr.val();
+        self.command_push.s_axi_push_awlen.next = self.s_axi_push_awlen.val();
+        self.command_push.s_axi_push_awsize.next = self.s_axi_push_awsize.val();
+        self.command_push.s_axi_push_awburst.next = self.s_axi_push_awburst.val();
+        self.command_push.s_axi_push_awvalid.next = self.s_axi_push_awvalid.val();
+        self.s_axi_push_awready.next = self.command_push.s_axi_push_awready.val();
+        self.command_push.s_axi_push_wdata.next = self.s_axi_push_wdata.val();
+        self.command_push.s_axi_push_wstrb.next = self.s_axi_push_wstrb.val();
+        self.command_push.s_axi_push_wlast.next = self.s_axi_push_wlast.val();
+        self.command_push.s_axi_push_wvalid.next = self.s_axi_push_wvalid.val();
+        self.s_axi_push_wready.next = self.command_push.s_axi_push_wready.val();
+        self.s_axi_push_bid.next = self.command_push.s_axi_push_bid.val();
+        self.s_axi_push_bresp.next = self.command_push.s_axi_push_bresp.val();
+        self.s_axi_push_bvalid.next = self.command_push.s_axi_push_bvalid.val();
+        self.command_push.s_axi_push_bready.next = self.s_axi_push_bready.val();
+        self.registers.command_push.next = self.command_push.push.val();
+        self.command_queue.push_data.next = self.command_push.beat_data.val();
+        self.command_queue.push_beat.next = self.command_push.beat_valid.val();
+        self.command_queue.push_first.next = self.command_push.beat_first.val();
+        self.command_queue.push.next = self.command_push.push.val();
 
         // The host's memory.
         self.m_axi_awid.next = self.writer.m_axi_awid.val();
@@ -341,7 +399,7 @@ impl<
         self.command_queue.command_base.next = self.registers.command_base.val();
         self.command_queue.command_log2.next = self.registers.command_log2.val();
         self.command_queue.command_producer.next = self.registers.command_producer.val();
-        self.command_queue.quiesce.next = false;
+        self.command_queue.quiesce.next = self.registers.quiesce.val();
         self.command_queue.stopped.next = self.event_queue.stopped.val();
         self.reader.command_request_addr.next = self.command_queue.request_addr.val();
         self.reader.command_request_len_bytes.next = self.command_queue.request_len_bytes.val();
@@ -467,7 +525,8 @@ impl<
         }
 
         // Status. STATUS shows `nic_busy`, without the registers' own `busy`: a read of STATUS would else always see itself.
-        self.nic_busy.next = self.command_queue.busy.val()
+        self.nic_busy.next = self.command_push.busy.val()
+            | self.command_queue.busy.val()
             | self.event_queue.busy.val()
             | self.interrupt.busy.val()
             | self.reader.busy.val()

@@ -452,6 +452,7 @@ fn control_blocks_equal_their_verilog() {
                 b.s_axil.araddr.next = random.pick(&offsets).into();
                 b.s_axil.arvalid.next = random.chance(2, 3);
                 b.s_axil.rready.next = random.chance(2, 3);
+                b.command_push.next = random.chance(1, 8);
                 b.ready.next = random.chance(1, 2);
                 b.link_up.next = random.chance(1, 2);
                 b.stopped.next = random.chance(1, 2);

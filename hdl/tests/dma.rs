@@ -217,9 +217,9 @@ fn reader_keeps_its_promised_speed<const W: usize, const K: usize, const S: usiz
     }
     assert_eq!(address, Some(2), "2 cycles from request to arvalid");
     assert_eq!(data, Some(3), "the slave answers in the next cycle");
-    assert_eq!(first, Some(3 + 2), "2 cycles from rvalid to tvalid");
+    assert_eq!(first, Some(3 + 3), "3 cycles from rvalid to tvalid");
     // The first payload's 16 beats, 2 cycles, the second one's 16.
-    assert_eq!(bench.cycles, 5 + 16 + 2 + 16);
+    assert_eq!(bench.cycles, 6 + 16 + 2 + 16);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod bench;
 
 use bench::{packet, Clocked};
-use handclasp_hdl::queue::{CommandQueue, EventQueue, Interrupt, SlotQueue};
+use handclasp_hdl::queue::{CommandPush, CommandQueue, EventQueue, Interrupt, SlotQueue};
 use handclasp_layout::queue::{CompletionEvent, EventKind, Status};
 use handclasp_verilog::equivalence::{Equivalence, Random};
 use num_bigint::BigUint;
@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 clocked! {
     [const W: usize, const K: usize, const Q: usize, const N: usize] CommandQueue<W, K, Q, N>;
+    [const W: usize, const K: usize] CommandPush<W, K>;
     [] EventQueue;
     [] SlotQueue;
     [] Interrupt;
@@ -712,6 +713,187 @@ fn nothing_is_fetched_without_tx_enable_or_after_stop() {
     bench.expect(0..4);
 }
 
+impl<const W: usize, const K: usize> CommandBench<W, K> {
+    /// Pushes entry `index`, with idle cycles between its beats.
+    fn push(&mut self, index: u64, idle: f64) {
+        let bytes = self.ring[(index % (1 << self.log2)) as usize].clone();
+        let beats = bytes.chunks(K).enumerate();
+        for (i, chunk) in beats {
+            while self.rng.random_bool(idle) {
+                self.cycle();
+            }
+            self.uut.push_data.next = bits_of(chunk);
+            self.uut.push_beat.next = true;
+            self.uut.push_first.next = i == 0;
+            self.uut.push.next = (i + 1) * K == 64;
+            self.cycle();
+            self.uut.push_beat.next = false;
+            self.uut.push.next = false;
+            // What stands on the bus between beats is nothing.
+            self.uut.push_data.next = Bits::mask();
+        }
+        self.uut.command_producer.next = (index + 1).into();
+        self.cycle();
+    }
+}
+
+fn pushed_commands_are_not_fetched<const W: usize, const K: usize>() {
+    let mut bench = CommandBench::<W, K>::new(3, 0.0);
+    for index in 0..20 {
+        bench.push(index, 0.3);
+    }
+    bench.cycles(10);
+    bench.expect(0..20);
+    assert_eq!(bench.requests, []);
+    assert_eq!(bench.counted, 20);
+    assert!(!bench.uut.busy.val());
+
+    // Behind a doorbell that has not been answered, and while nothing may be handed out, they are fetched like others.
+    bench.ring_doorbell(22);
+    bench.cycles(2);
+    bench.push(22, 0.0);
+    bench.cycles(60);
+    bench.expect(0..23);
+    assert!(!bench.requests.is_empty());
+    bench.uut.quiesce.next = true;
+    bench.push(23, 0.0);
+    bench.cycles(20);
+    bench.expect(0..23);
+    bench.uut.quiesce.next = false;
+    bench.cycles(60);
+    bench.expect(0..24);
+}
+
+#[test]
+fn pushed_commands_are_not_fetched_at_both_widths() {
+    pushed_commands_are_not_fetched::<64, 8>();
+    pushed_commands_are_not_fetched::<512, 64>();
+}
+
+/// Pushes and doorbells in any mixture: every command comes once, in order, as it lies in the ring.
+fn pushes_and_doorbells_keep_their_order<const W: usize, const K: usize>() {
+    for (log2, manner) in [(3, 0.0), (4, 0.5), (5, 0.2)] {
+        let mut bench = CommandBench::<W, K>::new(log2, manner);
+        let mut producer = 0;
+        while producer < 200 {
+            if producer - bench.taken.len() as u64 >= 1 << log2 {
+                bench.cycle();
+            } else if bench.rng.random_bool(0.6) {
+                bench.push(producer, 0.2);
+                producer += 1;
+            } else {
+                producer += 1;
+                bench.ring_doorbell(producer);
+                let pause = bench.rng.random_range(1..12);
+                bench.cycles(pause);
+            }
+        }
+        bench.cycles(1000);
+        bench.expect(0..producer);
+        let fetched: u64 = bench.requests.iter().map(|(_, len)| len / 64).sum();
+        assert!(fetched + 20 < producer, "some pushes were taken: {fetched}");
+    }
+}
+
+#[test]
+fn pushes_and_doorbells_keep_their_order_at_both_widths() {
+    pushes_and_doorbells_keep_their_order::<64, 8>();
+    pushes_and_doorbells_keep_their_order::<512, 64>();
+}
+
+/// One write burst to the push window: what came of it, and how many pushes were seen.
+fn burst<const W: usize, const K: usize>(
+    uut: &mut CommandPush<W, K>,
+    address: (u64, u64, u64, u64),
+    strobes: &[Bits<K>],
+) -> (u64, usize) {
+    let (addr, len, size, kind) = address;
+    uut.s_axi_push_awaddr.next = addr.into();
+    uut.s_axi_push_awlen.next = len.into();
+    uut.s_axi_push_awsize.next = size.into();
+    uut.s_axi_push_awburst.next = kind.into();
+    uut.s_axi_push_awid.next = (addr >> 6 & 1).into();
+    uut.s_axi_push_awvalid.next = true;
+    uut.s_axi_push_bready.next = false;
+    let (mut beat, mut pushes) = (0, 0);
+    for _ in 0..100 {
+        uut.s_axi_push_wvalid.next = beat < strobes.len();
+        if let Some(strobe) = strobes.get(beat) {
+            uut.s_axi_push_wstrb.next = *strobe;
+            uut.s_axi_push_wlast.next = beat + 1 == strobes.len();
+        }
+        uut.settle();
+        pushes += usize::from(uut.push.val());
+        if uut.s_axi_push_bvalid.val() {
+            assert!(uut.busy.val());
+            assert_eq!(u64::from(uut.s_axi_push_bid.val()), addr >> 6 & 1);
+            let response = uut.s_axi_push_bresp.val().into();
+            uut.s_axi_push_bready.next = true;
+            uut.tick();
+            assert!(!uut.busy.val());
+            return (response, pushes);
+        }
+        beat += usize::from(uut.s_axi_push_wvalid.val() && uut.s_axi_push_wready.val());
+        let taken = uut.s_axi_push_awvalid.val() && uut.s_axi_push_awready.val();
+        uut.tick();
+        if taken {
+            uut.s_axi_push_awvalid.next = false;
+        }
+    }
+    panic!("no answer");
+}
+
+fn only_whole_aligned_bursts_are_pushes<const W: usize, const K: usize>() {
+    const OKAY: u64 = 0;
+    const SLVERR: u64 = 2;
+    const INCR: u64 = 1;
+    let mut uut = connected::<CommandPush<W, K>>();
+    let (beats, size) = (64 / K, K.ilog2().into());
+    let good = (0x40, beats as u64 - 1, size, INCR);
+    let all = vec![Bits::<K>::mask(); beats];
+    let refused = [
+        (0x44, good.1, size, INCR),
+        (0x60, good.1, size, INCR),
+        (0x40, good.1 + 1, size, INCR),
+        (0x40, good.1, size - 1, INCR),
+        (0x40, good.1, size, 0),
+        (0x40, good.1, size, 2),
+    ];
+    for address in refused {
+        let beats = (address.1 + 1) as usize;
+        let strobes = vec![Bits::<K>::mask(); beats];
+        assert_eq!(
+            burst(&mut uut, address, &strobes),
+            (SLVERR, 0),
+            "{address:?}"
+        );
+        assert_eq!(burst(&mut uut, good, &all), (OKAY, 1), "after {address:?}");
+    }
+    for place in [0, beats - 1] {
+        for lane in [0, K - 1] {
+            let mut strobes = all.clone();
+            strobes[place] = strobes[place].replace_bit(lane, false);
+            assert_eq!(burst(&mut uut, good, &strobes), (SLVERR, 0));
+        }
+    }
+    // Longer than any counter here.
+    let long = (0x40, 255, size, INCR);
+    assert_eq!(
+        burst(&mut uut, long, &[Bits::mask(); 256][..90]),
+        (SLVERR, 0)
+    );
+    assert_eq!(
+        burst(&mut uut, (0xfc0, good.1, size, INCR), &all),
+        (OKAY, 1)
+    );
+}
+
+#[test]
+fn only_whole_aligned_bursts_are_pushes_at_both_widths() {
+    only_whole_aligned_bursts_are_pushes::<64, 8>();
+    only_whole_aligned_bursts_are_pushes::<512, 64>();
+}
+
 fn command_queue_keeps_its_promised_speed<const W: usize, const K: usize>() {
     let mut bench = CommandBench::<W, K>::new(4, 0.0);
     bench.ring_doorbell(8);
@@ -759,10 +941,39 @@ fn command_case<const W: usize, const K: usize>(set: Equivalence, name: &str) ->
             b.request_ready.next = random.chance(1, 2);
             b.entries.tdata.next = random.bits();
             b.entries.tkeep.next = random.bits();
-            b.entries.tvalid.next = random.chance(7, 8);
+            b.entries.tvalid.next = b.fetching.val() & random.chance(7, 8);
+            b.push_data.next = random.bits();
+            b.push_beat.next = random.chance(1, 2);
+            b.push_first.next = random.chance(1, 8);
+            b.push.next = b.push_beat.val() & random.chance(1, 8);
             b.entries.tlast.next = random.chance(1, 32);
             b.entries.tuser.next = random.chance(1, 32);
             b.command_ready.next = random.chance(1, 2);
+        },
+    )
+}
+
+fn push_case<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Equivalence {
+    set.clocked(
+        name,
+        CommandPush::<W, K>::default,
+        |b| &mut b.clk,
+        |b, random| {
+            b.rst.next = random.reset();
+            b.s_axi_push_awid.next = random.bits();
+            b.s_axi_push_awaddr.next = random.pick(&[bits(0), bits(64), bits(65)]);
+            b.s_axi_push_awlen.next = (64 / K as u64 - 1 + random.below(8) / 7).into();
+            b.s_axi_push_awsize.next = u64::from(K.ilog2()).into();
+            b.s_axi_push_awburst.next = random.pick(&[bits(1), bits(1), bits(1), bits(2)]);
+            b.s_axi_push_awvalid.next = random.chance(1, 2);
+            b.s_axi_push_wdata.next = random.bits();
+            b.s_axi_push_wstrb.next = Bits::mask();
+            if random.chance(1, 32) {
+                b.s_axi_push_wstrb.next = random.bits();
+            }
+            b.s_axi_push_wlast.next = random.chance(K as u64, 64);
+            b.s_axi_push_wvalid.next = random.chance(3, 4);
+            b.s_axi_push_bready.next = random.chance(1, 2);
         },
     )
 }
@@ -828,12 +1039,16 @@ fn queue_blocks_equal_their_verilog() {
                 b.msix_ready.next = random.chance(1, 3);
             },
         );
+    set = push_case::<64, 8>(set, "command_push_w64");
+    set = push_case::<512, 64>(set, "command_push_w512");
     set = command_case::<64, 8>(set, "command_queue_w64");
     set = command_case::<512, 64>(set, "command_queue_w512");
     let report = set.run(1, 3000).unwrap_or_else(|error| panic!("{error}"));
     let constant: Vec<_> = report.constant_outputs.iter().map(String::as_str).collect();
     // There is always room for what was asked for.
     let wanted = [
+        // Each burst of one beat begins with its first.
+        "command_push_w512.beat_first",
         "command_queue_w64.entries_tready",
         "command_queue_w512.entries_tready",
     ];

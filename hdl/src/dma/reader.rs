@@ -7,7 +7,7 @@
 //!                   v                         v
 //!              cuts Fifo                order Fifo (whose burst comes next)
 //!                   │                         │
-//!  command <────────│──────────────────── R router <───── m_axi_r
+//!  command <────────│──────────────────── R router <── RegisterSlice <── m_axi_r
 //!  payload <────── Trim <─────────────────────┘
 //! ```
 //!
@@ -15,14 +15,15 @@
 //! addresses (AMBA AXI4 A5.3.1): a client that does not take its data holds up the data behind it. This cannot end in a deadlock: the command
 //! queue asks only for commands that it has room for, and the transmit path takes its payloads without waiting for further commands.
 //!
-//! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 0 cycles to `command.tvalid` and 2 to `payload.tvalid`.
-//! Throughput: one beat a cycle; 2 cycles between two payloads. One clock; reset forgets all requests (the bus must be reset with it).
+//! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 1 cycle to `command.tvalid` and 3 to `payload.tvalid`.
+//! Throughput: one beat a cycle; 2 cycles between two payloads; a burst in 2 cycles. One clock; reset forgets all requests (the bus must be
+//! reset with it). `m_axi_ar*` and `m_axi_rready` come from registers, and `m_axi_arready` and `m_axi_r*` go to registers.
 //!
 //! On SLVERR and DECERR (A3.4.4) the burst is taken to its end and the stream completes with `tuser` at `tlast`; `error_valid`
 //! pulses once a burst, with the burst's address. Counter: `ReadErrors` (`error_valid`).
 
 use super::BurstSplitter;
-use crate::stream::{Fifo, StreamSource, Trim};
+use crate::stream::{Fifo, RegisterSlice, StreamSource, Trim};
 use rust_hdl::prelude::*;
 
 /// A burst whose data is still to come.
@@ -112,9 +113,18 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     order: Fifo<ReadBurst, R, N>,
     cuts: Fifo<Cut, R, N>,
     trim: Trim<W, K, S>,
+    beats: RegisterSlice<W, K>,
     address_valid: DFF<Bit>,
     address: DFF<Bits<64>>,
     address_len: DFF<Bits<8>>,
+    /// The last burst was of commands.
+    payload_is_next: DFF<Bit>,
+    /// The order queue has room; one cycle late, as there are two cycles between bursts.
+    order_open: DFF<Bit>,
+    /// Payloads asked for and not begun to be trimmed.
+    cut_count: DFF<Bits<N>>,
+    /// One more finds room.
+    cuts_open: DFF<Bit>,
     burst_error: DFF<Bit>,
     error_pulse: DFF<Bit>,
     error_at: DFF<Bits<64>>,
@@ -126,6 +136,8 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     to_command: Signal<Local, Bit>,
     beat_ready: Signal<Local, Bit>,
     beat_error: Signal<Local, Bit>,
+    cut_count_now: Signal<Local, Bits<N>>,
+    cuts_depth: Constant<Bits<N>>,
     offset_mask: Constant<Bits<16>>,
     beat_size: Constant<Bits<3>>,
     all_lanes: Constant<Bits<K>>,
@@ -135,7 +147,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
     for Reader<W, K, S, R, N>
 {
     fn default() -> Self {
-        const { assert!(K * 8 == W && 1 << S == K) };
+        const { assert!(K * 8 == W && 1 << S == K && N == R + 1) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -174,9 +186,14 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             order: Default::default(),
             cuts: Default::default(),
             trim: Default::default(),
+            beats: Default::default(),
             address_valid: Default::default(),
             address: Default::default(),
             address_len: Default::default(),
+            payload_is_next: Default::default(),
+            order_open: Default::default(),
+            cut_count: Default::default(),
+            cuts_open: Default::default(),
             burst_error: Default::default(),
             error_pulse: Default::default(),
             error_at: Default::default(),
@@ -187,6 +204,8 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             to_command: Default::default(),
             beat_ready: Default::default(),
             beat_error: Default::default(),
+            cut_count_now: Default::default(),
+            cuts_depth: Constant::new((1_usize << R).to_bits()),
             offset_mask: Constant::new((K - 1).to_bits()),
             beat_size: Constant::new(S.to_bits()),
             all_lanes: Constant::new(Bits::<K>::mask()),
@@ -199,18 +218,30 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, address_valid, address, address_len);
+        dff_setup!(
+            self,
+            clk,
+            address_valid,
+            address,
+            address_len,
+            payload_is_next,
+            order_open,
+            cut_count,
+            cuts_open
+        );
         dff_setup!(self, clk, burst_error, error_pulse, error_at);
         self.command_splitter.clk.next = self.clk.val();
         self.payload_splitter.clk.next = self.clk.val();
         self.order.clk.next = self.clk.val();
         self.cuts.clk.next = self.clk.val();
         self.trim.clk.next = self.clk.val();
+        self.beats.clk.next = self.clk.val();
         self.command_splitter.rst.next = self.rst.val();
         self.payload_splitter.rst.next = self.rst.val();
         self.order.rst.next = self.rst.val();
         self.cuts.rst.next = self.rst.val();
         self.trim.rst.next = self.rst.val();
+        self.beats.rst.next = self.rst.val();
 
         // Requests, as many as there is room for.
         self.command_splitter.request_addr.next = self.command_request_addr.val();
@@ -218,7 +249,8 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.command_splitter.request_valid.next = self.command_request_valid.val();
         self.command_request_ready.next = self.command_splitter.request_ready.val();
         self.payload_request_open.next =
-            self.payload_splitter.request_ready.val() & self.cuts.push_ready.val();
+            self.payload_splitter.request_ready.val() & self.cuts_open.q.val();
+        self.order_open.d.next = self.order.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
         self.payload_splitter.request_addr.next = self.payload_request_addr.val();
         self.payload_splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
@@ -233,17 +265,32 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.trim.command_len_bytes.next = self.cuts.pop_data.val().len_bytes;
         self.trim.command_valid.next = self.cuts.pop_valid.val();
         self.cuts.pop_ready.next = self.trim.command_ready.val();
+        self.cut_count_now.next = self.cut_count.q.val();
+        if self.cuts.push_valid.val() {
+            self.cut_count_now.next = self.cut_count_now.val() + 1;
+        }
+        if self.cuts.pop_valid.val() & self.trim.command_ready.val() {
+            self.cut_count_now.next = self.cut_count_now.val() - 1;
+        }
+        self.cut_count.d.next = self.cut_count_now.val();
+        self.cuts_open.d.next = self.cut_count_now.val() != self.cuts_depth.val();
 
-        // Bursts to AR, commands first: a request is one burst of them, and the splitter needs a cycle to take the next one.
-        self.open.next =
-            (self.m_axi_arready.val() | !self.address_valid.q.val()) & self.order.push_ready.val();
-        self.take_command.next = self.open.val() & self.command_splitter.burst_valid.val();
+        // Bursts to AR, in turn when both clients have some.
+        self.open.next = !self.address_valid.q.val() & self.order_open.q.val();
+        self.take_command.next = self.open.val()
+            & self.command_splitter.burst_valid.val()
+            & !(self.payload_splitter.burst_valid.val() & self.payload_is_next.q.val());
         self.take_payload.next = self.open.val()
             & self.payload_splitter.burst_valid.val()
-            & !self.command_splitter.burst_valid.val();
-        self.command_splitter.burst_ready.next = self.open.val();
-        self.payload_splitter.burst_ready.next =
-            self.open.val() & !self.command_splitter.burst_valid.val();
+            & !(self.command_splitter.burst_valid.val() & !self.payload_is_next.q.val());
+        self.command_splitter.burst_ready.next = self.take_command.val();
+        self.payload_splitter.burst_ready.next = self.take_payload.val();
+        if self.take_command.val() {
+            self.payload_is_next.d.next = true;
+        }
+        if self.take_payload.val() {
+            self.payload_is_next.d.next = false;
+        }
         self.order.push_valid.next = self.take_command.val() | self.take_payload.val();
         self.order.push_data.next.addr = self.payload_splitter.burst_addr.val();
         self.order.push_data.next.is_command = self.take_command.val();
@@ -276,34 +323,40 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.m_axi_arvalid.next = self.address_valid.q.val();
 
         // Data from R to the client whose burst is the oldest.
+        self.beats.s.tdata.next = self.m_axi_rdata.val();
+        self.beats.s.tkeep.next = self.all_lanes.val();
+        self.beats.s.tlast.next = self.m_axi_rlast.val();
+        self.beats.s.tuser.next = self.m_axi_rresp.val().get_bit(1);
+        self.beats.s.tvalid.next = self.m_axi_rvalid.val();
+        self.m_axi_rready.next = self.beats.s.tready.val();
         self.to_command.next = self.order.pop_data.val().is_command;
-        self.beat_error.next = self.m_axi_rresp.val().get_bit(1);
-        self.command.tdata.next = self.m_axi_rdata.val();
+        self.beat_error.next = self.beats.m.tuser.val();
+        self.command.tdata.next = self.beats.m.tdata.val();
         self.command.tkeep.next = self.all_lanes.val();
-        self.command.tlast.next = self.m_axi_rlast.val() & self.order.pop_data.val().is_last;
+        self.command.tlast.next = self.beats.m.tlast.val() & self.order.pop_data.val().is_last;
         self.command.tuser.next = self.beat_error.val();
         self.command.tvalid.next =
-            self.m_axi_rvalid.val() & self.order.pop_valid.val() & self.to_command.val();
-        self.trim.s.tdata.next = self.m_axi_rdata.val();
+            self.beats.m.tvalid.val() & self.order.pop_valid.val() & self.to_command.val();
+        self.trim.s.tdata.next = self.beats.m.tdata.val();
         self.trim.s.tkeep.next = self.all_lanes.val();
-        self.trim.s.tlast.next = self.m_axi_rlast.val() & self.order.pop_data.val().is_last;
+        self.trim.s.tlast.next = self.beats.m.tlast.val() & self.order.pop_data.val().is_last;
         self.trim.s.tuser.next = self.beat_error.val();
         self.trim.s.tvalid.next =
-            self.m_axi_rvalid.val() & self.order.pop_valid.val() & !self.to_command.val();
+            self.beats.m.tvalid.val() & self.order.pop_valid.val() & !self.to_command.val();
         StreamSource::<W, K>::link(&mut self.payload, &mut self.trim.m);
         self.beat_ready.next = self.trim.s.tready.val();
         if self.to_command.val() {
             self.beat_ready.next = self.command.tready.val();
         }
-        self.m_axi_rready.next = self.beat_ready.val() & self.order.pop_valid.val();
+        self.beats.m.tready.next = self.beat_ready.val() & self.order.pop_valid.val();
         self.order.pop_ready.next =
-            self.m_axi_rvalid.val() & self.m_axi_rlast.val() & self.beat_ready.val();
+            self.beats.m.tvalid.val() & self.beats.m.tlast.val() & self.beat_ready.val();
 
         // One report a burst, when it has ended.
         self.error_pulse.d.next = false;
-        if self.m_axi_rvalid.val() & self.m_axi_rready.val() {
+        if self.beats.m.tvalid.val() & self.beats.m.tready.val() {
             self.burst_error.d.next = self.burst_error.q.val() | self.beat_error.val();
-            if self.m_axi_rlast.val() {
+            if self.beats.m.tlast.val() {
                 self.burst_error.d.next = false;
                 self.error_pulse.d.next = self.burst_error.q.val() | self.beat_error.val();
                 self.error_at.d.next = self.order.pop_data.val().addr;
@@ -321,6 +374,10 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
 
         if self.rst.val() {
             self.address_valid.d.next = false;
+            self.payload_is_next.d.next = false;
+            self.order_open.d.next = true;
+            self.cut_count.d.next = 0.into();
+            self.cuts_open.d.next = true;
             self.burst_error.d.next = false;
             self.error_pulse.d.next = false;
         }

@@ -5,14 +5,17 @@
 //!                                ├─> fetch ──> request ──> Reader (many under way)
 //!  commands asked for (register)─┘                            │ beats of W bits
 //!                                                             v
-//!  command, command_index <── Fifo of 2^Q commands <── word of 512 bits
+//!  command, command_index <── Fifo of 2^Q commands <── word of 512 bits <── beats of a push (CommandPush)
 //! ```
 //!
 //! Ownership: entries before `command_producer` are the NIC's; the completion of a command gives it, and all before it, back to the host.
 //! A fetch takes what is there, up to the next multiple of 8 entries: so it crosses neither the ring's end nor 4 KiB (the base is
 //! 4 KiB aligned). Fetches do not wait for each other's entries, only for room for 8 in the Fifo.
 //!
-//! Latency: 1 cycle from doorbell register to request, 2 from the entry's last beat to `command_valid`. Throughput: one command a cycle from
+//! A push raises `command_producer` as a doorbell does, and brings a copy of the entry. The copy is taken when the queue has everything before it
+//! and has room; else the entry is fetched.
+//!
+//! Latency: 1 cycle from doorbell register to request, 2 from the entry's last beat, be it read or pushed, to `command_valid`. Throughput: one command a cycle from
 //! the Fifo; one entry in 512 / W cycles from the bus; one fetch every 2 cycles. One clock; reset and a rising `queue_enable` take the
 //! indices to 0.
 //!
@@ -61,6 +64,14 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     pub request_ready: Signal<In, Bit>,
     /// The entries' beats; `tuser` marks those that the bus refused.
     pub entries: StreamSink<W, K>,
+    /// A beat of a push.
+    pub push_data: Signal<In, Bits<W>>,
+    /// It is there.
+    pub push_beat: Signal<In, Bit>,
+    /// It is the first of its push.
+    pub push_first: Signal<In, Bit>,
+    /// It is the last of a push: `command_producer` is one higher from the next cycle on. Not in two cycles that follow each other.
+    pub push: Signal<In, Bit>,
     /// The oldest command.
     pub command: Signal<Out, Bits<512>>,
     /// Its free-running index.
@@ -95,6 +106,8 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     /// The beats of an entry that have come so far. Each enters at the top and pushes those before it down.
     word: DFF<Bits<512>>,
     word_beat: DFF<Bits<3>>,
+    /// `word` has all beats of the push so far, and nothing else.
+    push_whole: DFF<Bit>,
     /// Index of the Fifo's oldest command.
     next_index: DFF<Bits<32>>,
     is_running: Signal<Local, Bit>,
@@ -106,6 +119,13 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     issue: Signal<Local, Bit>,
     arrive: Signal<Local, Bit>,
     pop: Signal<Local, Bit>,
+    /// Everything before the producer has been asked for.
+    is_level: Signal<Local, Bit>,
+    /// Nothing is being fetched.
+    is_quiet: Signal<Local, Bit>,
+    push_whole_now: Signal<Local, Bit>,
+    take_push: Signal<Local, Bit>,
+    beat: Signal<Local, Bits<W>>,
     held_now: Signal<Local, Bits<N>>,
     outstanding_now: Signal<Local, Bits<N>>,
     whole: Signal<Local, Bits<512>>,
@@ -145,6 +165,10 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Default
             request_valid: Default::default(),
             request_ready: Default::default(),
             entries: Default::default(),
+            push_data: Default::default(),
+            push_beat: Default::default(),
+            push_first: Default::default(),
+            push: Default::default(),
             command: Default::default(),
             command_index: Default::default(),
             command_valid: Default::default(),
@@ -165,6 +189,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Default
             failed: Default::default(),
             word: Default::default(),
             word_beat: Default::default(),
+            push_whole: Default::default(),
             next_index: Default::default(),
             is_running: Default::default(),
             flush: Default::default(),
@@ -174,6 +199,11 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Default
             issue: Default::default(),
             arrive: Default::default(),
             pop: Default::default(),
+            is_level: Default::default(),
+            is_quiet: Default::default(),
+            push_whole_now: Default::default(),
+            take_push: Default::default(),
+            beat: Default::default(),
             held_now: Default::default(),
             outstanding_now: Default::default(),
             whole: Default::default(),
@@ -213,6 +243,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             failed,
             word,
             word_beat,
+            push_whole,
             next_index
         );
         self.fifo.clk.next = self.clk.val();
@@ -243,6 +274,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.request_len_bytes.next = self.len_bytes.q.val();
         self.request_valid.next = self.state.q.val() == FetchState::Request;
         self.issue.next = false;
+        self.is_level.next = self.command_producer.val() == self.fetched.q.val();
 
         match self.state.q.val() {
             // Waits for entries, and for room for a whole fetch.
@@ -252,7 +284,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
                 self.len_bytes.d.next =
                     bit_cast::<16, 4>(self.count.val()) << self.log2_entry_bytes.val();
                 if self.is_running.val()
-                    & (self.command_producer.val() != self.fetched.q.val())
+                    & !self.is_level.val()
                     & self.has_room.q.val()
                     & !self.failed.q.val()
                 {
@@ -273,8 +305,12 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
 
         // Beats become words; bit 0 of the first beat is bit 0 of the command. There is room in the Fifo for all that were asked for.
         self.entries.tready.next = true;
+        self.beat.next = self.push_data.val();
+        if self.entries.tvalid.val() {
+            self.beat.next = self.entries.tdata.val();
+        }
         self.whole.next = (self.word.q.val() >> self.beat_bits.val())
-            | (bit_cast::<512, W>(self.entries.tdata.val()) << self.beat_place.val());
+            | (bit_cast::<512, W>(self.beat.val()) << self.beat_place.val());
         self.fifo.push_data.next = self.whole.val();
         self.arrive.next =
             self.entries.tvalid.val() & (self.word_beat.q.val() == self.last_beat.val());
@@ -282,6 +318,28 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             & !self.stale.q.val().any()
             & !self.failed.q.val()
             & !self.entries.tuser.val();
+        // A push goes the same way while nothing is fetched.
+        self.is_quiet.next = (self.state.q.val() == FetchState::Idle)
+            & !self.issue.val()
+            & !self.outstanding.q.val().any();
+        self.push_whole_now.next =
+            self.is_quiet.val() & (self.push_first.val() | self.push_whole.q.val());
+        self.take_push.next = self.push.val()
+            & self.push_whole_now.val()
+            & self.is_level.val()
+            & self.is_running.val()
+            & self.has_room.q.val()
+            & !self.failed.q.val();
+        if self.take_push.val() {
+            self.fifo.push_valid.next = true;
+            self.fetched.d.next = self.fetched.q.val() + 1;
+        }
+        if self.push_beat.val() & self.is_quiet.val() {
+            self.word.d.next = self.whole.val();
+        }
+        if self.push_beat.val() | self.issue.val() {
+            self.push_whole.d.next = self.push_whole_now.val();
+        }
         self.count_command.next = self.fifo.push_valid.val();
         if self.entries.tvalid.val() {
             self.word.d.next = self.whole.val();
@@ -310,6 +368,9 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             self.held_now.next = self.held_now.val() + bit_cast::<N, 4>(self.count.val());
             self.outstanding_now.next =
                 self.outstanding_now.val() + bit_cast::<N, 4>(self.count.val());
+        }
+        if self.take_push.val() {
+            self.held_now.next = self.held_now.val() + 1;
         }
         if self.pop.val() {
             self.held_now.next = self.held_now.val() - 1;

@@ -1,10 +1,12 @@
 //! The rings that host and NIC share: commands in, events out, receive slots, and the interrupt that wakes the host.
 
+pub mod command_push;
 pub mod command_queue;
 pub mod event_queue;
 pub mod interrupt;
 pub mod slot_queue;
 
+pub use command_push::CommandPush;
 pub use command_queue::CommandQueue;
 pub use event_queue::EventQueue;
 pub use interrupt::Interrupt;

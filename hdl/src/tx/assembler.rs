@@ -1,58 +1,75 @@
 //! Puts header and payload together, beat by beat, pads short frames, and tells when the last beat has left.
 //!
 //! ```text
-//!  header ──load──> ┌──────────────────┐ lowest beat  ┌─────────────┐
-//!                   │ rest (1024 bits) ├─────────────>│ output beat ├──> m_axis_tx
-//!  payload ─shift──>└──────────────────┘              └─────────────┘
-//!                     moves down one beat a cycle
+//!  job, sums ──> │ held │──> header beat ─────────┐
+//!                                                OR ──> │ output beat │ ──> m_axis_tx
+//!  payload ──> │ word │──> rotate ──> │ rotated │─┤
+//!                                                │
+//!              what belongs to the next beat ──> │ carry │
 //! ```
 //!
-//! `rest` holds the bytes that are to leave next. The whole beats of header leave first. Then each payload beat is put behind the header's
-//! last bytes; the lowest beat leaves, and the bytes above it move down. Beats behind the payload are padding: `rest` is zero there.
+//! The payload is rotated so that it begins in the lane behind the header's last byte; what is rotated beyond a beat's end waits for the next
+//! beat. Beats behind the payload are padding: zero.
 //!
-//! Latency: 2 cycles from the frame's acceptance to its first beat. Throughput: one beat a cycle, two cycles between frames (within the
-//! gap that IEEE 802.3 4.4.2 asks for in any case). Once a frame has begun, `tvalid` does not fall before its last beat, as a MAC needs: a
-//! frame is offered only when its payload is stored. One clock; reset drops the frame under way. A frame with status ReadError is not sent: its
-//! payload is discarded. Counter pulses: `count_segment`, `count_raw`, and `count_frame` for both, when the last beat leaves.
+//! Latency: 2 cycles from the job's acceptance to the first beat without payload. With payload a frame begins when its payload has been
+//! stored to the last byte, since a MAC needs `tvalid` not to fall within a frame and no bus promises when it answers: 2 cycles from
+//! `stored_valid` (and `sum_valid`, unless the sum was in the command) to the first beat, 3 if the payload is one beat. Throughput: one beat a cycle, the next frame in the next
+//! cycle; with payload 2 cycles between frames. One clock; reset drops the frame under way. When the bus answered the payload's read with
+//! an error, the frame is not sent: its payload is discarded, and the completion says ReadError. Counter pulses: `count_segment`, `count_raw`, and
+//! `count_frame` for both, when the last beat leaves.
 
 use crate::stream::StreamSource;
-use crate::tx::header_builder::HEADER_BITS;
-use crate::tx::job::Frame;
-use handclasp_layout::queue::{Opcode, Status};
+use crate::tx::header::Header;
+use crate::tx::job::{Done, Job};
+use handclasp_layout::queue::Status;
 use rust_hdl::prelude::*;
 
-/// What the assembler is doing.
+/// What the assembler is doing with the held job.
 #[derive(Copy, Clone, Debug, PartialEq, LogicState)]
 pub enum AssemblerState {
-    /// Waits for a frame.
+    /// There is none.
     Idle,
-    /// Moves beats to the output.
-    Emit,
-    /// The last beat stands at the output.
-    Leave,
+    /// It has just come: without payload its frame begins, with payload it waits for that.
+    Fresh,
+    /// Its payload is there: the frame begins.
+    Begin,
+    /// Beats behind the first.
+    Send,
     /// Throws away the payload of a frame that must not be sent.
     Discard,
-    /// Hands over the completion.
-    Complete,
 }
 
-/// The frame assembler: W bits (K bytes) a beat.
+/// The frame assembler: W bits (K bytes, S = log2(K)) a beat.
 #[derive(LogicBlock)]
-pub struct Assembler<const W: usize, const K: usize> {
+pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
-    /// The now input.
-    pub now: Signal<In, Bits<64>>,
-    /// Lengths and tag of the next frame.
-    pub frame: Signal<In, Frame>,
-    /// Its headers, first byte in the lowest lane, zeros behind the last.
-    pub header: Signal<In, Bits<HEADER_BITS>>,
-    /// There is a frame.
-    pub frame_valid: Signal<In, Bit>,
-    /// The frame is taken at this clock edge.
-    pub frame_ready: Signal<Out, Bit>,
+    /// Own MAC address.
+    pub mac: Signal<In, Bits<48>>,
+    /// The next job.
+    pub job: Signal<In, Job>,
+    /// Ones' complement sum of its IPv4 header.
+    pub sum_ip: Signal<In, Bits<16>>,
+    /// Ones' complement sum of its segment, without the payload unless that was in the command.
+    pub sum_tcp: Signal<In, Bits<16>>,
+    /// There is a job.
+    pub job_valid: Signal<In, Bit>,
+    /// The job is taken at this clock edge.
+    pub job_ready: Signal<Out, Bit>,
+    /// The bus answered a read of the oldest payload with an error.
+    pub stored_error: Signal<In, Bit>,
+    /// The oldest payload has been stored to its end.
+    pub stored_valid: Signal<In, Bit>,
+    /// Ones' complement sum of it.
+    pub payload_sum: Signal<In, Bits<16>>,
+    /// The sum is there.
+    pub payload_sum_valid: Signal<In, Bit>,
+    /// The next payload is the oldest.
+    pub payload_take: Signal<Out, Bit>,
+    /// With `payload_take`: the sum was used.
+    pub payload_take_sum: Signal<Out, Bit>,
     /// Payload, zeros behind its last byte.
     pub payload_tdata: Signal<In, Bits<W>>,
     /// A payload beat is there.
@@ -61,106 +78,180 @@ pub struct Assembler<const W: usize, const K: usize> {
     pub payload_tready: Signal<Out, Bit>,
     /// The frame; `tuser` is never set, since a frame begins only when all of it is there.
     pub m_axis_tx: StreamSource<W, K>,
-    /// The frame that has ended, for its completion.
-    pub done_frame: Signal<Out, Frame>,
-    /// The now input when its last beat left.
-    pub done_timestamp: Signal<Out, Bits<64>>,
+    /// What the completion is to tell.
+    pub done: Signal<Out, Done>,
+    /// It is told when `left` comes; else at once.
+    pub done_sends: Signal<Out, Bit>,
     /// A completion is wanted.
     pub done_valid: Signal<Out, Bit>,
-    /// It is taken at this clock edge.
+    /// It can be taken; frames that want one do not end without.
     pub done_ready: Signal<In, Bit>,
-    /// A frame, sent or not, has ended (one cycle).
-    pub frame_end: Signal<Out, Bit>,
+    /// The last beat of the frame that is to be completed leaves.
+    pub left: Signal<Out, Bit>,
     /// A segment has left.
     pub count_segment: Signal<Out, Bit>,
     /// A Raw frame has left.
     pub count_raw: Signal<Out, Bit>,
     /// A frame has left.
     pub count_frame: Signal<Out, Bit>,
+    /// A job is held, or a beat stands at the output.
+    pub busy: Signal<Out, Bit>,
     state: DFF<AssemblerState>,
-    held: DFF<Frame>,
-    timestamp: DFF<Bits<64>>,
-    rest: DFF<Bits<HEADER_BITS>>,
-    /// Bytes of header in the beat in which the payload begins.
-    offset_bytes: DFF<Bits<7>>,
-    /// Whole beats of header that have not left.
-    header_beats: DFF<Bits<8>>,
-    /// Payload beats that have not been taken.
-    payload_beats: DFF<Bits<8>>,
-    /// Beats that have not left, padding included.
-    beats: DFF<Bits<8>>,
+    held: DFF<Job>,
+    done_held: DFF<Done>,
+    held_sum_ip: DFF<Bits<16>>,
+    held_sum_tcp: DFF<Bits<16>>,
+    header: Header<W, K>,
+    header_carry: DFF<Bits<32>>,
+    /// Beats of the frame that have gone to the output.
+    beat: DFF<Bits<8>>,
+    /// The same, but not beyond the highest number: the headers have ended before.
+    header_beat: DFF<Bits<4>>,
+    /// The next beat is the last.
+    is_last: DFF<Bit>,
+    /// The next beat has payload, if there is any left.
+    in_payload: DFF<Bit>,
+    word: DFF<Bits<W>>,
+    word_valid: DFF<Bit>,
+    rotated: DFF<Bits<W>>,
+    rotated_valid: DFF<Bit>,
+    /// Words of the held job's payload that have been rotated.
+    rotated_words: DFF<Bits<8>>,
+    /// There are more.
+    has_more_words: DFF<Bit>,
+    /// Lanes from the one behind the header's last byte on.
+    behind_header: DFF<Bits<W>>,
+    carry: DFF<Bits<W>>,
     output_data: DFF<Bits<W>>,
     output_keep: DFF<Bits<K>>,
     output_last: DFF<Bit>,
     output_valid: DFF<Bit>,
+    output_is_segment: DFF<Bit>,
+    output_completes: DFF<Bit>,
+    may_complete: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
-    needs_payload: Signal<Local, Bit>,
-    next_rest: Signal<Local, Bits<HEADER_BITS>>,
-    missing_bytes: Signal<Local, Bits<11>>,
-    left: Signal<Local, Bit>,
-    ended: Signal<Local, Bit>,
-    beat_bits: Constant<Bits<11>>,
+    begins: Signal<Local, Bit>,
+    emit: Signal<Local, Bit>,
+    ends: Signal<Local, Bit>,
+    /// The job ends, with or without a frame.
+    finish: Signal<Local, Bit>,
+    next_beat: Signal<Local, Bits<8>>,
+    header_beats: Signal<Local, Bits<8>>,
+    last_beat: Signal<Local, Bits<8>>,
+    at_payload: Signal<Local, Bit>,
+    take_rotated: Signal<Local, Bit>,
+    rotate: Signal<Local, Bit>,
+    turned: Signal<Local, Bits<W>>,
+    payload_now: Signal<Local, Bits<W>>,
+    offset_bits: Signal<Local, Bits<10>>,
+    missing: Signal<Local, Bits<S>>,
+    sum: Signal<Local, Bits<17>>,
     beat_bytes_log2: Constant<Bits<4>>,
-    beat_mask: Constant<Bits<11>>,
+    offset_mask: Constant<Bits<7>>,
     keep_all: Constant<Bits<K>>,
-    zero_bytes: Constant<Bits<11>>,
-    opcode_raw: Constant<Bits<8>>,
-    status_ok: Constant<Bits<8>>,
+    all_lanes: Constant<Bits<W>>,
+    /// W less 16, and W less 32, 64, ...: rotations to the right.
+    half_word_back: Constant<Bits<10>>,
+    words_bits: Vec<Constant<Bits<10>>>,
+    words_back_bits: Vec<Constant<Bits<10>>>,
+    status_read_error: Constant<Bits<8>>,
 }
 
-impl<const W: usize, const K: usize> Default for Assembler<W, K> {
+impl<const W: usize, const K: usize, const S: usize> Assembler<W, K, S> {
+    /// Stages of the rotation by whole 32-bit words.
+    const STAGES: usize = S - 2;
+}
+
+impl<const W: usize, const K: usize, const S: usize> Default for Assembler<W, K, S> {
     fn default() -> Self {
-        const { assert!(K * 8 == W && K.is_power_of_two() && HEADER_BITS % W == 0) };
+        const { assert!(K * 8 == W && 1 << S == K && S > 2) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
-            now: Default::default(),
-            frame: Default::default(),
-            header: Default::default(),
-            frame_valid: Default::default(),
-            frame_ready: Default::default(),
+            mac: Default::default(),
+            job: Default::default(),
+            sum_ip: Default::default(),
+            sum_tcp: Default::default(),
+            job_valid: Default::default(),
+            job_ready: Default::default(),
+            stored_error: Default::default(),
+            stored_valid: Default::default(),
+            payload_sum: Default::default(),
+            payload_sum_valid: Default::default(),
+            payload_take: Default::default(),
+            payload_take_sum: Default::default(),
             payload_tdata: Default::default(),
             payload_tvalid: Default::default(),
             payload_tready: Default::default(),
             m_axis_tx: Default::default(),
-            done_frame: Default::default(),
-            done_timestamp: Default::default(),
+            done: Default::default(),
+            done_sends: Default::default(),
             done_valid: Default::default(),
             done_ready: Default::default(),
-            frame_end: Default::default(),
+            left: Default::default(),
             count_segment: Default::default(),
             count_raw: Default::default(),
             count_frame: Default::default(),
+            busy: Default::default(),
             state: Default::default(),
             held: Default::default(),
-            timestamp: Default::default(),
-            rest: Default::default(),
-            offset_bytes: Default::default(),
-            header_beats: Default::default(),
-            payload_beats: Default::default(),
-            beats: Default::default(),
+            done_held: Default::default(),
+            held_sum_ip: Default::default(),
+            held_sum_tcp: Default::default(),
+            header: Default::default(),
+            header_carry: Default::default(),
+            beat: Default::default(),
+            header_beat: Default::default(),
+            is_last: Default::default(),
+            in_payload: Default::default(),
+            word: Default::default(),
+            word_valid: Default::default(),
+            rotated: Default::default(),
+            rotated_valid: Default::default(),
+            rotated_words: Default::default(),
+            has_more_words: Default::default(),
+            behind_header: Default::default(),
+            carry: Default::default(),
             output_data: Default::default(),
             output_keep: Default::default(),
             output_last: Default::default(),
             output_valid: Default::default(),
+            output_is_segment: Default::default(),
+            output_completes: Default::default(),
+            may_complete: Default::default(),
             advance: Default::default(),
-            needs_payload: Default::default(),
-            next_rest: Default::default(),
-            missing_bytes: Default::default(),
-            left: Default::default(),
-            ended: Default::default(),
-            beat_bits: Constant::new(bits(W as u64)),
-            beat_bytes_log2: Constant::new(bits(K.ilog2().into())),
-            beat_mask: Constant::new(bits(K as u64 - 1)),
+            begins: Default::default(),
+            emit: Default::default(),
+            ends: Default::default(),
+            finish: Default::default(),
+            next_beat: Default::default(),
+            header_beats: Default::default(),
+            last_beat: Default::default(),
+            at_payload: Default::default(),
+            take_rotated: Default::default(),
+            rotate: Default::default(),
+            turned: Default::default(),
+            payload_now: Default::default(),
+            offset_bits: Default::default(),
+            missing: Default::default(),
+            sum: Default::default(),
+            beat_bytes_log2: Constant::new(S.to_bits()),
+            offset_mask: Constant::new((K - 1).to_bits()),
             keep_all: Constant::new(Bits::mask()),
-            zero_bytes: Constant::new(bits(0)),
-            opcode_raw: Constant::new(bits(Opcode::Raw as u64)),
-            status_ok: Constant::new(bits(Status::Ok as u64)),
+            all_lanes: Constant::new(Bits::mask()),
+            half_word_back: Constant::new((W - 16).to_bits()),
+            words_bits: (0..Self::STAGES)
+                .map(|i| Constant::new((32_usize << i).to_bits()))
+                .collect(),
+            words_back_bits: (0..Self::STAGES)
+                .map(|i| Constant::new((W - (32 << i)).to_bits()))
+                .collect(),
+            status_read_error: Constant::new(bits(Status::ReadError as u64)),
         }
     }
 }
 
-impl<const W: usize, const K: usize> Logic for Assembler<W, K> {
+impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
@@ -168,12 +259,26 @@ impl<const W: usize, const K: usize> Logic for Assembler<W, K> {
             clk,
             state,
             held,
-            timestamp,
-            rest,
-            offset_bytes,
-            header_beats,
-            payload_beats,
-            beats
+            done_held,
+            held_sum_ip,
+            held_sum_tcp,
+            header_carry,
+            beat,
+            header_beat,
+            is_last,
+            in_payload
+        );
+        dff_setup!(
+            self,
+            clk,
+            word,
+            word_valid,
+            rotated,
+            rotated_valid,
+            rotated_words,
+            has_more_words,
+            behind_header,
+            carry
         );
         dff_setup!(
             self,
@@ -181,7 +286,9 @@ impl<const W: usize, const K: usize> Logic for Assembler<W, K> {
             output_data,
             output_keep,
             output_last,
-            output_valid
+            output_valid,
+            output_is_segment,
+            output_completes
         );
 
         self.m_axis_tx.tdata.next = self.output_data.q.val();
@@ -189,122 +296,194 @@ impl<const W: usize, const K: usize> Logic for Assembler<W, K> {
         self.m_axis_tx.tvalid.next = self.output_valid.q.val();
         self.m_axis_tx.tlast.next = self.output_last.q.val();
         self.m_axis_tx.tuser.next = false;
-        self.done_frame.next = self.held.q.val();
-        self.done_timestamp.next = self.timestamp.q.val();
-
         self.advance.next = self.m_axis_tx.tready.val() | !self.output_valid.q.val();
         if self.advance.val() {
             self.output_valid.d.next = false;
         }
-        self.needs_payload.next =
-            !self.header_beats.q.val().any() & self.payload_beats.q.val().any();
-        self.next_rest.next = self.rest.q.val();
-        if self.needs_payload.val() {
-            self.next_rest.next = self.rest.q.val()
-                | (bit_cast::<HEADER_BITS, W>(self.payload_tdata.val())
-                    << (bit_cast::<10, 7>(self.offset_bytes.q.val()) << 3));
-        }
-        self.missing_bytes.next =
-            (self.zero_bytes.val() - self.held.q.val().frame_len_bytes) & self.beat_mask.val();
 
-        self.frame_ready.next = false;
-        self.payload_tready.next = false;
+        // Where in the frame the next beat is.
+        self.may_complete.next = self.done_ready.val() | !self.held.q.val().has_completion;
+        self.next_beat.next = self.beat.q.val() + 1;
+        self.header_beats.next =
+            bit_cast::<8, 7>(self.held.q.val().header_len_bytes >> self.beat_bytes_log2.val());
+        self.last_beat.next =
+            bit_cast::<8, 11>(self.held.q.val().frame_last_byte >> self.beat_bytes_log2.val());
+
+        self.begins.next = false;
+        self.finish.next = false;
+        self.emit.next = false;
         self.done_valid.next = false;
-        self.left.next = false;
-        self.ended.next = false;
+        self.done_sends.next = false;
+        self.payload_take.next = false;
+        self.payload_take_sum.next = false;
+        self.take_rotated.next = false;
+        self.ends.next = self.is_last.q.val();
+        self.at_payload.next = self.in_payload.q.val();
+        self.sum.next = bit_cast::<17, 16>(self.held_sum_tcp.q.val())
+            + bit_cast::<17, 16>(self.payload_sum.val());
 
         match self.state.q.val() {
-            AssemblerState::Idle => {
-                self.frame_ready.next = true;
-                self.held.d.next = self.frame.val();
-                self.rest.d.next = self.header.val();
-                self.offset_bytes.d.next =
-                    self.frame.val().header_len_bytes & bit_cast::<7, 11>(self.beat_mask.val());
-                self.header_beats.d.next = bit_cast::<8, 7>(
-                    self.frame.val().header_len_bytes >> self.beat_bytes_log2.val(),
-                );
-                self.payload_beats.d.next = bit_cast::<8, 11>(
-                    (self.frame.val().payload_len_bytes + self.beat_mask.val())
-                        >> self.beat_bytes_log2.val(),
-                );
-                self.beats.d.next = bit_cast::<8, 11>(
-                    (self.frame.val().frame_len_bytes + self.beat_mask.val())
-                        >> self.beat_bytes_log2.val(),
-                );
-                if self.frame_valid.val() {
-                    if !self.frame.val().is_frame {
-                        self.timestamp.d.next = self.now.val();
-                        self.state.d.next = AssemblerState::Complete;
-                    } else if self.frame.val().status == self.status_ok.val() {
-                        self.state.d.next = AssemblerState::Emit;
-                    } else {
-                        self.state.d.next = AssemblerState::Discard;
+            AssemblerState::Idle => {}
+            AssemblerState::Fresh => {
+                if !self.held.q.val().is_frame {
+                    self.done_valid.next = self.held.q.val().has_completion;
+                    self.finish.next = self.may_complete.val();
+                } else if self.held.q.val().has_payload {
+                    if self.stored_valid.val()
+                        & (self.held.q.val().has_payload_sum | self.payload_sum_valid.val())
+                    {
+                        self.payload_take.next = true;
+                        self.payload_take_sum.next = !self.held.q.val().has_payload_sum;
+                        if !self.held.q.val().has_payload_sum {
+                            self.held_sum_tcp.d.next =
+                                self.sum.val().get_bits::<16>(0) + self.sum.val().get_bit(16);
+                        }
+                        self.state.d.next = AssemblerState::Begin;
+                        if self.stored_error.val() {
+                            self.state.d.next = AssemblerState::Discard;
+                        }
                     }
+                } else {
+                    self.begins.next = self.may_complete.val();
                 }
             }
-            AssemblerState::Emit => {
-                self.payload_tready.next = self.advance.val() & self.needs_payload.val();
-                if self.advance.val() & (self.payload_tvalid.val() | !self.needs_payload.val()) {
-                    self.output_valid.d.next = true;
-                    self.output_data.d.next = self.next_rest.val().get_bits::<W>(0);
-                    self.output_keep.d.next = self.keep_all.val();
-                    self.output_last.d.next = false;
-                    self.rest.d.next = self.next_rest.val() >> self.beat_bits.val();
-                    if self.needs_payload.val() {
-                        self.payload_beats.d.next = self.payload_beats.q.val() - 1;
-                    }
-                    if self.header_beats.q.val().any() {
-                        self.header_beats.d.next = self.header_beats.q.val() - 1;
-                    }
-                    self.beats.d.next = self.beats.q.val() - 1;
-                    if self.beats.q.val() == 1 {
-                        self.output_keep.d.next = self.keep_all.val() >> self.missing_bytes.val();
-                        self.output_last.d.next = true;
-                        self.state.d.next = AssemblerState::Leave;
-                    }
-                }
+            AssemblerState::Begin => {
+                self.begins.next = self.may_complete.val() & self.rotated_valid.q.val();
             }
-            AssemblerState::Leave => {
-                self.timestamp.d.next = self.now.val();
-                if self.m_axis_tx.tready.val() {
-                    self.left.next = true;
-                    if self.held.q.val().has_completion {
-                        self.state.d.next = AssemblerState::Complete;
-                    } else {
-                        self.ended.next = true;
-                        self.state.d.next = AssemblerState::Idle;
-                    }
-                }
+            AssemblerState::Send => {
+                self.emit.next = self.advance.val();
             }
             AssemblerState::Discard => {
-                self.timestamp.d.next = self.now.val();
-                self.payload_tready.next = true;
-                if self.payload_tvalid.val() {
-                    self.payload_beats.d.next = self.payload_beats.q.val() - 1;
-                    if self.payload_beats.q.val() == 1 {
-                        self.state.d.next = AssemblerState::Complete;
-                    }
-                }
-            }
-            // A command that sends no frame passes through here even if it wants no completion.
-            AssemblerState::Complete => {
-                self.done_valid.next = self.held.q.val().has_completion;
-                if self.done_ready.val() | !self.held.q.val().has_completion {
-                    self.ended.next = true;
-                    self.state.d.next = AssemblerState::Idle;
+                self.take_rotated.next = true;
+                if !self.rotated_valid.q.val() & !self.has_more_words.q.val() {
+                    self.held.d.next.is_frame = false;
+                    self.held.d.next.has_completion = true;
+                    self.done_held.d.next.status = self.status_read_error.val();
+                    self.state.d.next = AssemblerState::Fresh;
                 }
             }
         }
 
-        self.frame_end.next = self.ended.val();
-        self.count_frame.next = self.left.val();
-        self.count_raw.next = self.left.val() & (self.held.q.val().opcode == self.opcode_raw.val());
-        self.count_segment.next =
-            self.left.val() & (self.held.q.val().opcode != self.opcode_raw.val());
+        if self.begins.val() {
+            self.emit.next = self.advance.val();
+            self.ends.next = !self.last_beat.val().any();
+            self.at_payload.next = !self.header_beats.val().any();
+            if self.advance.val() {
+                self.state.d.next = AssemblerState::Send;
+            }
+        }
+
+        // The beat.
+        self.header.mac.next = self.mac.val();
+        self.header.job.next = self.held.q.val();
+        self.header.sum_ip.next = self.held_sum_ip.q.val();
+        self.header.sum_tcp.next = self.held_sum_tcp.q.val();
+        self.header.beat.next = self.header_beat.q.val();
+        self.header.carry_in.next = self.header_carry.q.val();
+        self.payload_now.next = 0.into();
+        if self.at_payload.val() & self.rotated_valid.q.val() {
+            self.payload_now.next = self.rotated.q.val();
+        }
+        self.missing.next = !bit_cast::<S, 11>(self.held.q.val().frame_last_byte);
+        if self.emit.val() {
+            self.take_rotated.next = self.at_payload.val();
+            self.output_valid.d.next = true;
+            self.output_data.d.next = self.header.data.val()
+                | (self.payload_now.val() & self.behind_header.q.val())
+                | self.carry.q.val();
+            self.output_keep.d.next = self.keep_all.val();
+            self.output_last.d.next = self.ends.val();
+            self.output_is_segment.d.next = self.held.q.val().is_segment;
+            self.output_completes.d.next = self.ends.val() & self.held.q.val().has_completion;
+            self.header_carry.d.next = self.header.carry_out.val();
+            self.carry.d.next = self.payload_now.val() & !self.behind_header.q.val();
+            self.beat.d.next = self.next_beat.val();
+            if self.header_beat.q.val() != 15 {
+                self.header_beat.d.next = self.header_beat.q.val() + 1;
+            }
+            self.is_last.d.next = self.next_beat.val() == self.last_beat.val();
+            self.in_payload.d.next =
+                self.at_payload.val() | (self.next_beat.val() == self.header_beats.val());
+            if self.ends.val() {
+                self.output_keep.d.next = self.keep_all.val() >> self.missing.val();
+                self.carry.d.next = 0.into();
+                self.done_valid.next = self.held.q.val().has_completion;
+                self.done_sends.next = true;
+                self.finish.next = true;
+            }
+        }
+        self.done.next = self.done_held.q.val();
+
+        // Payload: a word from the buffer, turned to where it belongs. Headers end 2 bytes behind a multiple of 4.
+        self.turned.next = self.word.q.val();
+        if self.held.q.val().is_segment {
+            self.turned.next =
+                (self.word.q.val() << 16) | (self.word.q.val() >> self.half_word_back.val());
+        }
+        for i in 0..Self::STAGES {
+            if self.held.q.val().header_len_bytes.get_bit(i + 2) {
+                self.turned.next = (self.turned.val() << self.words_bits[i].val())
+                    | (self.turned.val() >> self.words_back_bits[i].val());
+            }
+        }
+        self.offset_bits.next =
+            bit_cast::<10, 7>(self.held.q.val().header_len_bytes & self.offset_mask.val()) << 3;
+        self.behind_header.d.next = self.all_lanes.val() << self.offset_bits.val();
+        self.rotate.next = self.word_valid.q.val()
+            & self.has_more_words.q.val()
+            & (self.take_rotated.val() | !self.rotated_valid.q.val());
+        if self.take_rotated.val() {
+            self.rotated_valid.d.next = false;
+        }
+        if self.rotate.val() {
+            self.rotated.d.next = self.turned.val();
+            self.rotated_valid.d.next = true;
+            self.rotated_words.d.next = self.rotated_words.q.val() + 1;
+            if self.rotated_words.q.val()
+                == bit_cast::<8, 11>(
+                    self.held.q.val().payload_last_byte >> self.beat_bytes_log2.val(),
+                )
+            {
+                self.has_more_words.d.next = false;
+            }
+        }
+        self.payload_tready.next = self.rotate.val() | !self.word_valid.q.val();
+        if self.payload_tready.val() {
+            self.word_valid.d.next = self.payload_tvalid.val();
+            self.word.d.next = self.payload_tdata.val();
+        }
+
+        // The next job.
+        self.job_ready.next = self.finish.val() | (self.state.q.val() == AssemblerState::Idle);
+        if self.job_ready.val() {
+            self.state.d.next = AssemblerState::Idle;
+            if self.job_valid.val() {
+                self.state.d.next = AssemblerState::Fresh;
+                self.held.d.next = self.job.val();
+                self.done_held.d.next = self.job.val().done;
+                self.held_sum_ip.d.next = self.sum_ip.val();
+                self.held_sum_tcp.d.next = self.sum_tcp.val();
+                self.beat.d.next = 0.into();
+                self.header_beat.d.next = 0.into();
+                self.rotated_words.d.next = 0.into();
+                self.has_more_words.d.next = self.job.val().is_frame & self.job.val().has_payload;
+            }
+        }
+
+        self.count_frame.next =
+            self.output_valid.q.val() & self.output_last.q.val() & self.m_axis_tx.tready.val();
+        self.count_segment.next = self.count_frame.val() & self.output_is_segment.q.val();
+        self.count_raw.next = self.count_frame.val() & !self.output_is_segment.q.val();
+        self.left.next = self.count_frame.val() & self.output_completes.q.val();
+        self.busy.next = (self.state.q.val() != AssemblerState::Idle) | self.output_valid.q.val();
 
         if self.rst.val() {
             self.state.d.next = AssemblerState::Idle;
             self.output_valid.d.next = false;
+            self.word_valid.d.next = false;
+            self.rotated_valid.d.next = false;
+            self.has_more_words.d.next = false;
+            self.carry.d.next = 0.into();
         }
     }
 }

@@ -1,80 +1,150 @@
-//! The checksums of a packet's IPv4 and TCP headers, over a pipelined adder tree.
+//! The checksums of a packet's IPv4 and TCP headers, summed beside the command's way to its job.
 //!
 //! ```text
-//!              ┌────────────────────────┐   ┌────────┐   ┌──────────────────┐
-//!  packet ────>│ partial sums of 5 words├──>│ totals ├──>│ fold, complement ├──> ip_checksum, tcp_checksum
-//!  lengths,    │ and the pseudo-header's│   └────────┘   └──────────────────┘
-//!  payload ───>└────────────────────────┘
+//!  command ─> pairs of words ─┬─> groups of pairs ──> totals ──> folded ──> sum_ip, sum_tcp
+//!                  (advance)  │      (enter)
+//!  context, lengths ──────────┘
 //! ```
 //!
 //! The Internet checksum (RFC 1071 1): the complement of the ones' complement sum of 16-bit words, in which the checksum's own word is zero.
 //! IPv4 sums its header (RFC 791 3.1), TCP a pseudo-header, its header and the payload (RFC 9293 3.1). The order of the summands
-//! does not matter (RFC 1071 2(A)), nor when the carries are added (RFC 1071 2, 1).
+//! does not matter (RFC 1071 2(A)), nor when the carries are added (RFC 1071 2, 1). So the options' words are summed as they lie in the
+//! command, wherever they will stand in the header. Complement, and a payload's sum that is not in the command, are the assembler's.
 //!
-//! Latency: 2 cycles from the words to the checksums. Throughput: one packet a cycle. One clock; no reset, since nothing but the
-//! last two cycles' inputs is kept. No errors, no counters.
+//! Latency: `sum_valid` 2 cycles after `enter`. Throughput: one packet a cycle. One clock; reset forgets the packets under way. No errors,
+//! no counters.
 
-use handclasp_layout::header::PROTOCOL_TCP;
+use crate::fields::SegmentCommand;
+use crate::tx::context::ConnectionContext;
+use handclasp_layout::header::{tcp_option::*, Ipv4Header as Ipv4Layout, PROTOCOL_TCP};
 use rust_hdl::prelude::*;
-
-/// 16-bit words of an IPv4 header without options and the longest TCP header.
-pub const PACKET_WORDS: usize = 40;
-
-/// Partial sums of five words each: two are of the IPv4 header, the other six of the TCP header.
-const PARTIAL_SUMS: usize = 8;
 
 /// The checksum block.
 #[derive(LogicBlock)]
 pub struct Checksum {
     /// Clock.
     pub clk: Signal<In, Clock>,
-    /// The headers, both checksums zero, zeros behind the TCP header's end.
-    pub packet: [Signal<In, Bits<16>>; PACKET_WORDS],
-    /// Length of TCP header and payload.
-    pub tcp_len_bytes: Signal<In, Bits<16>>,
-    /// Ones' complement sum of the payload.
-    pub payload_sum: Signal<In, Bits<16>>,
-    /// IPv4 header checksum.
-    pub ip_checksum: Signal<Out, Bits<16>>,
-    /// TCP checksum.
-    pub tcp_checksum: Signal<Out, Bits<16>>,
-    partial: [DFF<Bits<24>>; PARTIAL_SUMS],
-    /// Partial sum of the addresses and the protocol in the pseudo-header.
-    partial_addresses: DFF<Bits<24>>,
-    /// Partial sum of the length in the pseudo-header and the payload.
-    partial_payload: DFF<Bits<24>>,
-    ip_total: DFF<Bits<24>>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// The next command.
+    pub command: Signal<In, SegmentCommand>,
+    /// Take the command at this clock block_edge.
+    pub advance: Signal<In, Bit>,
+    /// Context of the command taken last.
+    pub context: Signal<In, ConnectionContext>,
+    /// Its TCP header in 32-bit words.
+    pub tcp_words: Signal<In, Bits<4>>,
+    /// Length of its packet.
+    pub total_len_bytes: Signal<In, Bits<16>>,
+    /// Its packet's IPv4 identification.
+    pub identification: Signal<In, Bits<16>>,
+    /// The command taken last becomes a job at this clock block_edge: sum its packet.
+    pub enter: Signal<In, Bit>,
+    /// Ones' complement sum of the IPv4 header.
+    pub sum_ip: Signal<Out, Bits<16>>,
+    /// Ones' complement sum of pseudo-header, TCP header and, if it was in the command, the payload.
+    pub sum_tcp: Signal<Out, Bits<16>>,
+    /// Two cycles after `enter`.
+    pub sum_valid: Signal<Out, Bit>,
+    seq: DFF<Bits<17>>,
+    ack: DFF<Bits<17>>,
+    window: DFF<Bits<17>>,
+    ts_val: DFF<Bits<17>>,
+    ts_ecr: DFF<Bits<17>>,
+    sack: [DFF<Bits<17>>; 6],
+    /// First words of the options, MSS.
+    option_words: DFF<Bits<17>>,
+    /// What differs in them from command to command: SACK length, window scale.
+    option_lengths: DFF<Bits<7>>,
+    payload_sum: DFF<Bits<16>>,
+    group: [DFF<Bits<20>>; 5],
+    addresses: DFF<Bits<20>>,
+    ip_rest: DFF<Bits<20>>,
+    group_valid: DFF<Bit>,
     tcp_total: DFF<Bits<24>>,
-    word: Signal<Local, Bits<16>>,
-    wide: [Signal<Local, Bits<24>>; PACKET_WORDS],
-    ip_folded_once: Signal<Local, Bits<24>>,
-    ip_folded: Signal<Local, Bits<24>>,
-    tcp_folded_once: Signal<Local, Bits<24>>,
-    tcp_folded: Signal<Local, Bits<24>>,
-    protocol_tcp: Constant<Bits<24>>,
+    ip_total: DFF<Bits<24>>,
+    total_valid: DFF<Bit>,
+    block_edge: [Signal<Local, Bits<32>>; 6],
+    has_block: [Signal<Local, Bit>; 6],
+    pair: Signal<Local, Bits<32>>,
+    remote_ip: Signal<Local, Bits<32>>,
+    local_ip: Signal<Local, Bits<32>>,
+    kinds: Signal<Local, Bits<17>>,
+    tos_word: Signal<Local, Bits<16>>,
+    ttl_word: Signal<Local, Bits<16>>,
+    ip_once: Signal<Local, Bits<17>>,
+    tcp_once: Signal<Local, Bits<17>>,
+    mss_kind: Constant<Bits<17>>,
+    window_scale_kind: Constant<Bits<17>>,
+    sack_permitted_kind: Constant<Bits<17>>,
+    timestamps_kind: Constant<Bits<17>>,
+    sack_kind: Constant<Bits<17>>,
+    version_and_ihl: Constant<Bits<16>>,
+    protocol_tcp: Constant<Bits<16>>,
+    dont_fragment: Constant<Bits<24>>,
+    protocol_less_ip_header: Constant<Bits<20>>,
+}
+
+/// Sum of the 16-bit words of an option's first four bytes.
+fn kind(bytes: [u8; 4]) -> Constant<Bits<17>> {
+    let word = u64::from(u32::from_be_bytes(bytes));
+    Constant::new(bits((word >> 16) + (word & 0xffff)))
 }
 
 impl Default for Checksum {
     fn default() -> Self {
+        let ip_header_bytes = Ipv4Layout::SIZE_BYTES as u64;
         Self {
             clk: Default::default(),
-            packet: std::array::from_fn(|_| Signal::default()),
-            tcp_len_bytes: Default::default(),
+            rst: Default::default(),
+            command: Default::default(),
+            advance: Default::default(),
+            context: Default::default(),
+            tcp_words: Default::default(),
+            total_len_bytes: Default::default(),
+            identification: Default::default(),
+            enter: Default::default(),
+            sum_ip: Default::default(),
+            sum_tcp: Default::default(),
+            sum_valid: Default::default(),
+            seq: Default::default(),
+            ack: Default::default(),
+            window: Default::default(),
+            ts_val: Default::default(),
+            ts_ecr: Default::default(),
+            sack: Default::default(),
+            option_words: Default::default(),
+            option_lengths: Default::default(),
             payload_sum: Default::default(),
-            ip_checksum: Default::default(),
-            tcp_checksum: Default::default(),
-            partial: Default::default(),
-            partial_addresses: Default::default(),
-            partial_payload: Default::default(),
-            ip_total: Default::default(),
+            group: Default::default(),
+            addresses: Default::default(),
+            ip_rest: Default::default(),
+            group_valid: Default::default(),
             tcp_total: Default::default(),
-            word: Default::default(),
-            wide: std::array::from_fn(|_| Signal::default()),
-            ip_folded_once: Default::default(),
-            ip_folded: Default::default(),
-            tcp_folded_once: Default::default(),
-            tcp_folded: Default::default(),
+            ip_total: Default::default(),
+            total_valid: Default::default(),
+            block_edge: Default::default(),
+            has_block: Default::default(),
+            pair: Default::default(),
+            remote_ip: Default::default(),
+            local_ip: Default::default(),
+            kinds: Default::default(),
+            tos_word: Default::default(),
+            ttl_word: Default::default(),
+            ip_once: Default::default(),
+            tcp_once: Default::default(),
+            mss_kind: kind([MSS, MSS_BYTES, 0, 0]),
+            window_scale_kind: kind([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]),
+            sack_permitted_kind: kind([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]),
+            timestamps_kind: kind([NOP, NOP, TIMESTAMPS, TIMESTAMPS_BYTES]),
+            sack_kind: kind([NOP, NOP, SACK, 2]),
+            version_and_ihl: Constant::new(bits(0x4000 | (ip_header_bytes / 4) << 8)),
             protocol_tcp: Constant::new(bits(PROTOCOL_TCP.into())),
+            dont_fragment: Constant::new(bits(0x4000)),
+            // The TCP length is the packet's less the IPv4 header; subtracted in ones' complement.
+            protocol_less_ip_header: Constant::new(bits(
+                0xffff - ip_header_bytes + u64::from(PROTOCOL_TCP),
+            )),
         }
     }
 }
@@ -85,54 +155,165 @@ impl Logic for Checksum {
         dff_setup!(
             self,
             clk,
-            partial_addresses,
-            partial_payload,
+            seq,
+            ack,
+            window,
+            ts_val,
+            ts_ecr,
+            option_words,
+            option_lengths,
+            payload_sum
+        );
+        dff_setup!(
+            self,
+            clk,
+            addresses,
+            ip_rest,
+            group_valid,
+            tcp_total,
             ip_total,
-            tcp_total
+            total_valid
         );
 
-        // 24 bits hold every carry.
-        for i in 0..PACKET_WORDS {
-            self.word.next = self.packet[i].val();
-            self.wide[i].next = bit_cast::<24, 16>(self.word.val());
+        // First stage: the two halves of each 32-bit word, zero where the option is not there.
+        self.block_edge[0].next = self.command.val().sack0_left;
+        self.block_edge[1].next = self.command.val().sack0_right;
+        self.block_edge[2].next = self.command.val().sack1_left;
+        self.block_edge[3].next = self.command.val().sack1_right;
+        self.block_edge[4].next = self.command.val().sack2_left;
+        self.block_edge[5].next = self.command.val().sack2_right;
+        self.has_block[0].next = self.command.val().sack_count.any();
+        self.has_block[1].next = self.command.val().sack_count.any();
+        self.has_block[2].next = self.command.val().sack_count > 1;
+        self.has_block[3].next = self.command.val().sack_count > 1;
+        self.has_block[4].next = self.command.val().sack_count > 2;
+        self.has_block[5].next = self.command.val().sack_count > 2;
+        for i in 0..6 {
+            self.sack[i].clock.next = self.clk.val();
+            self.sack[i].d.next = self.sack[i].q.val();
+            self.pair.next = self.block_edge[i].val();
+            if self.advance.val() {
+                self.sack[i].d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
+                    + bit_cast::<17, 16>(self.pair.val().get_bits::<16>(0));
+                if !self.has_block[i].val() {
+                    self.sack[i].d.next = 0.into();
+                }
+            }
         }
-        for i in 0..PARTIAL_SUMS {
-            self.partial[i].clock.next = self.clk.val();
-            self.partial[i].d.next = self.wide[5 * i].val()
-                + self.wide[5 * i + 1].val()
-                + self.wide[5 * i + 2].val()
-                + self.wide[5 * i + 3].val()
-                + self.wide[5 * i + 4].val();
+        self.kinds.next = 0.into();
+        if self.command.val().has_mss {
+            self.kinds.next = self.mss_kind.val();
         }
-        // The pseudo-header (RFC 9293 3.1): source, destination, zero and protocol, TCP length.
-        self.partial_addresses.d.next = self.wide[6].val()
-            + self.wide[7].val()
-            + self.wide[8].val()
-            + self.wide[9].val()
-            + self.protocol_tcp.val();
-        self.partial_payload.d.next = bit_cast::<24, 16>(self.tcp_len_bytes.val())
-            + bit_cast::<24, 16>(self.payload_sum.val());
+        if self.command.val().has_window_scale {
+            self.kinds.next = self.kinds.val() + self.window_scale_kind.val();
+        }
+        if self.command.val().has_sack_permitted {
+            self.kinds.next = self.kinds.val() + self.sack_permitted_kind.val();
+        }
+        if self.command.val().has_timestamps {
+            self.kinds.next = self.kinds.val() + self.timestamps_kind.val();
+        }
+        if self.command.val().sack_count.any() {
+            self.kinds.next = self.kinds.val() + self.sack_kind.val();
+        }
+        if self.advance.val() {
+            self.pair.next = self.command.val().seq;
+            self.seq.d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
+                + bit_cast::<17, 16>(self.pair.val().get_bits::<16>(0));
+            self.pair.next = self.command.val().ack;
+            self.ack.d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
+                + bit_cast::<17, 16>(self.pair.val().get_bits::<16>(0));
+            self.window.d.next = bit_cast::<17, 16>(self.command.val().window)
+                + bit_cast::<17, 9>(self.command.val().tcp_flags);
+            self.ts_val.d.next = 0.into();
+            self.ts_ecr.d.next = 0.into();
+            if self.command.val().has_timestamps {
+                self.pair.next = self.command.val().ts_val;
+                self.ts_val.d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
+                    + bit_cast::<17, 16>(self.pair.val().get_bits::<16>(0));
+                self.pair.next = self.command.val().ts_ecr;
+                self.ts_ecr.d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
+                    + bit_cast::<17, 16>(self.pair.val().get_bits::<16>(0));
+            }
+            self.option_words.d.next = self.kinds.val();
+            if self.command.val().has_mss {
+                self.option_words.d.next =
+                    self.kinds.val() + bit_cast::<17, 16>(self.command.val().mss);
+            }
+            self.option_lengths.d.next = bit_cast::<7, 4>(self.command.val().sack_count) << 3;
+            if self.command.val().has_window_scale {
+                self.option_lengths.d.next = (bit_cast::<7, 4>(self.command.val().sack_count) << 3)
+                    + bit_cast::<7, 4>(self.command.val().window_scale);
+            }
+            self.payload_sum.d.next = 0.into();
+            if self.command.val().has_payload_sum & self.command.val().payload_len_bytes.any() {
+                self.payload_sum.d.next = self.command.val().payload_sum;
+            }
+        }
 
-        self.ip_total.d.next = self.partial[0].q.val() + self.partial[1].q.val();
-        self.tcp_total.d.next = self.partial[2].q.val()
-            + self.partial[3].q.val()
-            + self.partial[4].q.val()
-            + self.partial[5].q.val()
-            + self.partial[6].q.val()
-            + self.partial[7].q.val()
-            + self.partial_addresses.q.val()
-            + self.partial_payload.q.val();
+        // Second stage: groups of at most four.
+        for i in 0..5 {
+            self.group[i].clock.next = self.clk.val();
+        }
+        self.group[0].d.next = bit_cast::<20, 17>(self.seq.q.val())
+            + bit_cast::<20, 17>(self.ack.q.val())
+            + bit_cast::<20, 17>(self.window.q.val())
+            + bit_cast::<20, 7>(self.option_lengths.q.val());
+        self.group[1].d.next = bit_cast::<20, 17>(self.ts_val.q.val())
+            + bit_cast::<20, 17>(self.ts_ecr.q.val())
+            + bit_cast::<20, 17>(self.sack[0].q.val())
+            + bit_cast::<20, 17>(self.sack[1].q.val());
+        self.group[2].d.next = bit_cast::<20, 17>(self.sack[2].q.val())
+            + bit_cast::<20, 17>(self.sack[3].q.val())
+            + bit_cast::<20, 17>(self.sack[4].q.val())
+            + bit_cast::<20, 17>(self.sack[5].q.val());
+        self.group[3].d.next = bit_cast::<20, 17>(self.option_words.q.val())
+            + (bit_cast::<20, 4>(self.tcp_words.val()) << 12)
+            + bit_cast::<20, 16>(self.context.val().remote_port)
+            + bit_cast::<20, 16>(self.context.val().local_port);
+        // Of the pseudo-header protocol and TCP length.
+        self.group[4].d.next = bit_cast::<20, 16>(self.total_len_bytes.val())
+            + bit_cast::<20, 16>(self.payload_sum.q.val())
+            + self.protocol_less_ip_header.val();
+        self.remote_ip.next = self.context.val().remote_ip;
+        self.local_ip.next = self.context.val().local_ip;
+        self.addresses.d.next = bit_cast::<20, 16>(self.remote_ip.val().get_bits::<16>(16))
+            + bit_cast::<20, 16>(self.remote_ip.val().get_bits::<16>(0))
+            + bit_cast::<20, 16>(self.local_ip.val().get_bits::<16>(16))
+            + bit_cast::<20, 16>(self.local_ip.val().get_bits::<16>(0));
+        self.tos_word.next = self.version_and_ihl.val() | bit_cast::<16, 8>(self.context.val().tos);
+        self.ttl_word.next =
+            self.protocol_tcp.val() | (bit_cast::<16, 8>(self.context.val().ttl) << 8);
+        self.ip_rest.d.next = bit_cast::<20, 16>(self.tos_word.val())
+            + bit_cast::<20, 16>(self.ttl_word.val())
+            + bit_cast::<20, 16>(self.total_len_bytes.val())
+            + bit_cast::<20, 16>(self.identification.val());
+        self.group_valid.d.next = self.enter.val();
 
-        // A second folding takes the carry that the first may leave.
-        self.ip_folded_once.next = bit_cast::<24, 16>(self.ip_total.q.val().get_bits::<16>(0))
-            + (self.ip_total.q.val() >> 16);
-        self.ip_folded.next = bit_cast::<24, 16>(self.ip_folded_once.val().get_bits::<16>(0))
-            + (self.ip_folded_once.val() >> 16);
-        self.tcp_folded_once.next = bit_cast::<24, 16>(self.tcp_total.q.val().get_bits::<16>(0))
-            + (self.tcp_total.q.val() >> 16);
-        self.tcp_folded.next = bit_cast::<24, 16>(self.tcp_folded_once.val().get_bits::<16>(0))
-            + (self.tcp_folded_once.val() >> 16);
-        self.ip_checksum.next = !self.ip_folded.val().get_bits::<16>(0);
-        self.tcp_checksum.next = !self.tcp_folded.val().get_bits::<16>(0);
+        // Third stage: totals.
+        self.tcp_total.d.next = bit_cast::<24, 20>(self.group[0].q.val())
+            + bit_cast::<24, 20>(self.group[1].q.val())
+            + bit_cast::<24, 20>(self.group[2].q.val())
+            + bit_cast::<24, 20>(self.group[3].q.val())
+            + bit_cast::<24, 20>(self.group[4].q.val())
+            + bit_cast::<24, 20>(self.addresses.q.val());
+        self.ip_total.d.next = bit_cast::<24, 20>(self.addresses.q.val())
+            + bit_cast::<24, 20>(self.ip_rest.q.val())
+            + self.dont_fragment.val();
+        self.total_valid.d.next = self.group_valid.q.val();
+
+        // Fourth stage: carries are added at the low end; a second folding takes the carry that the first may leave.
+        self.ip_once.next = bit_cast::<17, 16>(self.ip_total.q.val().get_bits::<16>(0))
+            + bit_cast::<17, 8>(self.ip_total.q.val().get_bits::<8>(16));
+        self.tcp_once.next = bit_cast::<17, 16>(self.tcp_total.q.val().get_bits::<16>(0))
+            + bit_cast::<17, 8>(self.tcp_total.q.val().get_bits::<8>(16));
+        self.sum_ip.next = self.ip_once.val().get_bits::<16>(0) + self.ip_once.val().get_bit(16);
+        self.sum_tcp.next = self.tcp_once.val().get_bits::<16>(0) + self.tcp_once.val().get_bit(16);
+        self.sum_valid.next = self.total_valid.q.val();
+
+        if self.rst.val() {
+            self.group_valid.d.next = false;
+            self.total_valid.d.next = false;
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Which commands can be carried out: reads a command's opcode and refuses what a frame or a table cannot hold.
 //!
 //! ```text
-//!  command ──────────> ┌───────┐──> is_segment, is_raw, is_flow, is_remove
-//!                      │ check │──> option_words
+//!  command ──────────> ┌───────┐──> is_segment, is_raw, is_flow, is_listen, is_remove
+//!                      │ check │──> tcp_words, total_len_bytes
 //!  context_is_known ─> └───────┘──> is_bad
 //! ```
 //!
-//! Refused are: an unknown opcode, or one that is not built; a flow command with IPv6 addresses or a queue; a connection id out of range; a segment on a connection that was not inserted, with more than three SACK
+//! Refused are: an unknown opcode, or one that is not built; a flow command with IPv6 addresses or a queue; a connection id out of range; a
+//! segment on a connection that was not inserted, with more than three SACK
 //! blocks, more than 40 bytes of options, or longer than the MTU; a Raw frame without a whole Ethernet header, or longer than a tagged frame of
 //! the MTU. So nobody can make the NIC send what the wire cannot carry.
 //!
@@ -32,27 +33,32 @@ pub struct CommandCheck {
     pub is_raw: Signal<Out, Bit>,
     /// Opcode FlowInsert or FlowRemove.
     pub is_flow: Signal<Out, Bit>,
+    /// Opcode ListenAdd or ListenRemove.
+    pub is_listen: Signal<Out, Bit>,
     /// Opcode FlowRemove or ListenRemove.
     pub is_remove: Signal<Out, Bit>,
-    /// Length of the TCP options in 32-bit words; of no meaning when `is_bad`.
-    pub option_words: Signal<Out, Bits<4>>,
+    /// Length of the TCP header in 32-bit words; of no meaning when `is_bad`.
+    pub tcp_words: Signal<Out, Bits<4>>,
+    /// Length of the IPv4 packet; of no meaning when `is_bad`.
+    pub total_len_bytes: Signal<Out, Bits<12>>,
     /// The command is refused.
     pub is_bad: Signal<Out, Bit>,
     segment: Signal<Local, SegmentCommand>,
     flow: Signal<Local, FlowCommand>,
-    is_listen: Signal<Local, Bit>,
     sack_words: Signal<Local, Bits<5>>,
     timestamp_words: Signal<Local, Bits<5>>,
     words: Signal<Local, Bits<5>>,
-    packet_len_bytes: Signal<Local, Bits<25>>,
+    /// The payload's length has bits that no frame can hold.
+    is_too_long: Signal<Local, Bit>,
     is_bad_connection: Signal<Local, Bit>,
     no_words: Constant<Bits<5>>,
     option_words_max: Constant<Bits<5>>,
     sack_count_max: Constant<Bits<4>>,
-    headers_min_bytes: Constant<Bits<25>>,
-    mtu_bytes: Constant<Bits<25>>,
-    raw_min_bytes: Constant<Bits<24>>,
-    raw_max_bytes: Constant<Bits<24>>,
+    tcp_fixed_words: Constant<Bits<4>>,
+    headers_min_bytes: Constant<Bits<12>>,
+    mtu_bytes: Constant<Bits<12>>,
+    raw_min_bytes: Constant<Bits<11>>,
+    raw_max_bytes: Constant<Bits<11>>,
     connections: Constant<Bits<17>>,
     opcode_segment: Constant<Bits<8>>,
     opcode_raw: Constant<Bits<8>>,
@@ -73,19 +79,21 @@ impl Default for CommandCheck {
             is_raw: Default::default(),
             is_flow: Default::default(),
             is_remove: Default::default(),
-            option_words: Default::default(),
+            is_listen: Default::default(),
+            tcp_words: Default::default(),
+            total_len_bytes: Default::default(),
             is_bad: Default::default(),
             segment: Default::default(),
             flow: Default::default(),
-            is_listen: Default::default(),
             sack_words: Default::default(),
             timestamp_words: Default::default(),
             words: Default::default(),
-            packet_len_bytes: Default::default(),
+            is_too_long: Default::default(),
             is_bad_connection: Default::default(),
             no_words: Constant::new(bits(0)),
             option_words_max: Constant::new(bits(OPTIONS_MAX_BYTES as u64 / 4)),
             sack_count_max: Constant::new(bits(SACK_BLOCKS_MAX as u64)),
+            tcp_fixed_words: Constant::new(bits(TcpHeader::SIZE_BYTES as u64 / 4)),
             headers_min_bytes: Constant::new(bits(headers_min_bytes as u64)),
             mtu_bytes: Constant::new(bits(MTU_BYTES as u64)),
             raw_min_bytes: Constant::new(bits(RAW_MIN_BYTES as u64)),
@@ -129,11 +137,17 @@ impl Logic for CommandCheck {
             + self.segment.val().has_window_scale
             + self.segment.val().has_sack_permitted;
         self.words.next = self.words.val() + self.timestamp_words.val() + self.sack_words.val();
-        self.option_words.next = bit_cast::<4, 5>(self.words.val());
+        self.tcp_words.next = self.tcp_fixed_words.val() + bit_cast::<4, 5>(self.words.val());
         // At most the MTU (RFC 894), so that the IPv4 header's total length is right and nobody has to fragment.
-        self.packet_len_bytes.next = self.headers_min_bytes.val()
-            + (bit_cast::<25, 5>(self.words.val()) << 2)
-            + bit_cast::<25, 24>(self.segment.val().payload_len_bytes);
+        self.total_len_bytes.next = self.headers_min_bytes.val()
+            + (bit_cast::<12, 5>(self.words.val()) << 2)
+            + bit_cast::<12, 11>(self.segment.val().payload_len_bytes.get_bits::<11>(0));
+        self.is_too_long.next = self
+            .segment
+            .val()
+            .payload_len_bytes
+            .get_bits::<13>(11)
+            .any();
 
         self.is_bad_connection.next =
             bit_cast::<17, 16>(self.flow.val().connection) >= self.connections.val();
@@ -143,11 +157,15 @@ impl Logic for CommandCheck {
                 | !self.context_is_known.val()
                 | (self.segment.val().sack_count > self.sack_count_max.val())
                 | (self.words.val() > self.option_words_max.val())
-                | (self.packet_len_bytes.val() > self.mtu_bytes.val());
+                | self.is_too_long.val()
+                | (self.total_len_bytes.val() > self.mtu_bytes.val());
         }
         if self.is_raw.val() {
-            self.is_bad.next = (self.segment.val().payload_len_bytes < self.raw_min_bytes.val())
-                | (self.segment.val().payload_len_bytes > self.raw_max_bytes.val());
+            self.is_bad.next = self.is_too_long.val()
+                | (self.segment.val().payload_len_bytes.get_bits::<11>(0)
+                    < self.raw_min_bytes.val())
+                | (self.segment.val().payload_len_bytes.get_bits::<11>(0)
+                    > self.raw_max_bytes.val());
         }
         if self.is_flow.val() {
             // IPv6 and steering are laid out and not built.

@@ -1,16 +1,29 @@
-//! Keeps one completion until the event queue takes it, so that frames go on leaving meanwhile.
+//! Keeps one completion until its frame has left and the event queue takes it, so that frames go on leaving meanwhile.
 //!
 //! ```text
 //!  done (assembler) ──> │ register │──> tx_event (event queue)
+//!  now ──── left ──────>│          │
 //! ```
 //!
-//! Latency: 1 cycle. Throughput: one completion every 2 cycles. One clock; reset forgets the completion. When the event ring has no room,
-//! the next command that wants a completion waits in the assembler, and the commands behind it. No counters.
+//! Latency: 1 cycle from `left` (or from a command that sends nothing) to the event. Throughput: one completion every 3 cycles. One clock;
+//! reset forgets the completion. When the event ring has no room, the next command that wants a completion waits in the assembler, and the
+//! commands behind it. No counters.
 
 use crate::fields::CompletionEvent;
-use crate::tx::job::Frame;
+use crate::tx::job::Done;
 use handclasp_layout::queue::{EventKind, Status};
 use rust_hdl::prelude::*;
+
+/// What the completion register holds.
+#[derive(Copy, Clone, Debug, PartialEq, LogicState)]
+pub enum CompletionState {
+    /// Nothing.
+    Empty,
+    /// A completion whose frame has not left.
+    Wait,
+    /// A completion for the event queue.
+    Offer,
+}
 
 /// The completion register.
 #[derive(LogicBlock)]
@@ -19,23 +32,29 @@ pub struct Completion {
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
-    /// The command that has ended.
-    pub done_frame: Signal<In, Frame>,
-    /// The now input when it ended.
-    pub done_timestamp: Signal<In, Bits<64>>,
+    /// The now input.
+    pub now: Signal<In, Bits<64>>,
+    /// What to tell.
+    pub done: Signal<In, Done>,
+    /// It is told when `left` comes; else at once.
+    pub done_sends: Signal<In, Bit>,
     /// There is something to complete.
     pub done_valid: Signal<In, Bit>,
     /// It is taken at this clock edge.
     pub done_ready: Signal<Out, Bit>,
+    /// The last beat of the frame that is to be completed leaves.
+    pub left: Signal<In, Bit>,
     /// A CompletionEvent, its phase 0.
     pub tx_event_data: Signal<Out, Bits<512>>,
     /// There is an event.
     pub tx_event_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub tx_event_ready: Signal<In, Bit>,
-    held: DFF<Frame>,
+    /// A completion is kept.
+    pub busy: Signal<Out, Bit>,
+    state: DFF<CompletionState>,
+    held: DFF<Done>,
     timestamp: DFF<Bits<64>>,
-    valid: DFF<Bit>,
     event_fields: Signal<Local, CompletionEvent>,
     empty_completion: Constant<CompletionEvent>,
     status_read_error: Constant<Bits<8>>,
@@ -46,16 +65,19 @@ impl Default for Completion {
         Self {
             clk: Default::default(),
             rst: Default::default(),
-            done_frame: Default::default(),
-            done_timestamp: Default::default(),
+            now: Default::default(),
+            done: Default::default(),
+            done_sends: Default::default(),
             done_valid: Default::default(),
             done_ready: Default::default(),
+            left: Default::default(),
             tx_event_data: Default::default(),
             tx_event_valid: Default::default(),
             tx_event_ready: Default::default(),
+            busy: Default::default(),
+            state: Default::default(),
             held: Default::default(),
             timestamp: Default::default(),
-            valid: Default::default(),
             event_fields: Default::default(),
             empty_completion: Constant::new(CompletionEvent {
                 kind: bits(EventKind::Completion as u64),
@@ -69,15 +91,36 @@ impl Default for Completion {
 impl Logic for Completion {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, held, timestamp, valid);
+        dff_setup!(self, clk, state, held, timestamp);
 
-        self.done_ready.next = !self.valid.q.val();
-        if !self.valid.q.val() {
-            self.valid.d.next = self.done_valid.val();
-            self.held.d.next = self.done_frame.val();
-            self.timestamp.d.next = self.done_timestamp.val();
-        } else if self.tx_event_ready.val() {
-            self.valid.d.next = false;
+        self.done_ready.next = false;
+        self.tx_event_valid.next = false;
+        self.busy.next = true;
+        match self.state.q.val() {
+            CompletionState::Empty => {
+                self.busy.next = false;
+                self.done_ready.next = true;
+                if self.done_valid.val() {
+                    self.held.d.next = self.done.val();
+                    self.timestamp.d.next = self.now.val();
+                    self.state.d.next = CompletionState::Offer;
+                    if self.done_sends.val() {
+                        self.state.d.next = CompletionState::Wait;
+                    }
+                }
+            }
+            CompletionState::Wait => {
+                if self.left.val() {
+                    self.timestamp.d.next = self.now.val();
+                    self.state.d.next = CompletionState::Offer;
+                }
+            }
+            CompletionState::Offer => {
+                self.tx_event_valid.next = true;
+                if self.tx_event_ready.val() {
+                    self.state.d.next = CompletionState::Empty;
+                }
+            }
         }
 
         self.event_fields.next = self.empty_completion.val();
@@ -90,10 +133,9 @@ impl Logic for Completion {
             self.event_fields.next.address = self.held.q.val().payload_addr;
         }
         self.tx_event_data.next = self.event_fields.val().into();
-        self.tx_event_valid.next = self.valid.q.val();
 
         if self.rst.val() {
-            self.valid.d.next = false;
+            self.state.d.next = CompletionState::Empty;
         }
     }
 }

@@ -1,24 +1,34 @@
 //! What the NIC knows of each connection it sends on: the addresses that a FlowCommand taught it.
 //!
 //! ```text
-//!  write (FlowInsert) ──┐
-//!  forget (FlowRemove) ─┼─> ┌────────────────────┐
-//!  clear (after reset) ─┘   │ RAM of CONNECTIONS │──> read_context, is_known
-//!  read_connection ───────> └────────────────────┘
+//!  write (FlowInsert) ──> ┌────────────────────┐
+//!                         │ RAM of CONNECTIONS │──> read_context
+//!  connection ──────────> │                    │
+//!                         ├────────────────────┤
+//!  forget (FlowRemove) ─> │ known, a bit each  │──> is_known
+//!                         └────────────────────┘
 //! ```
 //!
-//! Latency: 1 cycle from `read_connection` to `read_context` and `is_known`. Throughput: one read and one write a cycle; a read of the
-//! connection that is being written gives the old context. One clock; after reset the table forgets one connection a cycle, and then raises `ready`: nothing
-//! may be written before.
+//! Latency: 1 cycle from `read_connection` to `read_context` and `is_known`. Throughput: one read a cycle; a write or a forgetting is of
+//! the connection that was read last, and whoever reads that one in the same cycle gets the old context. One clock. Reset forgets every
+//! connection by its `known` bit, in CONNECTIONS / 32 cycles in which `ready` is low; the RAM of contexts needs no clearing: a context that
+//! was never written is never used.
 // rust-hdl's derive writes public methods without documentation; every field here has its own.
 #![allow(missing_docs)]
 
-use handclasp_layout::register::CONNECTIONS_LOG2;
+use handclasp_layout::register::CONNECTIONS;
 use handclasp_verilog::Ram;
 use rust_hdl::prelude::*;
 
 /// Width of an index into the contexts; a command's connection id has more bits, which the executor checks.
-pub const CONNECTION_BITS: usize = CONNECTIONS_LOG2;
+pub const CONNECTION_BITS: usize = CONNECTIONS.ilog2() as usize;
+const _: () = assert!(1 << CONNECTION_BITS == CONNECTIONS && CONNECTIONS > KNOWN_BITS);
+
+/// Connections whose `known` bits stand in one word.
+const KNOWN_BITS: usize = 32;
+const KNOWN_BITS_LOG2: usize = 5;
+/// Width of an index into the words of `known` bits.
+const WORD_BITS: usize = CONNECTION_BITS - KNOWN_BITS_LOG2;
 
 /// What stands in the headers of every segment of one connection; the fields are [`FlowCommand`](crate::fields::FlowCommand)'s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, LogicStruct)]
@@ -56,21 +66,25 @@ pub struct Context {
     pub read_context: Signal<Out, ConnectionContext>,
     /// It has been written and not been forgotten since; goes with `read_context`.
     pub is_known: Signal<Out, Bit>,
-    /// Connection to write or to forget.
-    pub write_connection: Signal<In, Bits<CONNECTION_BITS>>,
-    /// What to write.
+    /// What to write for the connection that was read last.
     pub write_context: Signal<In, ConnectionContext>,
     /// Write at this clock edge.
     pub write: Signal<In, Bit>,
-    /// Forget at this clock edge.
+    /// Forget the connection that was read last at this clock edge.
     pub forget: Signal<In, Bit>,
-    /// All connections have been forgotten after the reset.
+    /// Every connection has been forgotten after the reset.
     pub ready: Signal<Out, Bit>,
-    contexts: Ram<ConnectionContext, CONNECTION_BITS>,
-    known: Ram<Bit, CONNECTION_BITS>,
-    cleared: DFF<Bit>,
-    clear_connection: DFF<Bits<CONNECTION_BITS>>,
-    last_connection: Constant<Bits<CONNECTION_BITS>>,
+    ram: Ram<ConnectionContext, CONNECTION_BITS>,
+    known: Ram<Bits<KNOWN_BITS>, WORD_BITS>,
+    /// The connection that was read last.
+    connection: DFF<Bits<CONNECTION_BITS>>,
+    /// Next word of `known` to clear.
+    clear_word: DFF<Bits<WORD_BITS>>,
+    clearing: DFF<Bit>,
+    /// Place of that connection's bit in its word of `known`.
+    place: Signal<Local, Bits<KNOWN_BITS_LOG2>>,
+    last_word: Constant<Bits<WORD_BITS>>,
+    log2_known_bits: Constant<Bits<CONNECTION_BITS>>,
 }
 
 impl Default for Context {
@@ -81,16 +95,18 @@ impl Default for Context {
             read_connection: Default::default(),
             read_context: Default::default(),
             is_known: Default::default(),
-            write_connection: Default::default(),
             write_context: Default::default(),
             write: Default::default(),
             forget: Default::default(),
             ready: Default::default(),
-            contexts: Default::default(),
+            ram: Default::default(),
             known: Default::default(),
-            cleared: Default::default(),
-            clear_connection: Default::default(),
-            last_connection: Constant::new(Bits::mask()),
+            connection: Default::default(),
+            clear_word: Default::default(),
+            clearing: Default::default(),
+            place: Default::default(),
+            last_word: Constant::new(Bits::mask()),
+            log2_known_bits: Constant::new(KNOWN_BITS_LOG2.to_bits()),
         }
     }
 }
@@ -98,35 +114,45 @@ impl Default for Context {
 impl Logic for Context {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, cleared, clear_connection);
-        self.contexts.clock.next = self.clk.val();
+        dff_setup!(self, clk, connection, clear_word, clearing);
+        self.ram.clock.next = self.clk.val();
         self.known.clock.next = self.clk.val();
 
-        self.contexts.read_address.next = self.read_connection.val();
-        self.read_context.next = self.contexts.read_data.val();
-        self.known.read_address.next = self.read_connection.val();
-        self.is_known.next = self.known.read_data.val();
+        self.ram.read_address.next = self.read_connection.val();
+        self.read_context.next = self.ram.read_data.val();
+        self.known.read_address.next = bit_cast::<WORD_BITS, CONNECTION_BITS>(
+            self.read_connection.val() >> self.log2_known_bits.val(),
+        );
+        self.connection.d.next = self.read_connection.val();
+        self.place.next = bit_cast::<KNOWN_BITS_LOG2, CONNECTION_BITS>(self.connection.q.val());
+        self.is_known.next = self.known.read_data.val().get_bit(self.place.val().index());
 
-        self.contexts.write_address.next = self.write_connection.val();
-        self.contexts.write_data.next = self.write_context.val();
-        self.contexts.write_enable.next = self.write.val();
-        self.known.write_address.next = self.write_connection.val();
-        self.known.write_data.next = self.write.val();
+        self.ram.write_address.next = self.connection.q.val();
+        self.ram.write_data.next = self.write_context.val();
+        self.ram.write_enable.next = self.write.val();
+        self.known.write_address.next = bit_cast::<WORD_BITS, CONNECTION_BITS>(
+            self.connection.q.val() >> self.log2_known_bits.val(),
+        );
+        self.known.write_data.next = self
+            .known
+            .read_data
+            .val()
+            .replace_bit(self.place.val().index(), self.write.val());
         self.known.write_enable.next = self.write.val() | self.forget.val();
-
-        // After power-up the RAM may hold any values.
-        if !self.cleared.q.val() {
-            self.known.write_address.next = self.clear_connection.q.val();
-            self.known.write_data.next = false;
+        if self.clearing.q.val() {
+            self.known.write_address.next = self.clear_word.q.val();
+            self.known.write_data.next = 0.into();
             self.known.write_enable.next = true;
-            self.clear_connection.d.next = self.clear_connection.q.val() + 1;
-            self.cleared.d.next = self.clear_connection.q.val() == self.last_connection.val();
+            self.clear_word.d.next = self.clear_word.q.val() + 1;
+            if self.clear_word.q.val() == self.last_word.val() {
+                self.clearing.d.next = false;
+            }
         }
-        self.ready.next = self.cleared.q.val();
+        self.ready.next = !self.clearing.q.val();
 
         if self.rst.val() {
-            self.cleared.d.next = false;
-            self.clear_connection.d.next = 0.into();
+            self.clear_word.d.next = 0.into();
+            self.clearing.d.next = true;
         }
     }
 }

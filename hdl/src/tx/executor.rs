@@ -1,34 +1,37 @@
-//! Takes commands strictly in order, checks them, carries them out or hands them on as jobs.
+//! Takes commands strictly in order, checks them, carries them out or hands them on as jobs, with the sums of their headers.
 //!
 //! ```text
-//!               ┌──────────┐  request (payload read)
-//!  command ────>│          ├────────────────────────> dma reader
-//!               │ executor ├──> flow table, listener table (and their answers)
-//!  context <───>│          ├──> job ──> header builder
-//!               └──────────┘
+//!               ┌─────────────────┐          ┌─────────────────┐   request (payload read)
+//!  command ────>│ held: checked,  ├─advance─>│ checked: becomes├─────────────────────────> dma reader
+//!  context <───>│ tables changed  │          │ a job, summed   ├─> job, then its sums ───> job queue
+//!               └──┬──────────────┘          └─────────────────┘
+//!                  └──> flow table, listener table (and their answers)
 //! ```
 //!
 //! A command that cannot be carried out becomes a job with status BadCommand and no frame; nothing else of it is done.
 //!
-//! Latency: 1 cycle from the command's acceptance to `job_valid` for a segment without payload; with payload the job follows the cycle
-//! in which the read was accepted. Throughput: a command without payload every 2 cycles. One clock; reset drops the command under way.
+//! Latency: 2 cycles from the command's acceptance to `job_push`, 4 to its sums. Throughput: one segment or Raw frame a cycle; commands for
+//! the tables go through an FSM. One clock; reset drops the commands under way, and none is taken until the contexts have been cleared.
 //! Errors: BadCommand for an unknown opcode, a connection id out of range or (Segment) never inserted, more than 40 bytes of options,
 //! and lengths that the frame cannot hold. Counter pulse: `count_bad_command`.
 
 use crate::fields::{FlowCommand, ListenCommand, SegmentCommand};
+use crate::tx::checksum::Checksum;
 use crate::tx::command_check::CommandCheck;
 use crate::tx::context::{ConnectionContext, CONNECTION_BITS};
-use crate::tx::job::Job;
+use crate::tx::job::{Done, Job};
+use crate::tx::options::Options;
+use handclasp_layout::header::{EthernetHeader, VlanTag, FRAME_MIN_BYTES};
 use handclasp_layout::queue::Status;
 use rust_hdl::prelude::*;
 
-/// What the executor is doing.
+/// What the executor is doing with the held command.
 #[derive(Copy, Clone, Debug, PartialEq, LogicState)]
 pub enum ExecutorState {
-    /// Waits for a command.
-    Idle,
-    /// The command is in its register, its connection's context has been read.
-    Execute,
+    /// Frames, and what is refused, go straight through.
+    Run,
+    /// A command for the tables: refused, or begun.
+    Table,
     /// Waits for the flow table to take the command.
     Flow,
     /// Waits for the flow table's answer.
@@ -37,8 +40,25 @@ pub enum ExecutorState {
     Listen,
     /// Waits for the listener table's answer.
     ListenAnswer,
-    /// Hands the job on.
-    Hand,
+    /// It is done, and goes on.
+    Done,
+}
+
+/// A command that has been checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, LogicStruct)]
+struct Checked {
+    seq: Bits<32>,
+    ack: Bits<32>,
+    tcp_flags: Bits<9>,
+    window: Bits<16>,
+    tcp_words: Bits<4>,
+    total_len_bytes: Bits<12>,
+    payload_len_bytes: Bits<11>,
+    has_payload: Bit,
+    has_payload_sum: Bit,
+    is_frame: Bit,
+    is_segment: Bit,
+    want_completion: Bit,
 }
 
 /// The command executor.
@@ -96,18 +116,26 @@ pub struct Executor {
     pub read_context: Signal<In, ConnectionContext>,
     /// It was inserted, and not removed.
     pub context_is_known: Signal<In, Bit>,
-    /// What to record for `context_connection`.
+    /// The contexts have been cleared after the reset.
+    pub context_ready: Signal<In, Bit>,
+    /// What to record for the connection that was read last.
     pub new_context: Signal<Out, ConnectionContext>,
     /// Record it at this clock edge.
     pub context_write: Signal<Out, Bit>,
-    /// Forget `context_connection` at this clock edge.
+    /// Forget the connection that was read last at this clock edge.
     pub context_forget: Signal<Out, Bit>,
     /// The command as a job.
     pub job: Signal<Out, Job>,
-    /// There is a job.
-    pub job_valid: Signal<Out, Bit>,
-    /// The job is taken at this clock edge.
-    pub job_ready: Signal<In, Bit>,
+    /// There is a job, and it is taken.
+    pub job_push: Signal<Out, Bit>,
+    /// A job, and one more, finds room.
+    pub job_room: Signal<In, Bit>,
+    /// Sum of a job's IPv4 header.
+    pub sum_ip: Signal<Out, Bits<16>>,
+    /// Sum of its TCP segment.
+    pub sum_tcp: Signal<Out, Bits<16>>,
+    /// They are there, 2 cycles after `job_push`.
+    pub sum_push: Signal<Out, Bit>,
     /// A command was refused.
     pub count_bad_command: Signal<Out, Bit>,
     /// A command is being carried out.
@@ -115,21 +143,46 @@ pub struct Executor {
     state: DFF<ExecutorState>,
     held: DFF<Bits<512>>,
     held_index: DFF<Bits<32>>,
+    held_valid: DFF<Bit>,
     status: DFF<Bits<8>>,
-    is_frame: DFF<Bit>,
+    checked: DFF<Checked>,
+    context: DFF<ConnectionContext>,
+    done: DFF<Done>,
+    checked_valid: DFF<Bit>,
+    request_held: DFF<Bit>,
+    addr: DFF<Bits<64>>,
+    len_bytes: DFF<Bits<11>>,
+    /// A counter of this NIC's segments (RFC 6864 4.1 would allow any value with DF set).
+    identification: DFF<Bits<16>>,
     check: CommandCheck,
+    options: Options,
+    checksum: Checksum,
     arriving: Signal<Local, FlowCommand>,
     segment: Signal<Local, SegmentCommand>,
     flow: Signal<Local, FlowCommand>,
     listen: Signal<Local, ListenCommand>,
-    has_payload: Signal<Local, Bit>,
+    /// The held command goes on into `checked`.
+    advance: Signal<Local, Bit>,
+    /// The checked command becomes a job.
+    enter: Signal<Local, Bit>,
+    asks: Signal<Local, Bit>,
+    /// How the held command has ended so far.
+    ended: Signal<Local, Bits<8>>,
+    last_byte: Signal<Local, Bits<12>>,
     status_ok: Constant<Bits<8>>,
     status_bad_command: Constant<Bits<8>>,
+    tcp_end_bytes: Constant<Bits<7>>,
+    ethernet_last_byte: Constant<Bits<12>>,
+    tagged_last_byte: Constant<Bits<12>>,
+    frame_min_last_byte: Constant<Bits<12>>,
+    tag_bytes: Constant<Bits<7>>,
 }
 
 impl Default for Executor {
     fn default() -> Self {
         let status = |status: Status| Constant::new(bits(status as u64));
+        let ethernet_bytes = EthernetHeader::SIZE_BYTES as u64;
+        let tag_bytes = VlanTag::SIZE_BYTES as u64;
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -157,27 +210,51 @@ impl Default for Executor {
             context_connection: Default::default(),
             read_context: Default::default(),
             context_is_known: Default::default(),
+            context_ready: Default::default(),
             new_context: Default::default(),
             context_write: Default::default(),
             context_forget: Default::default(),
             job: Default::default(),
-            job_valid: Default::default(),
-            job_ready: Default::default(),
+            job_push: Default::default(),
+            job_room: Default::default(),
+            sum_ip: Default::default(),
+            sum_tcp: Default::default(),
+            sum_push: Default::default(),
             count_bad_command: Default::default(),
             busy: Default::default(),
             state: Default::default(),
             held: Default::default(),
             held_index: Default::default(),
+            held_valid: Default::default(),
             status: Default::default(),
-            is_frame: Default::default(),
+            checked: Default::default(),
+            context: Default::default(),
+            done: Default::default(),
+            checked_valid: Default::default(),
+            request_held: Default::default(),
+            addr: Default::default(),
+            len_bytes: Default::default(),
+            identification: Default::default(),
             check: Default::default(),
+            options: Default::default(),
+            checksum: Default::default(),
             arriving: Default::default(),
             segment: Default::default(),
             flow: Default::default(),
             listen: Default::default(),
-            has_payload: Default::default(),
+            advance: Default::default(),
+            enter: Default::default(),
+            asks: Default::default(),
+            ended: Default::default(),
+            last_byte: Default::default(),
             status_ok: status(Status::Ok),
             status_bad_command: status(Status::BadCommand),
+            // Ethernet and IPv4 headers.
+            tcp_end_bytes: Constant::new(bits(ethernet_bytes + 20)),
+            ethernet_last_byte: Constant::new(bits(ethernet_bytes - 1)),
+            tagged_last_byte: Constant::new(bits(ethernet_bytes + tag_bytes - 1)),
+            frame_min_last_byte: Constant::new(bits(FRAME_MIN_BYTES as u64 - 1)),
+            tag_bytes: Constant::new(bits(tag_bytes)),
         }
     }
 }
@@ -185,7 +262,29 @@ impl Default for Executor {
 impl Logic for Executor {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, held, held_index, status, is_frame);
+        dff_setup!(
+            self,
+            clk,
+            state,
+            held,
+            held_index,
+            held_valid,
+            status,
+            checked,
+            checked_valid
+        );
+        dff_setup!(self, clk, context, done);
+        dff_setup!(self, clk, request_held, addr, len_bytes, identification);
+        self.checksum.rst.next = self.rst.val();
+        self.checksum.clk.next = self.clk.val();
+        self.options.clk.next = self.clk.val();
+
+        // The checked command becomes a job when its payload can be asked for, so that the payload of every job is on its way.
+        self.asks.next = self.checked.q.val().is_frame & self.checked.q.val().has_payload;
+        self.enter.next = self.checked_valid.q.val()
+            & self.job_room.val()
+            & (!self.asks.val() | !self.request_held.q.val() | self.request_ready.val());
+        self.advance.next = false;
 
         self.arriving.next = self.command.val().into();
         // The held command, read as each of its three kinds; only that of its opcode means something.
@@ -196,10 +295,6 @@ impl Logic for Executor {
         self.check.context_is_known.next = self.context_is_known.val();
         self.flow_remove.next = self.check.is_remove.val();
         self.listen_remove.next = self.check.is_remove.val();
-        self.has_payload.next = self.segment.val().payload_len_bytes.any();
-
-        self.request_addr.next = self.segment.val().payload_addr;
-        self.request_len_bytes.next = bit_cast::<16, 24>(self.segment.val().payload_len_bytes);
         self.flow_key.next = (bit_cast::<96, 32>(self.flow.val().remote_ip) << 64)
             | (bit_cast::<96, 32>(self.flow.val().local_ip) << 32)
             | (bit_cast::<96, 16>(self.flow.val().remote_port) << 16)
@@ -216,65 +311,36 @@ impl Logic for Executor {
         self.new_context.next.tos = self.flow.val().tos;
         self.new_context.next.has_vlan = self.flow.val().has_vlan;
         self.new_context.next.vlan_tci = self.flow.val().vlan_tci;
-        self.context_connection.next = bit_cast::<CONNECTION_BITS, 16>(self.flow.val().connection);
 
-        self.job.next.command = self.segment.val();
-        self.job.next.command_index = self.held_index.q.val();
-        self.job.next.context = self.read_context.val();
-        self.job.next.option_words = self.check.option_words.val();
-        self.job.next.is_frame = self.is_frame.q.val();
-        self.job.next.status = self.status.q.val();
-
-        self.command_ready.next = false;
-        self.request_valid.next = false;
         self.context_write.next = false;
         self.context_forget.next = false;
         self.flow_valid.next = false;
         self.listen_valid.next = false;
-        self.job_valid.next = false;
-        self.count_bad_command.next = false;
-        self.busy.next = true;
+        self.ended.next = self.status_ok.val();
 
         match self.state.q.val() {
-            // Read the context while the command goes into its register.
-            ExecutorState::Idle => {
-                self.busy.next = false;
-                self.command_ready.next = true;
-                self.held.d.next = self.command.val();
-                self.held_index.d.next = self.command_index.val();
-                self.context_connection.next =
-                    bit_cast::<CONNECTION_BITS, 16>(self.arriving.val().connection);
+            ExecutorState::Run => {
                 self.status.d.next = self.status_ok.val();
-                self.is_frame.d.next = false;
-                if self.command_valid.val() {
-                    self.state.d.next = ExecutorState::Execute;
+                if self.check.is_bad.val() {
+                    self.ended.next = self.status_bad_command.val();
+                }
+                if self.held_valid.q.val() {
+                    if self.check.is_flow.val() | self.check.is_listen.val() {
+                        self.state.d.next = ExecutorState::Table;
+                    } else {
+                        self.advance.next = !self.checked_valid.q.val() | self.enter.val();
+                    }
                 }
             }
-            ExecutorState::Execute => {
+            ExecutorState::Table => {
                 if self.check.is_bad.val() {
-                    self.count_bad_command.next = true;
                     self.status.d.next = self.status_bad_command.val();
-                    self.state.d.next = ExecutorState::Hand;
-                } else if self.check.is_segment.val() | self.check.is_raw.val() {
-                    self.is_frame.d.next = true;
-                    if self.has_payload.val() {
-                        // Ask for the payload before the job is handed on, so that the payload of every job is on its way.
-                        self.request_valid.next = true;
-                        if self.request_ready.val() {
-                            self.state.d.next = ExecutorState::Hand;
-                        }
-                    } else {
-                        self.job.next.is_frame = true;
-                        self.job_valid.next = true;
-                        if self.job_ready.val() {
-                            self.state.d.next = ExecutorState::Idle;
-                        }
-                    }
+                    self.state.d.next = ExecutorState::Done;
                 } else if self.check.is_flow.val() {
                     // The context is written whether the flow finds a place in the flow table or not: either way it can send.
                     self.context_write.next = !self.flow_remove.val();
                     self.context_forget.next = self.flow_remove.val();
-                    self.state.d.next = ExecutorState::Hand;
+                    self.state.d.next = ExecutorState::Done;
                     if self.flow.val().lookup {
                         self.state.d.next = ExecutorState::Flow;
                     }
@@ -292,7 +358,7 @@ impl Logic for Executor {
             ExecutorState::FlowAnswer => {
                 self.status.d.next = self.flow_status.val();
                 if self.flow_done.val() {
-                    self.state.d.next = ExecutorState::Hand;
+                    self.state.d.next = ExecutorState::Done;
                 }
             }
             ExecutorState::Listen => {
@@ -303,19 +369,141 @@ impl Logic for Executor {
             }
             ExecutorState::ListenAnswer => {
                 if self.listen_done.val() {
-                    self.state.d.next = ExecutorState::Hand;
+                    self.state.d.next = ExecutorState::Done;
                 }
             }
-            ExecutorState::Hand => {
-                self.job_valid.next = true;
-                if self.job_ready.val() {
-                    self.state.d.next = ExecutorState::Idle;
+            ExecutorState::Done => {
+                self.ended.next = self.status.q.val();
+                self.advance.next = !self.checked_valid.q.val() | self.enter.val();
+                if self.advance.val() {
+                    self.state.d.next = ExecutorState::Run;
                 }
             }
         }
 
+        // In: read the context while the command goes into its register.
+        self.command_ready.next =
+            (!self.held_valid.q.val() | self.advance.val()) & self.context_ready.val();
+        self.context_connection.next = bit_cast::<CONNECTION_BITS, 16>(self.flow.val().connection);
+        if self.command_ready.val() {
+            self.held_valid.d.next = self.command_valid.val();
+            self.context_connection.next =
+                bit_cast::<CONNECTION_BITS, 16>(self.arriving.val().connection);
+        }
+        if self.command_ready.val() & self.command_valid.val() {
+            self.held.d.next = self.command.val();
+            self.held_index.d.next = self.command_index.val();
+        }
+
+        // From `held` to `checked`.
+        if self.enter.val() {
+            self.checked_valid.d.next = false;
+        }
+        self.options.command.next = self.segment.val();
+        self.options.advance.next = self.advance.val();
+        self.checksum.command.next = self.segment.val();
+        self.checksum.advance.next = self.advance.val();
+        if self.advance.val() {
+            self.checked_valid.d.next = true;
+            self.context.d.next = self.read_context.val();
+            self.checked.d.next.seq = self.segment.val().seq;
+            self.checked.d.next.ack = self.segment.val().ack;
+            self.checked.d.next.tcp_flags = self.segment.val().tcp_flags;
+            self.checked.d.next.window = self.segment.val().window;
+            self.checked.d.next.tcp_words = self.check.tcp_words.val();
+            self.checked.d.next.total_len_bytes = self.check.total_len_bytes.val();
+            self.checked.d.next.payload_len_bytes =
+                self.segment.val().payload_len_bytes.get_bits::<11>(0);
+            self.checked.d.next.has_payload = self.segment.val().payload_len_bytes.any();
+            // A Raw frame needs none.
+            self.checked.d.next.has_payload_sum =
+                self.segment.val().has_payload_sum | self.check.is_raw.val();
+            self.checked.d.next.is_frame =
+                !self.check.is_bad.val() & (self.check.is_segment.val() | self.check.is_raw.val());
+            self.checked.d.next.is_segment = self.check.is_segment.val();
+            self.checked.d.next.want_completion = self.segment.val().want_completion;
+            self.done.d.next.opcode = self.segment.val().opcode;
+            self.done.d.next.connection = self.segment.val().connection;
+            self.done.d.next.command_index = self.held_index.q.val();
+            self.done.d.next.payload_addr = self.segment.val().payload_addr;
+            self.done.d.next.status = self.ended.val();
+        }
+
+        // From `checked` to the job, and to the payload's read.
+        self.request_addr.next = self.addr.q.val();
+        self.request_len_bytes.next = bit_cast::<16, 11>(self.len_bytes.q.val());
+        self.request_valid.next = self.request_held.q.val();
+        if self.request_ready.val() {
+            self.request_held.d.next = false;
+        }
+        if self.enter.val() & self.asks.val() {
+            self.request_held.d.next = true;
+            self.addr.d.next = self.done.q.val().payload_addr;
+            self.len_bytes.d.next = self.checked.q.val().payload_len_bytes;
+        }
+        self.job.next.context = self.context.q.val();
+        self.job.next.seq = self.checked.q.val().seq;
+        self.job.next.ack = self.checked.q.val().ack;
+        self.job.next.tcp_flags = self.checked.q.val().tcp_flags;
+        self.job.next.window = self.checked.q.val().window;
+        self.job.next.tcp_words = self.checked.q.val().tcp_words;
+        self.job.next.options = self.options.bytes.val();
+        self.job.next.total_len_bytes = bit_cast::<16, 12>(self.checked.q.val().total_len_bytes);
+        self.job.next.identification = self.identification.q.val();
+        self.job.next.is_frame = self.checked.q.val().is_frame;
+        self.job.next.is_segment = self.checked.q.val().is_segment;
+        self.job.next.has_payload = self.checked.q.val().has_payload;
+        self.job.next.has_payload_sum = self.checked.q.val().has_payload_sum;
+        self.job.next.has_completion = self.checked.q.val().want_completion
+            | (self.done.q.val().status != self.status_ok.val());
+        self.job.next.done = self.done.q.val();
+        self.job.next.payload_last_byte = self.checked.q.val().payload_len_bytes - 1;
+        self.job.next.header_len_bytes = 0.into();
+        self.last_byte.next = bit_cast::<12, 11>(self.job.val().payload_last_byte);
+        if self.checked.q.val().is_segment {
+            self.job.next.header_len_bytes =
+                self.tcp_end_bytes.val() + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
+            self.last_byte.next =
+                self.checked.q.val().total_len_bytes + self.ethernet_last_byte.val();
+            if self.context.q.val().has_vlan {
+                self.job.next.header_len_bytes = self.tcp_end_bytes.val()
+                    + self.tag_bytes.val()
+                    + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
+                self.last_byte.next =
+                    self.checked.q.val().total_len_bytes + self.tagged_last_byte.val();
+            }
+        }
+        // Short frames are padded (IEEE 802.3 4.2.3.3).
+        self.job.next.frame_last_byte = bit_cast::<11, 12>(self.last_byte.val());
+        if self.last_byte.val() < self.frame_min_last_byte.val() {
+            self.job.next.frame_last_byte = bit_cast::<11, 12>(self.frame_min_last_byte.val());
+        }
+        self.job_push.next = self.enter.val();
+        if self.enter.val() & self.job.val().is_frame & self.job.val().is_segment {
+            self.identification.d.next = self.identification.q.val() + 1;
+        }
+        self.checksum.context.next = self.context.q.val();
+        self.checksum.tcp_words.next = self.checked.q.val().tcp_words;
+        self.checksum.total_len_bytes.next =
+            bit_cast::<16, 12>(self.checked.q.val().total_len_bytes);
+        self.checksum.identification.next = self.identification.q.val();
+        self.checksum.enter.next = self.enter.val();
+        self.sum_ip.next = self.checksum.sum_ip.val();
+        self.sum_tcp.next = self.checksum.sum_tcp.val();
+        self.sum_push.next = self.checksum.sum_valid.val();
+        self.count_bad_command.next =
+            self.enter.val() & (self.done.q.val().status == self.status_bad_command.val());
+        self.busy.next = self.held_valid.q.val()
+            | self.checked_valid.q.val()
+            | self.request_held.q.val()
+            | !self.context_ready.val();
+
         if self.rst.val() {
-            self.state.d.next = ExecutorState::Idle;
+            self.state.d.next = ExecutorState::Run;
+            self.held_valid.d.next = false;
+            self.checked_valid.d.next = false;
+            self.request_held.d.next = false;
+            self.identification.d.next = 0.into();
         }
     }
 }

@@ -1,22 +1,24 @@
 //! The transmit path: commands in, frames out.
 //!
 //! ```text
-//!            ┌──────────┐ job ┌──────┐     ┌────────────────┐ frame, header ┌───────────┐
-//!  command ─>│ executor ├────>│ FIFO ├────>│ header builder ├──────────────>│ assembler ├──> m_axis_tx
-//!            └─┬──┬─┬───┘     └──────┘     └────────────────┘               └─┬───────┬─┘
-//!   tables <───┘  │ └─ request ─> reader           ^ sum                      │       │ done
-//!         context RAM                │     ┌───────┴────────┐    payload      │  ┌────┴───────┐
-//!                                    └────>│ payload buffer ├─────────────────┘  │ completion ├──> tx_event
-//!                                          └────────────────┘                    └────────────┘
+//!            ┌──────────┐ job, sums ┌───────────┐               ┌───────────┐
+//!  command ─>│ executor ├──────────>│ job queue ├──────────────>│ assembler ├──> m_axis_tx
+//!            └─┬──┬─┬───┘           └───────────┘               └─┬─────┬───┘
+//!   tables <───┘  │ └─ request ─> reader                          │     │ done
+//!         context RAM               │      ┌────────────────┐     │   ┌─┴──────────┐
+//!                                   └─────>│ payload buffer ├─────┘   │ completion ├──> tx_event
+//!                                          └────────────────┘         └────────────┘
 //! ```
 //!
-//! A segment's command becomes a job; its payload is read, summed and stored while earlier frames leave; the header builder joins the two
-//! and the assembler sends them. Up to `2^J` jobs wait in the FIFO, so the payloads of later commands are on their way while a frame leaves.
+//! A segment's command becomes a job, whose headers are summed on the way; its payload is read, summed and stored while earlier frames leave;
+//! the assembler joins the two. Up to `2^J` jobs wait in the queue, so the payloads of later commands are on their way while a frame leaves:
+//! `2^J` is at least latency times rate of the reads.
 //!
-//! Latency: a segment without payload: 8 cycles from the cycle in which the command is accepted to the cycle with its first beat, at
-//! both widths. Throughput: one beat a cycle within a frame; a control segment every 10 cycles at W = 64 (8 beats on the wire) and every
-//! 4 at W = 512. One clock, synchronous reset. Errors: see [`executor`] (BadCommand) and [`assembler`] (ReadError). Counter pulses:
-//! `count_bad_command`, `count_segment`, `count_raw`, `count_frame`.
+//! Latency: a segment without payload: 6 cycles from the cycle in which the command is accepted to the cycle with its first beat, at
+//! both widths. With payload, from the payload's last beat to the frame's first: 4 (5 if it is the only one) when the sum is in the command
+//! (`has_payload_sum`), log2(W/16) + 6 otherwise. Throughput: one beat a cycle, and the next frame in the next cycle: a control segment every 8 cycles at W = 64, every cycle
+//! at W = 512; 2 cycles between frames with payload. One clock, synchronous reset, which may last one cycle. Errors: see [`executor`]
+//! (BadCommand) and [`assembler`] (ReadError). Counter pulses: `count_bad_command`, `count_segment`, `count_raw`, `count_frame`.
 
 pub mod assembler;
 pub mod checksum;
@@ -24,32 +26,33 @@ pub mod command_check;
 pub mod completion;
 pub mod context;
 pub mod executor;
-pub mod header_builder;
+pub mod header;
 pub mod job;
+pub mod job_queue;
 pub mod options;
 pub mod payload_buffer;
 
-use crate::stream::{Fifo, StreamSink, StreamSource};
+use crate::stream::{StreamSink, StreamSource};
 use assembler::Assembler;
 use completion::Completion;
 use context::Context;
 use executor::Executor;
-use header_builder::HeaderBuilder;
-use job::Job;
+use job_queue::JobQueue;
 use payload_buffer::PayloadBuffer;
 use rust_hdl::prelude::*;
 
 /// The transmit path at 64 bits.
-pub type TxPath64 = TxPath<64, 8, 10, 11, 5, 6>;
+pub type TxPath64 = TxPath<64, 8, 3, 10, 11, 5, 6>;
 /// The transmit path at 512 bits.
-pub type TxPath512 = TxPath<512, 64, 9, 10, 7, 8>;
+pub type TxPath512 = TxPath<512, 64, 6, 9, 10, 7, 8>;
 
-/// The transmit path: W bits (K bytes) a beat, `2^A` beats of payload buffer, `2^J` jobs that wait for their payloads; N is `A + 1`, M is
+/// The transmit path: W bits (K bytes, S = log2(K)) a beat, `2^A` beats of payload buffer, `2^J` jobs that wait for their payloads; N is `A + 1`, M is
 /// `J + 1`.
 #[derive(LogicBlock, Default)]
 pub struct TxPath<
     const W: usize,
     const K: usize,
+    const S: usize,
     const A: usize,
     const N: usize,
     const J: usize,
@@ -115,6 +118,8 @@ pub struct TxPath<
     pub listen_done: Signal<In, Bit>,
     /// The frames, to the MAC; `tuser` is never set.
     pub m_axis_tx: StreamSource<W, K>,
+    /// The contexts have been cleared after the reset.
+    pub table_ready: Signal<Out, Bit>,
     /// A command was refused.
     pub count_bad_command: Signal<Out, Bit>,
     /// A segment has left.
@@ -123,46 +128,38 @@ pub struct TxPath<
     pub count_raw: Signal<Out, Bit>,
     /// A frame has left.
     pub count_frame: Signal<Out, Bit>,
-    /// The contexts have been cleared after the reset.
-    pub table_ready: Signal<Out, Bit>,
     /// A command, frame or completion is in flight.
     pub busy: Signal<Out, Bit>,
     executor: Executor,
     contexts: Context,
-    jobs: Fifo<Job, J, M>,
-    payload_buffer: PayloadBuffer<W, K, A, N>,
-    header_builder: HeaderBuilder,
-    assembler: Assembler<W, K>,
+    jobs: JobQueue<J, M>,
+    payload_buffer: PayloadBuffer<W, K, A, N, J, M>,
+    assembler: Assembler<W, K, S>,
     completion: Completion,
-    /// Jobs handed over that have not ended.
-    in_flight: DFF<Bits<9>>,
-    job_handed: Signal<Local, Bit>,
 }
 
 impl<
         const W: usize,
         const K: usize,
+        const S: usize,
         const A: usize,
         const N: usize,
         const J: usize,
         const M: usize,
-    > Logic for TxPath<W, K, A, N, J, M>
+    > Logic for TxPath<W, K, S, A, N, J, M>
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, in_flight);
         self.executor.clk.next = self.clk.val();
         self.contexts.clk.next = self.clk.val();
         self.jobs.clk.next = self.clk.val();
         self.payload_buffer.clk.next = self.clk.val();
-        self.header_builder.clk.next = self.clk.val();
         self.assembler.clk.next = self.clk.val();
         self.completion.clk.next = self.clk.val();
         self.executor.rst.next = self.rst.val();
         self.contexts.rst.next = self.rst.val();
         self.jobs.rst.next = self.rst.val();
         self.payload_buffer.rst.next = self.rst.val();
-        self.header_builder.rst.next = self.rst.val();
         self.assembler.rst.next = self.rst.val();
         self.completion.rst.next = self.rst.val();
 
@@ -191,63 +188,56 @@ impl<
         self.contexts.read_connection.next = self.executor.context_connection.val();
         self.executor.read_context.next = self.contexts.read_context.val();
         self.executor.context_is_known.next = self.contexts.is_known.val();
-        self.contexts.write_connection.next = self.executor.context_connection.val();
+        self.executor.context_ready.next = self.contexts.ready.val();
         self.contexts.write_context.next = self.executor.new_context.val();
         self.contexts.write.next = self.executor.context_write.val();
         self.contexts.forget.next = self.executor.context_forget.val();
-        self.table_ready.next = self.contexts.ready.val();
 
         StreamSink::<W, K>::link(&mut self.payload, &mut self.payload_buffer.s);
 
-        self.jobs.push_data.next = self.executor.job.val();
-        self.jobs.push_valid.next = self.executor.job_valid.val();
-        self.executor.job_ready.next = self.jobs.push_ready.val();
-        self.header_builder.job.next = self.jobs.pop_data.val();
-        self.header_builder.job_valid.next = self.jobs.pop_valid.val();
-        self.jobs.pop_ready.next = self.header_builder.job_ready.val();
-        self.header_builder.mac.next = self.mac.val();
-        self.header_builder.summary_sum.next = self.payload_buffer.summary_sum.val();
-        self.header_builder.summary_error.next = self.payload_buffer.summary_error.val();
-        self.header_builder.summary_valid.next = self.payload_buffer.summary_valid.val();
-        self.payload_buffer.summary_ready.next = self.header_builder.summary_ready.val();
+        self.jobs.job_in.next = self.executor.job.val();
+        self.jobs.push.next = self.executor.job_push.val();
+        self.executor.job_room.next = self.jobs.has_room.val();
+        self.jobs.sum_ip_in.next = self.executor.sum_ip.val();
+        self.jobs.sum_tcp_in.next = self.executor.sum_tcp.val();
+        self.jobs.sum_push.next = self.executor.sum_push.val();
 
-        self.assembler.now.next = self.now.val();
-        self.assembler.frame.next = self.header_builder.frame.val();
-        self.assembler.header.next = self.header_builder.header.val();
-        self.assembler.frame_valid.next = self.header_builder.frame_valid.val();
-        self.header_builder.frame_ready.next = self.assembler.frame_ready.val();
+        self.assembler.mac.next = self.mac.val();
+        self.assembler.job.next = self.jobs.job.val();
+        self.assembler.sum_ip.next = self.jobs.sum_ip.val();
+        self.assembler.sum_tcp.next = self.jobs.sum_tcp.val();
+        self.assembler.job_valid.next = self.jobs.valid.val();
+        self.jobs.ready.next = self.assembler.job_ready.val();
+        self.assembler.stored_error.next = self.payload_buffer.stored_error.val();
+        self.assembler.stored_valid.next = self.payload_buffer.stored_valid.val();
+        self.assembler.payload_sum.next = self.payload_buffer.sum.val();
+        self.assembler.payload_sum_valid.next = self.payload_buffer.sum_valid.val();
+        self.payload_buffer.take.next = self.assembler.payload_take.val();
+        self.payload_buffer.take_sum.next = self.assembler.payload_take_sum.val();
         self.assembler.payload_tdata.next = self.payload_buffer.m_tdata.val();
         self.assembler.payload_tvalid.next = self.payload_buffer.m_tvalid.val();
         self.payload_buffer.m_tready.next = self.assembler.payload_tready.val();
         StreamSource::<W, K>::link(&mut self.m_axis_tx, &mut self.assembler.m_axis_tx);
 
-        self.completion.done_frame.next = self.assembler.done_frame.val();
-        self.completion.done_timestamp.next = self.assembler.done_timestamp.val();
+        self.completion.now.next = self.now.val();
+        self.completion.done.next = self.assembler.done.val();
+        self.completion.done_sends.next = self.assembler.done_sends.val();
         self.completion.done_valid.next = self.assembler.done_valid.val();
         self.assembler.done_ready.next = self.completion.done_ready.val();
+        self.completion.left.next = self.assembler.left.val();
         self.tx_event_data.next = self.completion.tx_event_data.val();
         self.tx_event_valid.next = self.completion.tx_event_valid.val();
         self.completion.tx_event_ready.next = self.tx_event_ready.val();
 
+        self.table_ready.next = self.contexts.ready.val();
         self.count_bad_command.next = self.executor.count_bad_command.val();
         self.count_segment.next = self.assembler.count_segment.val();
         self.count_raw.next = self.assembler.count_raw.val();
         self.count_frame.next = self.assembler.count_frame.val();
-
-        self.job_handed.next = self.executor.job_valid.val() & self.jobs.push_ready.val();
-        if self.job_handed.val() & !self.assembler.frame_end.val() {
-            self.in_flight.d.next = self.in_flight.q.val() + 1;
-        }
-        if !self.job_handed.val() & self.assembler.frame_end.val() {
-            self.in_flight.d.next = self.in_flight.q.val() - 1;
-        }
-        self.busy.next = !self.contexts.ready.val()
-            | self.executor.busy.val()
-            | self.in_flight.q.val().any()
-            | self.completion.tx_event_valid.val();
-
-        if self.rst.val() {
-            self.in_flight.d.next = 0.into();
-        }
+        self.busy.next = self.executor.busy.val()
+            | self.jobs.busy.val()
+            | self.payload_buffer.busy.val()
+            | self.assembler.busy.val()
+            | self.completion.busy.val();
     }
 }

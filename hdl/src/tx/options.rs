@@ -1,38 +1,49 @@
 //! Lays out the TCP options of a segment: which ones, in which order, padded with NOPs to whole 32-bit words.
 //!
 //! ```text
-//!            ┌──────┐   ┌────────────┐   ┌────────────────┐   ┌──────────────┐   ┌─────┐
-//!  command ─>│ SACK ├──>│ timestamps ├──>│ SACK permitted ├──>│ window scale ├──>│ MSS ├──> bytes
-//!            └──────┘   └────────────┘   └────────────────┘   └──────────────┘   └─────┘
-//!              each option that is present pushes those behind it back by its own length
+//!            ┌─────────────────────────┐ base words  ┌─────────────────────┐
+//!  command ─>│ timestamps, then SACK   ├────────────>│ base moved back by  ├──> bytes
+//!            ├─────────────────────────┤ 0 to 3 words│ the prefix's length │
+//!            │ MSS, scale, permitted   ├────────────>│                     │
+//!            └─────────────────────────┘             └─────────────────────┘
+//!                                registers: `advance`
 //! ```
 //!
 //! On the wire: MSS `02 04 mm mm`, window scale `01 03 03 ss`, SACK permitted `01 01 04 02`, timestamps `01 01 08 0a` and two words, SACK
 //! `01 01 05 ll` and two words a block. Options beyond ten words would be lost here; [`CommandCheck`](crate::tx::command_check) has refused
 //! such commands before.
 //!
-//! Combinational: no clock, no reset, no errors, no counters.
+//! Latency: 1 cycle, the cycle with `advance`. Throughput: one command a cycle. One clock; no reset, no errors, no counters.
 
 use crate::fields::SegmentCommand;
 use handclasp_layout::header::tcp_option::*;
 use rust_hdl::prelude::*;
 
-/// 32-bit words of TCP options that a header has room for.
-const OPTION_WORDS: usize = 10;
-
 /// The option layout.
 #[derive(LogicBlock)]
 pub struct Options {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
     /// Which options, and their values.
     pub command: Signal<In, SegmentCommand>,
-    /// The options in network order: the first byte on top, zeros behind the last.
+    /// Take the command at this clock edge.
+    pub advance: Signal<In, Bit>,
+    /// The options of the command taken last, in network order: the first byte on top, zeros behind the last.
     pub bytes: Signal<Out, Bits<320>>,
-    sack: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_timestamps: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_sack_permitted: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_window_scale: [Signal<Local, Bits<32>>; OPTION_WORDS],
-    from_mss: [Signal<Local, Bits<32>>; OPTION_WORDS],
+    /// Timestamps and SACK blocks, as if nothing stood before them.
+    base: [DFF<Bits<32>>; 10],
+    /// MSS, window scale and SACK permitted, those that are there.
+    prefix: [DFF<Bits<32>>; 3],
+    prefix_words: DFF<Bits<2>>,
+    has_sack: Signal<Local, Bit>,
+    has_sack1: Signal<Local, Bit>,
+    has_sack2: Signal<Local, Bit>,
+    sack_word: Signal<Local, Bits<32>>,
+    mss_word: Signal<Local, Bits<32>>,
+    window_scale_word: Signal<Local, Bits<32>>,
+    words: [Signal<Local, Bits<32>>; 10],
     word: Signal<Local, Bits<32>>,
+    no_words: Constant<Bits<2>>,
     mss_option: Constant<Bits<32>>,
     window_scale_option: Constant<Bits<32>>,
     sack_permitted_option: Constant<Bits<32>>,
@@ -48,14 +59,22 @@ fn option_word(bytes: [u8; 4]) -> Constant<Bits<32>> {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            clk: Default::default(),
             command: Default::default(),
+            advance: Default::default(),
             bytes: Default::default(),
-            sack: Default::default(),
-            from_timestamps: Default::default(),
-            from_sack_permitted: Default::default(),
-            from_window_scale: Default::default(),
-            from_mss: Default::default(),
+            base: Default::default(),
+            prefix: Default::default(),
+            prefix_words: Default::default(),
+            has_sack: Default::default(),
+            has_sack1: Default::default(),
+            has_sack2: Default::default(),
+            sack_word: Default::default(),
+            mss_word: Default::default(),
+            window_scale_word: Default::default(),
+            words: Default::default(),
             word: Default::default(),
+            no_words: Constant::new(bits(0)),
             mss_option: option_word([MSS, MSS_BYTES, 0, 0]),
             window_scale_option: option_word([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]),
             sack_permitted_option: option_word([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]),
@@ -69,72 +88,108 @@ impl Default for Options {
 impl Logic for Options {
     #[hdl_gen]
     fn update(&mut self) {
-        for i in 0..OPTION_WORDS {
-            self.sack[i].next = 0.into();
+        dff_setup!(self, clk, prefix_words);
+        for i in 0..10 {
+            self.base[i].clock.next = self.clk.val();
+            self.base[i].d.next = self.base[i].q.val();
         }
-        // SACK (RFC 2018 3).
-        if self.command.val().sack_count.any() {
-            self.sack[0].next =
-                self.sack_option.val() + (bit_cast::<32, 4>(self.command.val().sack_count) << 3);
-            self.sack[1].next = self.command.val().sack0_left;
-            self.sack[2].next = self.command.val().sack0_right;
+        for i in 0..3 {
+            self.prefix[i].clock.next = self.clk.val();
+            self.prefix[i].d.next = self.prefix[i].q.val();
         }
-        if self.command.val().sack_count > 1 {
-            self.sack[3].next = self.command.val().sack1_left;
-            self.sack[4].next = self.command.val().sack1_right;
-        }
-        if self.command.val().sack_count > 2 {
-            self.sack[5].next = self.command.val().sack2_left;
-            self.sack[6].next = self.command.val().sack2_right;
-        }
-        // Timestamps (RFC 7323 3.2, laid out as in its appendix A).
-        for i in 0..OPTION_WORDS {
-            self.from_timestamps[i].next = self.sack[i].val();
-        }
-        if self.command.val().has_timestamps {
-            self.from_timestamps[0].next = self.timestamps_option.val();
-            self.from_timestamps[1].next = self.command.val().ts_val;
-            self.from_timestamps[2].next = self.command.val().ts_ecr;
-            for i in 3..OPTION_WORDS {
-                self.from_timestamps[i].next = self.sack[i - 3].val();
+
+        self.has_sack.next = self.command.val().sack_count.any();
+        self.has_sack1.next = self.command.val().sack_count > 1;
+        self.has_sack2.next = self.command.val().sack_count > 2;
+        self.sack_word.next =
+            self.sack_option.val() + (bit_cast::<32, 4>(self.command.val().sack_count) << 3);
+        self.mss_word.next = self.mss_option.val() | bit_cast::<32, 16>(self.command.val().mss);
+        self.window_scale_word.next =
+            self.window_scale_option.val() | bit_cast::<32, 4>(self.command.val().window_scale);
+
+        if self.advance.val() {
+            for i in 0..10 {
+                self.base[i].d.next = 0.into();
             }
-        }
-        // SACK permitted (RFC 2018 2).
-        for i in 0..OPTION_WORDS {
-            self.from_sack_permitted[i].next = self.from_timestamps[i].val();
-        }
-        if self.command.val().has_sack_permitted {
-            self.from_sack_permitted[0].next = self.sack_permitted_option.val();
-            for i in 1..OPTION_WORDS {
-                self.from_sack_permitted[i].next = self.from_timestamps[i - 1].val();
+            // Timestamps (RFC 7323 3.2, laid out as in its appendix A), SACK behind them (RFC 2018 3).
+            if self.command.val().has_timestamps {
+                self.base[0].d.next = self.timestamps_option.val();
+                self.base[1].d.next = self.command.val().ts_val;
+                self.base[2].d.next = self.command.val().ts_ecr;
             }
-        }
-        // Window scale (RFC 7323 2.2).
-        for i in 0..OPTION_WORDS {
-            self.from_window_scale[i].next = self.from_sack_permitted[i].val();
-        }
-        if self.command.val().has_window_scale {
-            self.from_window_scale[0].next =
-                self.window_scale_option.val() | bit_cast::<32, 4>(self.command.val().window_scale);
-            for i in 1..OPTION_WORDS {
-                self.from_window_scale[i].next = self.from_sack_permitted[i - 1].val();
+            if self.command.val().has_timestamps & self.has_sack.val() {
+                self.base[3].d.next = self.sack_word.val();
+                self.base[4].d.next = self.command.val().sack0_left;
+                self.base[5].d.next = self.command.val().sack0_right;
             }
-        }
-        // Maximum segment size (RFC 9293 3.7.1).
-        for i in 0..OPTION_WORDS {
-            self.from_mss[i].next = self.from_window_scale[i].val();
-        }
-        if self.command.val().has_mss {
-            self.from_mss[0].next =
-                self.mss_option.val() | bit_cast::<32, 16>(self.command.val().mss);
-            for i in 1..OPTION_WORDS {
-                self.from_mss[i].next = self.from_window_scale[i - 1].val();
+            if self.command.val().has_timestamps & self.has_sack1.val() {
+                self.base[6].d.next = self.command.val().sack1_left;
+                self.base[7].d.next = self.command.val().sack1_right;
+            }
+            if self.command.val().has_timestamps & self.has_sack2.val() {
+                self.base[8].d.next = self.command.val().sack2_left;
+                self.base[9].d.next = self.command.val().sack2_right;
+            }
+            // SACK alone.
+            if !self.command.val().has_timestamps & self.has_sack.val() {
+                self.base[0].d.next = self.sack_word.val();
+                self.base[1].d.next = self.command.val().sack0_left;
+                self.base[2].d.next = self.command.val().sack0_right;
+            }
+            if !self.command.val().has_timestamps & self.has_sack1.val() {
+                self.base[3].d.next = self.command.val().sack1_left;
+                self.base[4].d.next = self.command.val().sack1_right;
+            }
+            if !self.command.val().has_timestamps & self.has_sack2.val() {
+                self.base[5].d.next = self.command.val().sack2_left;
+                self.base[6].d.next = self.command.val().sack2_right;
+            }
+            // Maximum segment size (RFC 9293 3.7.1), window scale (RFC 7323 2.2), SACK permitted (RFC 2018 2), in this order.
+            self.prefix_words.d.next = self.no_words.val()
+                + self.command.val().has_mss
+                + self.command.val().has_window_scale
+                + self.command.val().has_sack_permitted;
+            self.prefix[0].d.next = self.sack_permitted_option.val();
+            self.prefix[1].d.next = self.sack_permitted_option.val();
+            self.prefix[2].d.next = self.sack_permitted_option.val();
+            if self.command.val().has_window_scale {
+                self.prefix[0].d.next = self.window_scale_word.val();
+            }
+            if self.command.val().has_mss {
+                self.prefix[0].d.next = self.mss_word.val();
+                if self.command.val().has_window_scale {
+                    self.prefix[1].d.next = self.window_scale_word.val();
+                }
             }
         }
 
+        for i in 0..10 {
+            self.words[i].next = self.base[i].q.val();
+        }
+        if self.prefix_words.q.val() == 1 {
+            self.words[0].next = self.prefix[0].q.val();
+            for i in 1..10 {
+                self.words[i].next = self.base[i - 1].q.val();
+            }
+        }
+        if self.prefix_words.q.val() == 2 {
+            self.words[0].next = self.prefix[0].q.val();
+            self.words[1].next = self.prefix[1].q.val();
+            for i in 2..10 {
+                self.words[i].next = self.base[i - 2].q.val();
+            }
+        }
+        if self.prefix_words.q.val() == 3 {
+            for i in 0..3 {
+                self.words[i].next = self.prefix[i].q.val();
+            }
+            for i in 3..10 {
+                self.words[i].next = self.base[i - 3].q.val();
+            }
+        }
         self.bytes.next = 0.into();
-        for i in 0..OPTION_WORDS {
-            self.word.next = self.from_mss[i].val();
+        for i in 0..10 {
+            self.word.next = self.words[i].val();
             self.bytes.next = (self.bytes.val() << 32) | bit_cast::<320, 32>(self.word.val());
         }
     }

@@ -4,17 +4,21 @@
 //!              ┌──────┐        ┌────────────────────┐
 //!  s (reader) ─┤ mask ├─┬─────>│ FIFO of 2^A beats  │──> m (assembler)
 //!              └──────┘ │      └────────────────────┘
-//!                       │ ┌────────────┐  ┌─────┐  ┌────────────────┐
-//!                       └>│ adder tree ├─>│ sum ├─>│ FIFO of sums   │──> summary (header builder)
-//!                         └────────────┘  └─────┘  └────────────────┘
+//!                       │ ┌────────────────────┐
+//!                       ├>│ FIFO of whole ones │──> stored (assembler)
+//!                       │ └────────────────────┘
+//!                       │ ┌────────────┐  ┌─────┐  ┌──────────────┐
+//!                       └>│ adder tree ├─>│ sum ├─>│ FIFO of sums │──> sum (assembler)
+//!                         └────────────┘  └─────┘  └──────────────┘
 //! ```
 //!
-//! A summary (sum, bus error) follows when the last beat of a payload has been stored, so a frame whose summary is there leaves without
-//! a gap. Bytes beyond `tkeep` are stored as zeros: they pad the last 16-bit word of the sum (RFC 1071 1) and the frame.
+//! `stored` tells when the last beat of a payload has been stored, so a frame that begins then leaves without a gap. Its sum follows; whoever
+//! has no use for it does not wait for it (`take_sum` low), and it is thrown away when it comes. Bytes beyond `tkeep` are stored as zeros: they
+//! pad the last 16-bit word of the sum (RFC 1071 1) and the frame.
 //!
-//! Latency: a summary is valid log2(W/16) + 4 cycles after the cycle in which the payload's last beat was accepted. Throughput: one beat
-//! a cycle. One clock; reset forgets everything. A bus error (`s.tuser` in any beat) is reported in the summary, and the payload is stored
-//! all the same: the assembler discards it. When the FIFO is full, `s.tready` is low. No counters.
+//! Latency: `stored_valid` 2 cycles after the cycle in which the payload's last beat was accepted, `sum_valid` log2(W/16) + 4. Throughput: one
+//! beat a cycle. One clock; reset forgets everything. A bus error (`s.tuser` in any beat) is reported with `stored`, and the payload is
+//! stored all the same: the assembler discards it. When the FIFO is full, `s.tready` is low. No counters.
 
 use crate::stream::{Fifo, StreamSink};
 use rust_hdl::prelude::*;
@@ -22,9 +26,16 @@ use rust_hdl::prelude::*;
 /// Room for payloads at least: two of the longest frames, so that one is fetched while the other leaves.
 pub const PAYLOAD_BUFFER_BYTES_MIN: usize = 4096;
 
-/// The payload buffer: W bits (K bytes) wide, `2^A` words deep; N is `A + 1`.
+/// The payload buffer: W bits (K bytes) wide, `2^A` words deep, for `2^J` payloads; N is `A + 1`, M is `J + 1`.
 #[derive(LogicBlock)]
-pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N: usize> {
+pub struct PayloadBuffer<
+    const W: usize,
+    const K: usize,
+    const A: usize,
+    const N: usize,
+    const J: usize,
+    const M: usize,
+> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -37,29 +48,36 @@ pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N
     pub m_tvalid: Signal<Out, Bit>,
     /// The word is taken at this clock edge.
     pub m_tready: Signal<In, Bit>,
-    /// Ones' complement sum of the oldest payload without summary taken.
-    pub summary_sum: Signal<Out, Bits<16>>,
-    /// The bus answered a read of this payload with an error.
-    pub summary_error: Signal<Out, Bit>,
-    /// Sum and error are there.
-    pub summary_valid: Signal<Out, Bit>,
-    /// They are taken at this clock edge.
-    pub summary_ready: Signal<In, Bit>,
+    /// The bus answered a read of the oldest payload with an error.
+    pub stored_error: Signal<Out, Bit>,
+    /// The oldest payload has been stored to its end.
+    pub stored_valid: Signal<Out, Bit>,
+    /// Its sum.
+    pub sum: Signal<Out, Bits<16>>,
+    /// The sum is there.
+    pub sum_valid: Signal<Out, Bit>,
+    /// The oldest payload's frame begins: the next one is the oldest.
+    pub take: Signal<In, Bit>,
+    /// With `take`: its sum is there, and was used.
+    pub take_sum: Signal<In, Bit>,
+    /// Sums that nobody wants are still to come.
+    pub busy: Signal<Out, Bit>,
     words: Fifo<Bits<W>, A, N>,
-    /// Cannot be full: no more payloads than this can be asked for before the first of their jobs has taken its summary.
-    summaries: Fifo<Bits<17>, 8, 9>,
+    /// Like `sums`, cannot be full: so many payloads are not asked for before the first of their jobs has taken its own.
+    stored: Fifo<Bits<1>, J, M>,
+    sums: Fifo<Bits<16>, J, M>,
+    /// Sums still to come that nobody wants.
+    unwanted: DFF<Bits<M>>,
+    drop: Signal<Local, Bit>,
     /// Heap of adders: node n is node 2n+1 + node 2n+2, node 0 the root; the last W/16 nodes are the beat's 16-bit lanes.
     nodes: Vec<DFF<Bits<24>>>,
     /// Goes with each level of the heap, lanes first: this was a payload's last beat.
     last: Vec<DFF<Bit>>,
-    /// Goes with `last`: the payload had an error.
-    failed: Vec<DFF<Bit>>,
     /// Sum of the payload's beats that have left the heap.
-    sum: DFF<Bits<32>>,
+    running_sum: DFF<Bits<32>>,
     /// Sum of the whole payload, its carries not yet folded in.
     total: DFF<Bits<32>>,
     total_valid: DFF<Bit>,
-    total_failed: DFF<Bit>,
     /// A beat of the payload under way had an error.
     error: DFF<Bit>,
     accepted: Signal<Local, Bit>,
@@ -74,15 +92,29 @@ pub struct PayloadBuffer<const W: usize, const K: usize, const A: usize, const N
     all_but_byte: Vec<Constant<Bits<W>>>,
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> PayloadBuffer<W, K, A, N> {
+impl<
+        const W: usize,
+        const K: usize,
+        const A: usize,
+        const N: usize,
+        const J: usize,
+        const M: usize,
+    > PayloadBuffer<W, K, A, N, J, M>
+{
     /// 16-bit lanes of a beat.
     const LANES: usize = W / 16;
     /// Levels of adders below the lanes.
     const LEVELS: usize = Self::LANES.ilog2() as usize;
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
-    for PayloadBuffer<W, K, A, N>
+impl<
+        const W: usize,
+        const K: usize,
+        const A: usize,
+        const N: usize,
+        const J: usize,
+        const M: usize,
+    > Default for PayloadBuffer<W, K, A, N, J, M>
 {
     fn default() -> Self {
         const { assert!(K * 8 == W && W.is_power_of_two() && K << A >= PAYLOAD_BUFFER_BYTES_MIN) };
@@ -93,19 +125,23 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
             m_tdata: Default::default(),
             m_tvalid: Default::default(),
             m_tready: Default::default(),
-            summary_sum: Default::default(),
-            summary_error: Default::default(),
-            summary_valid: Default::default(),
-            summary_ready: Default::default(),
+            stored_error: Default::default(),
+            stored_valid: Default::default(),
+            sum: Default::default(),
+            sum_valid: Default::default(),
+            take: Default::default(),
+            take_sum: Default::default(),
+            busy: Default::default(),
             words: Default::default(),
-            summaries: Default::default(),
+            stored: Default::default(),
+            sums: Default::default(),
+            unwanted: Default::default(),
+            drop: Default::default(),
             nodes: (1..2 * Self::LANES).map(|_| DFF::default()).collect(),
             last: (0..=Self::LEVELS).map(|_| DFF::default()).collect(),
-            failed: (0..=Self::LEVELS).map(|_| DFF::default()).collect(),
-            sum: Default::default(),
+            running_sum: Default::default(),
             total: Default::default(),
             total_valid: Default::default(),
-            total_failed: Default::default(),
             error: Default::default(),
             accepted: Default::default(),
             masked: Default::default(),
@@ -122,16 +158,24 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
     }
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
-    for PayloadBuffer<W, K, A, N>
+impl<
+        const W: usize,
+        const K: usize,
+        const A: usize,
+        const N: usize,
+        const J: usize,
+        const M: usize,
+    > Logic for PayloadBuffer<W, K, A, N, J, M>
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, sum, total, total_valid, total_failed, error);
+        dff_setup!(self, clk, running_sum, total, total_valid, error, unwanted);
         self.words.clk.next = self.clk.val();
-        self.summaries.clk.next = self.clk.val();
+        self.stored.clk.next = self.clk.val();
+        self.sums.clk.next = self.clk.val();
         self.words.rst.next = self.rst.val();
-        self.summaries.rst.next = self.rst.val();
+        self.stored.rst.next = self.rst.val();
+        self.sums.rst.next = self.rst.val();
         self.s.tready.next = self.words.push_ready.val();
         self.accepted.next = self.s.tvalid.val() & self.words.push_ready.val();
 
@@ -168,25 +212,20 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         }
         self.last[0].clock.next = self.clk.val();
         self.last[0].d.next = self.accepted.val() & self.s.tlast.val();
-        self.failed[0].clock.next = self.clk.val();
-        self.failed[0].d.next = self.error.q.val() | self.s.tuser.val();
         for i in 0..Self::LEVELS {
             self.last[i + 1].clock.next = self.clk.val();
             self.last[i + 1].d.next = self.last[i].q.val();
-            self.failed[i + 1].clock.next = self.clk.val();
-            self.failed[i + 1].d.next = self.failed[i].q.val();
         }
 
-        self.root.next = self.sum.q.val() + bit_cast::<32, 24>(self.nodes[0].q.val());
-        self.sum.d.next = self.root.val();
+        self.root.next = self.running_sum.q.val() + bit_cast::<32, 24>(self.nodes[0].q.val());
+        self.running_sum.d.next = self.root.val();
         self.total_valid.d.next = false;
         // The last level (a loop of one turn): the sum of a beat leaves the heap.
         for level in Self::LEVELS..(Self::LEVELS + 1) {
             if self.last[level].q.val() {
                 self.total.d.next = self.root.val();
                 self.total_valid.d.next = true;
-                self.total_failed.d.next = self.failed[level].q.val();
-                self.sum.d.next = 0.into();
+                self.running_sum.d.next = 0.into();
             }
         }
 
@@ -197,18 +236,36 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
             + (self.folded_once.val() >> 16);
         self.lane_sum.next = self.folded.val().get_bits::<16>(0);
         self.swapped.next = (self.lane_sum.val() << 8) | (self.lane_sum.val() >> 8);
-        self.summaries.push_data.next =
-            bit_cast::<17, 16>(self.swapped.val()).replace_bit(16, self.total_failed.q.val());
-        self.summaries.push_valid.next = self.total_valid.q.val();
-        self.summary_sum.next = self.summaries.pop_data.val().get_bits::<16>(0);
-        self.summary_error.next = self.summaries.pop_data.val().get_bit(16);
-        self.summary_valid.next = self.summaries.pop_valid.val();
-        self.summaries.pop_ready.next = self.summary_ready.val();
+        self.sums.push_data.next = self.swapped.val();
+        self.sums.push_valid.next = self.total_valid.q.val();
+        self.sum.next = self.sums.pop_data.val();
+
+        self.stored.push_valid.next = self.accepted.val() & self.s.tlast.val();
+        self.stored.push_data.next = 0.into();
+        if self.error.q.val() | self.s.tuser.val() {
+            self.stored.push_data.next = 1.into();
+        }
+        self.stored_valid.next = self.stored.pop_valid.val();
+        self.stored_error.next = self.stored.pop_data.val().any();
+        self.stored.pop_ready.next = self.take.val();
+
+        // The oldest sum is that of the oldest payload, but for those that are unwanted.
+        self.sum_valid.next = self.sums.pop_valid.val() & !self.unwanted.q.val().any();
+        self.drop.next = self.sums.pop_valid.val() & self.unwanted.q.val().any();
+        self.sums.pop_ready.next = (self.take.val() & self.take_sum.val()) | self.drop.val();
+        if self.take.val() & !self.take_sum.val() & !self.drop.val() {
+            self.unwanted.d.next = self.unwanted.q.val() + 1;
+        }
+        if !(self.take.val() & !self.take_sum.val()) & self.drop.val() {
+            self.unwanted.d.next = self.unwanted.q.val() - 1;
+        }
+        self.busy.next = self.unwanted.q.val().any();
 
         if self.rst.val() {
-            self.sum.d.next = 0.into();
+            self.running_sum.d.next = 0.into();
             self.total_valid.d.next = false;
             self.error.d.next = false;
+            self.unwanted.d.next = 0.into();
             // Bytes of before the reset must not be in the sum of a payload of after it.
             for n in 0..(2 * Self::LANES - 1) {
                 self.nodes[n].d.next = 0.into();

@@ -14,7 +14,7 @@ use rust_hdl::prelude::*;
 use std::collections::VecDeque;
 
 clocked! {
-    [const W: usize, const K: usize, const A: usize, const N: usize, const J: usize, const M: usize] TxPath<W, K, A, N, J, M>;
+    [const W: usize, const K: usize, const S: usize, const A: usize, const N: usize, const J: usize, const M: usize] TxPath<W, K, S, A, N, J, M>;
 }
 
 /// How busy the surroundings are.
@@ -154,6 +154,7 @@ pub struct Counts {
 #[derive(Debug, Default)]
 pub struct Times {
     pub command_accepted: Vec<usize>,
+    pub payload_end_taken: Vec<usize>,
     pub first_beat_shown: Vec<usize>,
     pub last_beat_taken: Vec<usize>,
 }
@@ -172,8 +173,8 @@ pub enum TableCommand {
     },
 }
 
-pub struct TxBench<const W: usize, const K: usize, const A: usize, const N: usize> {
-    pub uut: TxPath<W, K, A, N, 5, 6>,
+pub struct TxBench<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize> {
+    pub uut: TxPath<W, K, S, A, N, 5, 6>,
     pub counts: Counts,
     pub times: Times,
     pub events: Vec<CompletionEvent>,
@@ -198,9 +199,11 @@ pub struct TxBench<const W: usize, const K: usize, const A: usize, const N: usiz
     in_frame: bool,
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, K, A, N> {
+impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>
+    TxBench<W, K, S, A, N>
+{
     pub fn new(traffic: Traffic) -> Self {
-        let mut uut = TxPath::<W, K, A, N, 5, 6>::default();
+        let mut uut = TxPath::<W, K, S, A, N, 5, 6>::default();
         uut.connect_all();
         uut.mac.next = 0x02aa_bbcc_dd01.into();
         uut.payload.tkeep.next = Bits::mask();
@@ -351,7 +354,9 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> TxBench<W, 
             self.times.last_beat_taken.push(self.cycle);
             self.in_frame = false;
         }
-        self.sender.sample(&self.uut.payload);
+        if self.sender.sample(&self.uut.payload) && self.uut.payload.tlast.val() {
+            self.times.payload_end_taken.push(self.cycle);
+        }
         self.sample_request();
         self.sample_tables();
         if self.uut.tx_event_valid.val() && self.uut.tx_event_ready.val() {

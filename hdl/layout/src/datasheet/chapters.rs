@@ -88,8 +88,7 @@ pub(super) fn operation(out: &mut String) {
     let _ = write!(
         out,
         "## Reset and start\n\n\
-         Hold `rst` high for at least {RESET_CYCLES_MIN} cycles. A known fault makes shorter ones dangerous: after fewer than 4 cycles (W = 64) or 7 \
-         (W = 512) the next segment with a payload may leave with a wrong TCP checksum.\n\n\
+         Hold `rst` high for at least one cycle ({RESET_CYCLES_MIN}).\n\n\
          1. Read MAGIC and VERSION; wait until STATUS.ready is set. The tables take some 2050 cycles to be cleared.\n\
          2. Write MAC_LOW, MAC_HIGH, LOCAL_IP and HASH_KEY_0 to HASH_KEY_3.\n\
          3. Write zeros to the event ring, so that no entry has a phase bit of 1. Write bases and sizes of the rings; a base is a multiple of \
