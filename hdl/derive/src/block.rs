@@ -1,15 +1,21 @@
 //! `#[block]`: a struct to a block.
 
+use crate::documentation;
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Field, Fields, Ident, ItemStruct, Lit, Meta, Token, Type, Visibility};
+use syn::{Expr, Field, Fields, Ident, ItemStruct, Token, Type, Visibility};
 
-pub(crate) fn expand(conditions: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+/// `head` is what the source file says of itself.
+pub(crate) fn expand(
+    conditions: TokenStream,
+    item: TokenStream,
+    head: &[String],
+) -> syn::Result<TokenStream> {
     let conditions = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(conditions)?;
     let mut item: ItemStruct = syn::parse2(item)?;
-    let doc = documentation(&item.attrs);
+    let doc = documentation::of(&item.attrs);
     let mut fields = vec![];
     if let Fields::Named(named) = &mut item.fields {
         for field in &mut named.named {
@@ -20,11 +26,7 @@ pub(crate) fn expand(conditions: TokenStream, item: TokenStream) -> syn::Result<
     let (generics, arguments, bounds) = item.generics.split_for_impl();
     let checks = conditions.iter().map(|c| quote!(const { assert!(#c) };));
     let defaults = fields.iter().map(BlockField::default_value);
-    let descriptions = fields
-        .iter()
-        .filter(|f| !f.doc.is_empty())
-        .map(|f| (f.name.to_string(), &f.doc))
-        .map(|(name, doc)| quote!((#name, #doc)));
+    let descriptions = fields.iter().map(BlockField::description);
     let parts: Vec<_> = fields.iter().filter(|f| f.is_part()).collect();
     let names: Vec<_> = parts.iter().map(|f| &f.name).collect();
     let paths: Vec<_> = names.iter().map(|name| name.to_string()).collect();
@@ -86,11 +88,10 @@ pub(crate) fn expand(conditions: TokenStream, item: TokenStream) -> syn::Result<
         }
 
         impl #generics ::handclasp_verilog::Parts for #name #arguments #bounds {
-            const DESCRIPTION: ::handclasp_verilog::Description = ::handclasp_verilog::Description {
-                doc: #doc,
-                file: file!(),
-                fields: &[#(#descriptions),*],
-            };
+            fn describe(out: &mut ::handclasp_verilog::Description) {
+                out.block(#doc, file!(), &[#(#head),*]);
+                #(#descriptions)*
+            }
 
             fn clock_parts(&mut self) {
                 #clock_parts
@@ -135,10 +136,18 @@ impl BlockField {
             name,
             ty: field.ty.clone(),
             is_public: !matches!(field.vis, Visibility::Inherited),
-            doc: documentation(&field.attrs),
+            doc: documentation::of(&field.attrs),
             value,
             len,
         }))
+    }
+
+    fn description(&self) -> TokenStream {
+        let (name, doc, ty) = (self.name.to_string(), &self.doc, &self.ty);
+        let bundle = self
+            .is_bundle()
+            .then(|| quote!(out.bundle(#name, <#ty as ::handclasp_verilog::Bundle>::SIGNALS);));
+        quote!(out.field(#name, #doc); #bundle)
     }
 
     fn default_value(&self) -> TokenStream {
@@ -164,9 +173,17 @@ impl BlockField {
 
     /// Whether the field is a register or a child, or several.
     fn is_part(&self) -> bool {
+        !self.is_public && !self.is_signal() && !self.name.to_string().starts_with('_')
+    }
+
+    /// Whether the field is a port of several signals.
+    fn is_bundle(&self) -> bool {
+        self.is_public && !self.is_signal()
+    }
+
+    fn is_signal(&self) -> bool {
         let element = element(&self.ty);
-        let is_signal = element == "Signal" || element == "Constant";
-        !self.is_public && !is_signal && !self.name.to_string().starts_with('_')
+        element == "Signal" || element == "Constant"
     }
 }
 
@@ -195,21 +212,4 @@ fn element(ty: &Type) -> String {
         },
         other => other.to_token_stream().to_string(),
     }
-}
-
-/// The text of doc comments, its lines joined.
-fn documentation(attributes: &[Attribute]) -> String {
-    let mut lines = vec![];
-    for attribute in attributes.iter().filter(|a| a.path().is_ident("doc")) {
-        if let Meta::NameValue(pair) = &attribute.meta {
-            if let Expr::Lit(syn::ExprLit {
-                lit: Lit::Str(text),
-                ..
-            }) = &pair.value
-            {
-                lines.push(text.value().trim().to_owned());
-            }
-        }
-    }
-    lines.join(" ").trim().to_owned()
 }

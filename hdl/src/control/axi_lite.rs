@@ -2,10 +2,11 @@
 // The derive writes public methods without documentation.
 #![allow(missing_docs)]
 
+use handclasp_verilog::bundle;
 use rust_hdl::prelude::*;
 
 /// The slave's end of an AXI4-Lite port.
-#[derive(Clone, Debug, Default, LogicInterface)]
+#[bundle]
 pub struct AxiLiteSlave {
     /// Write address: offset in BAR0.
     pub awaddr: Signal<In, Bits<16>>,

@@ -1,11 +1,13 @@
 //! Collects a design's modules from rust-hdl: one [`Module`] a block, with its signals, children and kernel.
 
+use crate::description::Description;
 use num_bigint::BigUint;
 use rust_hdl::core::ast::Verilog;
 use rust_hdl::core::atom::{Atom, AtomKind};
 use rust_hdl::core::block::Block;
 use rust_hdl::core::probe::Probe;
 use rust_hdl::core::type_descriptor::{TypeDescriptor, TypeKind};
+use rust_hdl::prelude::clog2;
 use std::collections::BTreeMap;
 
 /// A signal or constant of a module, under rust-hdl's name (`s_axis$tdata`).
@@ -18,8 +20,19 @@ pub(crate) struct Signal {
     pub is_signed: bool,
     /// The value, when the signal is a constant.
     pub constant: Option<BigUint>,
+    /// The fields of the signal's type, if that is a struct.
+    pub fields: Vec<Field>,
     /// The enum types that the signal's type mentions: name, and labels in the order of their codes.
     pub enums: BTreeMap<String, Vec<String>>,
+}
+
+/// A field of a struct: bits of a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// Struct and field: `RxEvent$flags`.
+    pub name: String,
+    pub offset: usize,
+    pub width: usize,
 }
 
 /// A block of the design.
@@ -32,6 +45,7 @@ pub(crate) struct Module {
     /// Indices into the design's modules, in order of declaration.
     pub children: Vec<usize>,
     pub code: Verilog,
+    pub description: Description,
 }
 
 /// Every module of a design, parents before children.
@@ -70,12 +84,17 @@ impl Probe for Design {
             _ => name.to_owned(),
         };
         let code = node.hdl();
+        let description = match &code {
+            Verilog::Combinatorial(kernel) => Description::read(kernel),
+            _ => Description::default(),
+        };
         self.modules.push(Module {
             path,
             instance,
             signals: vec![],
             children: vec![],
             code,
+            description,
         });
         self.open.push((index, vec![]));
     }
@@ -106,6 +125,7 @@ impl Probe for Design {
             constant: (atom.kind() == AtomKind::Constant)
                 .then(|| literal_value(&atom.verilog().to_string()))
                 .flatten(),
+            fields: fields(&descriptor),
             enums,
         });
     }
@@ -131,6 +151,33 @@ fn collect_enums(descriptor: &TypeDescriptor, enums: &mut BTreeMap<String, Vec<S
         }
         TypeKind::Composite(fields) => fields.iter().for_each(|f| collect_enums(&f.kind, enums)),
         TypeKind::Bits(_) | TypeKind::Signed(_) => {}
+    }
+}
+
+/// The fields of a struct, without those of structs in it.
+fn fields(descriptor: &TypeDescriptor) -> Vec<Field> {
+    let TypeKind::Composite(parts) = &descriptor.kind else {
+        return vec![];
+    };
+    let mut offset = 0;
+    let mut fields = vec![];
+    for part in parts {
+        let width = width(&part.kind);
+        fields.push(Field {
+            name: format!("{}${}", descriptor.name, part.fieldname),
+            offset,
+            width,
+        });
+        offset += width;
+    }
+    fields
+}
+
+fn width(descriptor: &TypeDescriptor) -> usize {
+    match &descriptor.kind {
+        TypeKind::Bits(width) | TypeKind::Signed(width) => *width,
+        TypeKind::Enum(labels) => clog2(labels.len()),
+        TypeKind::Composite(fields) => fields.iter().map(|field| width(&field.kind)).sum(),
     }
 }
 

@@ -129,7 +129,7 @@ impl Expressions<'_> {
             let symbol = &self.scope.symbols[id];
             let part = match &symbol.constant {
                 Some(value) => Part::constant_named(&symbol.verilog, value.clone(), symbol.width),
-                None => Part::signal(id, &symbol.verilog, symbol.width),
+                None => Part::signal(id, symbol),
             };
             return Ok(Value::Sized(Sized::of(vec![part])));
         }

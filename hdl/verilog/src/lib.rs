@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod describe;
+mod description;
 mod design;
 mod drivers;
 #[cfg(feature = "equivalence")]
@@ -51,10 +52,11 @@ mod sized;
 #[cfg(feature = "equivalence")]
 pub mod source;
 
+pub use description::{Bundle, Description};
 pub use error::{EmitError, Refusal};
-pub use handclasp_hdl_derive::{block, kernel};
+pub use handclasp_hdl_derive::{block, bundle, kernel};
 pub use ram::Ram;
-pub use setup::{with_setup, Clocked, Description, Parts, Setup};
+pub use setup::{with_setup, Clocked, Parts, Setup};
 
 use design::Design;
 use rust_hdl::core::atom::AtomKind;

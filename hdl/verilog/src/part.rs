@@ -4,7 +4,8 @@
 //! that is exact: what a bit is follows from the operands' parts alone. Synthesis sees wires either way; a simulator that
 //! computes wide shifts and ORs sees the difference.
 
-use crate::scope::Id;
+use crate::design::Field;
+use crate::scope::{Id, Symbol};
 use crate::sized::{mask, Cut, Mention, Shape};
 use num_bigint::BigUint;
 use num_traits::Zero;
@@ -36,6 +37,7 @@ pub(crate) enum Source {
 pub(crate) struct Named {
     pub verilog: String,
     pub width: usize,
+    pub fields: Rc<[Field]>,
 }
 
 /// An operator or a call.
@@ -60,11 +62,16 @@ impl Part {
         }
     }
 
-    pub(crate) fn signal(id: Id, verilog: &str, width: usize) -> Self {
+    pub(crate) fn signal(id: Id, symbol: &Symbol) -> Self {
+        let named = Named {
+            verilog: symbol.verilog.clone(),
+            width: symbol.width,
+            fields: symbol.fields.clone(),
+        };
         Part {
-            source: Source::Signal(named(verilog, width), id),
+            source: Source::Signal(Rc::new(named), id),
             offset: 0,
-            width,
+            width: symbol.width,
         }
     }
 
@@ -138,14 +145,17 @@ impl Part {
     }
 
     pub(crate) fn text(&self) -> String {
-        let (high, low) = (self.offset + self.width - 1, self.offset);
         match &self.source {
             Source::Known(value) if self.width == 1 => format!("1'b{value}"),
             Source::Known(value) => format!("{}'h{value:x}", self.width),
             Source::Constant(named, _) => named.verilog.clone(),
-            Source::Signal(named, _) if self.width == named.width => named.verilog.clone(),
-            Source::Signal(named, _) if self.width == 1 => format!("{}[{low}]", named.verilog),
-            Source::Signal(named, _) => format!("{}[{high}:{low}]", named.verilog),
+            Source::Signal(named, _) => bits_text(
+                &named.verilog,
+                named.width,
+                &named.fields,
+                self.offset,
+                self.width,
+            ),
             Source::Expression(e) => match self.cut() {
                 Some(cut) => format!("{}({})", cut.name(), e.text),
                 None => e.text.clone(),
@@ -214,10 +224,29 @@ impl Part {
     }
 }
 
+/// Bits of a signal of `full` bits: by the name of a field, where they are one.
+pub(crate) fn bits_text(
+    signal: &str,
+    full: usize,
+    fields: &[Field],
+    offset: usize,
+    width: usize,
+) -> String {
+    let is_field = |field: &&Field| (field.offset, field.width) == (offset, width);
+    match (width, fields.iter().find(is_field)) {
+        (width, _) if width == full => signal.to_owned(),
+        (1, Some(field)) => format!("{signal}[{}]", field.name),
+        (_, Some(field)) => format!("{signal}[{} +: {width}]", field.name),
+        (1, None) => format!("{signal}[{offset}]"),
+        (_, None) => format!("{signal}[{}:{offset}]", offset + width - 1),
+    }
+}
+
 fn named(verilog: &str, width: usize) -> Rc<Named> {
     Rc::new(Named {
         verilog: verilog.to_owned(),
         width,
+        fields: Rc::new([]),
     })
 }
 

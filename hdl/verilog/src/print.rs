@@ -5,6 +5,7 @@
 mod leaf;
 mod statements;
 
+use crate::description::Description;
 use crate::design::{Design, Module};
 use crate::drivers::{analyse, filter, Drivers, Group};
 use crate::error::Refusal;
@@ -44,6 +45,7 @@ pub(crate) fn module_text(
                 statements: &statements,
                 drivers: &drivers,
                 module_names,
+                description: &module.description,
             };
             Ok((printer.module(name)?, None))
         }
@@ -55,6 +57,7 @@ pub(crate) fn module_text(
                 statements: &[],
                 drivers: &drivers,
                 module_names,
+                description: &module.description,
             };
             Ok((printer.module(name)?, None))
         }
@@ -69,6 +72,15 @@ pub(crate) fn module_text(
     }
 }
 
+/// Declarations of ports, each with what stands behind it.
+fn port_lines(ports: &[(String, &str)]) -> String {
+    let line = |(n, (declaration, comment)): (usize, &(String, &str))| {
+        let comma = if n + 1 < ports.len() { "," } else { "" };
+        format!("  {declaration}{comma}{comment}\n")
+    };
+    ports.iter().enumerate().map(line).collect()
+}
+
 fn range(width: usize) -> String {
     match width {
         1 => String::new(),
@@ -81,6 +93,7 @@ struct Printer<'a> {
     statements: &'a [Statement],
     drivers: &'a Drivers,
     module_names: &'a [String],
+    description: &'a Description,
 }
 
 impl Printer<'_> {
@@ -141,11 +154,9 @@ impl Printer<'_> {
         let mut mentions = BTreeSet::new();
         printed.iter().for_each(|s| mentioned(s, &mut mentions));
         let mut out = String::new();
-        let _ = writeln!(
-            out,
-            "module {name} (\n  {}\n);",
-            self.ports(&variables).join(",\n  ")
-        );
+        out.push_str(&self.description.above());
+        let _ = writeln!(out, "module {name} (\n{});", self.ports(&variables));
+        self.field_names(&mut out, &body);
         self.declarations(&mut out, &mentions, &variables, &direct, &clocked);
         self.functions(&mut out, &mentions)?;
         self.instances(&mut out, &direct);
@@ -168,26 +179,19 @@ impl Printer<'_> {
         let _ = writeln!(out, "{:1$}{text}", "", 2 * depth);
     }
 
-    fn ports(&self, variables: &BTreeSet<Id>) -> Vec<String> {
-        let ports = self
-            .scope
-            .symbols
-            .iter()
-            .enumerate()
-            .filter_map(|(id, symbol)| {
-                let direction = match symbol.role {
-                    Role::Input => "input wire",
-                    Role::Output if variables.contains(&id) => "output reg",
-                    Role::Output => "output wire",
-                    _ => return None,
-                };
-                Some(format!(
-                    "{direction}{} {}",
-                    range(symbol.width),
-                    symbol.verilog
-                ))
-            });
-        ports.collect()
+    fn ports(&self, variables: &BTreeSet<Id>) -> String {
+        let ports = self.scope.symbols.iter().enumerate();
+        let ports = ports.filter_map(|(id, symbol)| {
+            let direction = match symbol.role {
+                Role::Input => "input wire",
+                Role::Output if variables.contains(&id) => "output reg",
+                Role::Output => "output wire",
+                _ => return None,
+            };
+            let declaration = format!("{direction}{} {}", range(symbol.width), symbol.verilog);
+            Some((declaration, symbol.comment.as_str()))
+        });
+        port_lines(&ports.collect::<Vec<_>>())
     }
 
     /// The signal that drives `id`, when that is all there is to it.
@@ -352,8 +356,22 @@ impl Printer<'_> {
             self.line(
                 out,
                 1,
-                &format!("{kind}{} {};", range(symbol.width), symbol.verilog),
+                &format!(
+                    "{kind}{} {};{}",
+                    range(symbol.width),
+                    symbol.verilog,
+                    symbol.comment
+                ),
             );
+        }
+    }
+
+    /// Offsets of the fields of structs that `body` names.
+    fn field_names(&self, out: &mut String, body: &str) {
+        for (name, offset) in self.scope.fields() {
+            if body.contains(&format!("[{name}]")) || body.contains(&format!("[{name} +:")) {
+                self.line(out, 1, &format!("localparam {name} = {offset};"));
+            }
         }
     }
 
@@ -391,8 +409,9 @@ impl Printer<'_> {
                 out,
                 1,
                 &format!(
-                    "{name} {} (\n    {}\n  );",
+                    "{name} {} ({}\n    {}\n  );",
                     child.instance,
+                    child.comment,
                     connections.join(",\n    ")
                 ),
             );

@@ -47,7 +47,8 @@ impl<D: Synth, const A: usize> Logic for Ram<D, A> {
 
     fn hdl(&self) -> Verilog {
         Verilog::Custom(format!(
-            "reg [{}:0] words [0:{}];\n\
+            "// Block RAM: a read and a write a cycle; reading the word that is being written gives the old one.\n\
+             reg [{}:0] words [0:{}];\n\
              always @(posedge clock) begin\n  \
                read_data <= words[read_address];\n  \
                if (write_enable) words[write_address] <= write_data;\n\

@@ -1,12 +1,13 @@
 //! The names one module can see: its ports, locals and constants, its children's ports, its registers, its enums.
 
-use crate::design::{Design, Module, Signal};
+use crate::design::{Design, Field, Module, Signal};
 use crate::error::Refusal;
 use crate::names::{self, verilog_name};
 use num_bigint::BigUint;
 use rust_hdl::core::ast::Verilog;
 use rust_hdl::core::atom::AtomKind;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What a signal is to the module whose kernel names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub(crate) struct Symbol {
     pub width: usize,
     pub is_clock: bool,
     pub constant: Option<BigUint>,
+    /// Fields of its type, under their Verilog names.
+    pub fields: Rc<[Field]>,
+    /// What stands behind its declaration.
+    pub comment: String,
 }
 
 /// Index of a symbol in its scope.
@@ -62,6 +67,8 @@ pub(crate) struct Child {
     pub module: usize,
     pub instance: String,
     pub ports: Vec<(String, Id)>,
+    /// What stands behind its name.
+    pub comment: String,
 }
 
 /// Everything that a module's kernel can name.
@@ -71,6 +78,8 @@ pub(crate) struct Scope {
     pub children: Vec<Child>,
     by_name: BTreeMap<String, Id>,
     labels: BTreeMap<String, Label>,
+    /// Offsets and widths of the fields of structs, by Verilog name.
+    fields: BTreeMap<String, (usize, usize)>,
 }
 
 /// An enum label.
@@ -93,6 +102,7 @@ impl Scope {
             children: vec![],
             by_name: BTreeMap::new(),
             labels: BTreeMap::new(),
+            fields: BTreeMap::new(),
         };
         let mut taken = names::Scope::default();
         for signal in &module.signals {
@@ -108,7 +118,8 @@ impl Scope {
                     )))
                 }
             };
-            scope.add(signal, signal.name.clone(), role, &mut taken)?;
+            let comment = module.description.behind(&signal.name);
+            scope.add(signal, signal.name.clone(), role, comment, &mut taken)?;
         }
         for &index in &module.children {
             let child = &design.modules[index];
@@ -119,7 +130,8 @@ impl Scope {
                     let signal = child.signals.iter().find(|s| s.name == name);
                     let signal = signal
                         .ok_or_else(|| Refusal::UnknownName(format!("{instance}${name}"), ""))?;
-                    scope.add(signal, path(signal), role, &mut taken)
+                    let comment = module.description.behind(&path(signal));
+                    scope.add(signal, path(signal), role, comment, &mut taken)
                 };
                 let (d, q) = (port("d", Role::RegisterD)?, port("q", Role::RegisterQ)?);
                 let clock = port("clock", Role::RegisterClock)?;
@@ -138,10 +150,11 @@ impl Scope {
                             )))
                         }
                     };
-                    let id = scope.add(signal, path(signal), role, &mut taken)?;
+                    let id = scope.add(signal, path(signal), role, String::new(), &mut taken)?;
                     ports.push((verilog_name(&signal.name)?, id));
                 }
                 scope.children.push(Child {
+                    comment: module.description.behind(instance),
                     module: index,
                     instance: verilog,
                     ports,
@@ -151,6 +164,9 @@ impl Scope {
         for label in scope.labels.values() {
             taken.take(&label.verilog)?;
         }
+        for field in scope.fields.keys() {
+            taken.take(field)?;
+        }
         Ok(scope)
     }
 
@@ -159,6 +175,7 @@ impl Scope {
         signal: &Signal,
         path: String,
         role: Role,
+        comment: String,
         taken: &mut names::Scope,
     ) -> Result<Id, Refusal> {
         if signal.is_signed {
@@ -180,10 +197,27 @@ impl Scope {
             width: signal.width,
             is_clock: signal.is_clock,
             constant: signal.constant.clone(),
+            fields: self.take_fields(signal)?,
+            comment,
         };
         self.symbols.push(symbol);
         self.by_name.insert(path, self.symbols.len() - 1);
         Ok(self.symbols.len() - 1)
+    }
+
+    /// The fields of `signal` that have one place in all structs of their name, under their Verilog names.
+    fn take_fields(&mut self, signal: &Signal) -> Result<Rc<[Field]>, Refusal> {
+        let mut fields = vec![];
+        for field in &signal.fields {
+            let (name, place) = (verilog_name(&field.name)?, (field.offset, field.width));
+            if *self.fields.entry(name.clone()).or_insert(place) == place {
+                fields.push(Field {
+                    name,
+                    ..field.clone()
+                });
+            }
+        }
+        Ok(fields.into())
     }
 
     fn add_enum(&mut self, enum_name: &str, labels: &[String]) -> Result<(), Refusal> {
@@ -243,6 +277,13 @@ impl Scope {
         self.symbols.iter().any(|symbol| symbol.verilog == name)
             || self.labels.values().any(|label| label.verilog == name)
             || self.children.iter().any(|child| child.instance == name)
+    }
+
+    /// The fields of structs that have names: name and offset.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.fields
+            .iter()
+            .map(|(name, place)| (name.as_str(), place.0))
     }
 
     pub(crate) fn labels(&self) -> impl Iterator<Item = &Label> {

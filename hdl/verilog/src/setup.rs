@@ -1,20 +1,9 @@
-//! What `#[block]` and `#[kernel]` expand to: clock and reset of a block's parts, and its description.
+//! What `#[block]` and `#[kernel]` expand to: clock and reset of a block's parts.
 
-use crate::Ram;
+use crate::{Description, Ram};
 use rust_hdl::core::ast::{Verilog, VerilogExpression as E, VerilogLoop, VerilogStatement as S};
 use rust_hdl::prelude::{Bit, Clock, Logic, Synth};
 use rust_hdl::widgets::dff::DFF;
-
-/// What a block is, for the reader of its Verilog.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// The struct's documentation.
-    pub doc: &'static str,
-    /// The source file.
-    pub file: &'static str,
-    /// The fields' documentation, by name.
-    pub fields: &'static [(&'static str, &'static str)],
-}
 
 /// What gets clock and reset from the block around it: a register, or a child.
 pub trait Clocked {
@@ -28,9 +17,8 @@ pub trait Clocked {
 
 /// A block whose kernel is a `#[kernel]`.
 pub trait Parts {
-    /// What the block is.
-    const DESCRIPTION: Description;
-
+    /// Says what the block and its fields are.
+    fn describe(out: &mut Description);
     /// Drives clock and reset of all parts.
     fn clock_parts(&mut self);
     /// Tells rust-hdl what [`Parts::clock_parts`] drives.
@@ -74,7 +62,10 @@ pub fn with_setup<B: Parts>(block: &B, numbers: &[(&str, u64)], kernel: Verilog)
             block: statements,
         })]
     };
-    Verilog::Combinatorial(numbers.iter().rev().fold(setup.0, bind))
+    let statements = numbers.iter().rev().fold(setup.0, bind);
+    let mut description = Description::default();
+    B::describe(&mut description);
+    Verilog::Combinatorial([description.comments(), statements].concat())
 }
 
 /// What stands in rust-hdl's statements before the name of a number: it is a constant of the kernel's trait.

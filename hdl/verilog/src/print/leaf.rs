@@ -1,6 +1,6 @@
 //! Modules whose body was written by hand, as `Verilog::Custom` or `Verilog::Wrapper`.
 
-use super::range;
+use super::{port_lines, range};
 use crate::design::Module;
 use crate::error::Refusal;
 use crate::expression::Sized;
@@ -67,10 +67,9 @@ pub(super) fn leaf(
             }
         })
         .collect();
-    Ok(format!(
-        "module {name} (\n  {}\n);\n{body}endmodule\n",
-        ports.join(",\n  ")
-    ))
+    let ports: Vec<_> = ports.into_iter().map(|port| (port, "")).collect();
+    let ports = port_lines(&ports);
+    Ok(format!("module {name} (\n{ports});\n{body}endmodule\n"))
 }
 
 /// Replaces `word` where it stands alone.

@@ -2,18 +2,16 @@
 
 use super::Printer;
 use crate::kernel::{Assign, Statement};
+use crate::part::bits_text;
 use crate::scope::Id;
 use crate::sized::Mention;
 use std::collections::BTreeSet;
 
 impl Printer<'_> {
     pub(super) fn target<'b>(&self, assign: &Assign, name: &dyn Fn(Id) -> &'b str) -> String {
-        let (name, full) = (name(assign.target), self.scope.symbols[assign.target].width);
-        match assign.width {
-            width if width == full => name.to_owned(),
-            1 => format!("{name}[{}]", assign.offset),
-            width => format!("{name}[{}:{}]", assign.offset + width - 1, assign.offset),
-        }
+        let symbol = &self.scope.symbols[assign.target];
+        let (name, fields) = (name(assign.target), &symbol.fields);
+        bits_text(name, symbol.width, fields, assign.offset, assign.width)
     }
 
     pub(super) fn block<'b>(
