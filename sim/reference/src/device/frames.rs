@@ -1,9 +1,10 @@
 //! Frames from the wire: judged, delivered or dropped.
 
 use handclasp_layout::header::MAC_BROADCAST;
-use handclasp_layout::queue::{DropReason, Status, Verdict};
+use handclasp_layout::queue::{AddressEvent, DropReason, Status, Verdict};
 use handclasp_layout::register::{
-    Counter, LOCAL_IP, MULTICAST_HIGH, MULTICAST_LOW, SLOT_BASE_HIGH, SLOT_BASE_LOW, SLOT_LOG2,
+    Counter, HASH_KEY_0, HASH_KEY_1, HASH_KEY_2, HASH_KEY_3, LOCAL_IP, MULTICAST_HIGH,
+    MULTICAST_LOW, SLOT_BASE_HIGH, SLOT_BASE_LOW, SLOT_LOG2,
 };
 
 use super::Device;
@@ -39,6 +40,9 @@ impl Device {
     fn judge(&self, decoded: &mut Decoded) -> Result<Verdict, DropReason> {
         let control = self.control();
         let event = &mut decoded.event;
+        if event.is_tcp {
+            event.rss_hash = toeplitz(self.hash_key(), &decoded.address);
+        }
         if usize::from(event.frame_len_bytes) > self.slot_bytes() {
             return Err(DropReason::Oversize);
         }
@@ -140,6 +144,15 @@ impl Device {
         }
     }
 
+    /// Key of the flow table's hash.
+    fn hash_key(&self) -> u128 {
+        [HASH_KEY_0, HASH_KEY_1, HASH_KEY_2, HASH_KEY_3]
+            .iter()
+            .fold(0, |key, word| {
+                key << 32 | u128::from(self.register(word.offset))
+            })
+    }
+
     /// Whether the multicast filter lets frames to this address pass.
     fn is_our_group(&self, mac: u64) -> bool {
         let bit = crc32(&mac.to_be_bytes()[2..]) >> 26;
@@ -159,6 +172,17 @@ impl Device {
     }
 }
 
+/// Toeplitz hash of a 4-tuple, its bytes as they stand in the headers: for each bit that is set, the 32 bits of the key from that bit's place on.
+fn toeplitz(key: u128, address: &AddressEvent) -> u32 {
+    let tuple = u128::from(address.src_ip) << 64
+        | u128::from(address.dst_ip) << 32
+        | u128::from(address.src_port) << 16
+        | u128::from(address.dst_port);
+    (0..96)
+        .filter(|place| tuple >> (95 - place) & 1 != 0)
+        .fold(0, |hash, place| hash ^ (key << place >> 96) as u32)
+}
+
 /// CRC-32 of IEEE 802.3 3.2.9, without the complement at its end, its bits in the order in which they are sent: the first is the most significant.
 fn crc32(bytes: &[u8]) -> u32 {
     const POLYNOMIAL: u32 = 0x04c1_1db7;
@@ -170,4 +194,53 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
     }
     crc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Microsoft's vectors for "IPv4 with TCP" (Verifying the RSS Hash Calculation); the key's first 128 bits are all that 96 bits of input meet.
+    #[test]
+    fn the_hash_is_that_of_rss() {
+        let key = 0x6d5a_56da_255b_0ec2_4167_253d_43a3_8fb0;
+        for (src_ip, src_port, dst_ip, dst_port, hash) in [
+            (
+                [66, 9, 149, 187],
+                2794,
+                [161, 142, 100, 80],
+                1766,
+                0x51cc_c178,
+            ),
+            (
+                [199, 92, 111, 2],
+                14230,
+                [65, 69, 140, 83],
+                4739,
+                0xc626_b0ea,
+            ),
+            (
+                [24, 19, 198, 95],
+                12898,
+                [12, 22, 207, 184],
+                38024,
+                0x5c2b_394a,
+            ),
+        ] {
+            let address = AddressEvent {
+                src_ip: u32::from_be_bytes(src_ip),
+                src_port,
+                dst_ip: u32::from_be_bytes(dst_ip),
+                dst_port,
+                ..AddressEvent::default()
+            };
+            assert_eq!(toeplitz(key, &address), hash);
+        }
+    }
+
+    /// The check value of CRC-32 is that of the nine digits.
+    #[test]
+    fn the_crc_is_that_of_ethernet() {
+        assert_eq!(!crc32(b"123456789").reverse_bits(), 0xcbf4_3926);
+    }
 }
