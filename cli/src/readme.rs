@@ -1,4 +1,4 @@
-//! `handclasp readme`: what the README shows of runs is made by running.
+//! `handclasp readme`: what README.md and hdl/PERFORMANCE.md show of simulated runs is made by running.
 //!
 //! Each section lies between the lines `<!-- made by "make readme": NAME -->` and `<!-- end of NAME -->`. All that is in it is
 //! simulated, hence the same on every machine, or made of a stored run.
@@ -10,7 +10,7 @@ use anyhow::{bail, Context, Result};
 use handclasp_benches::report::readme;
 use handclasp_benches::Study;
 
-use crate::bench::cycles;
+use crate::bench::cycles::{self, sustained};
 use crate::demo::cable;
 use crate::ladder::{self, Columns};
 use crate::output;
@@ -19,7 +19,7 @@ use crate::width::Width;
 /// Arguments of `handclasp readme`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Directory of the project: README.md and docs/ are in it
+    /// Directory of the project: README.md, docs/ and hdl/ are in it
     #[arg(long, default_value = ".")]
     project: PathBuf,
     /// Change nothing, and fail when something is stale
@@ -45,15 +45,19 @@ pub fn run(args: &Args) -> Result<()> {
         ("hops", format!("{}\n", cycles::hops_table(&hops))),
         ("latency", readme::section(&study)),
     ];
-    let readme = args.project.join("README.md");
-    let mut text = read(&readme)?;
+    let mut readme = Page::open(&args.project, "README.md")?;
     for (name, section) in sections {
-        text = renew(&text, name, &section)
-            .with_context(|| format!("{} has no section {name:?}", readme.display()))?;
+        readme.renew(name, &section)?;
     }
+    let rates = sustained::simulate(sustained::SLOWEST, sustained::FRAMES)?;
+    let mut performance = Page::open(&args.project, "hdl/PERFORMANCE.md")?;
+    let on = sustained::measured_on(sustained::SLOWEST);
+    performance.renew("rates", &format!("{}\n\n{on}\n", sustained::table(&rates)))?;
+    performance.renew("cycles", &format!("{}\n", cycles::figures_table(&figures)))?;
     let picture = read(&demo.path().join("demo.svg"))?;
     let files = [
-        (readme, text),
+        (readme.path, readme.text),
+        (performance.path, performance.text),
         (args.project.join("docs/ladder.svg"), picture),
     ];
     let mut stale = Vec::new();
@@ -75,6 +79,27 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// A file with sections.
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+impl Page {
+    fn open(project: &Path, name: &str) -> Result<Self> {
+        let path = project.join(name);
+        let text = read(&path)?;
+        Ok(Self { path, text })
+    }
+
+    /// Makes a section anew.
+    fn renew(&mut self, name: &str, section: &str) -> Result<()> {
+        self.text = renew(&self.text, name, section)
+            .with_context(|| format!("{} has no section {name:?}", self.path.display()))?;
+        Ok(())
+    }
 }
 
 /// The text with a section made anew; `None` if it lacks the lines around it.

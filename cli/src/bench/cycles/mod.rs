@@ -78,7 +78,7 @@ pub struct Args {
     #[arg(long, value_name = "W,R", value_parser = sustained::bus)]
     bus_ns: Option<sustained::Bus>,
     /// Frames in a row of each rate
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, default_value_t = sustained::FRAMES as u32, value_parser = clap::value_parser!(u32).range(2..))]
     frames: u32,
 }
 

@@ -92,8 +92,19 @@ impl Rate {
     }
 }
 
-/// Measures all rates of both widths, and prints them.
-pub fn run(bus: Bus, frames: usize, json: bool) -> Result<()> {
+/// The slowest bus of the project's latency model; the gateware's queues are as deep as it asks for.
+pub const SLOWEST: Bus = Bus {
+    write_ns: 300,
+    read_ns: 900,
+};
+/// Frames in a row of each rate, unless it is said otherwise.
+pub const FRAMES: usize = 10_000;
+
+/// All rates of both widths.
+///
+/// # Errors
+/// The gateware does something else than it was told.
+pub fn simulate(bus: Bus, frames: usize) -> Result<Vec<Rate>> {
     let mut rates = Vec::new();
     for width in Width::ALL {
         for payload_len_bytes in PAYLOADS_LEN_BYTES {
@@ -106,19 +117,30 @@ pub fn run(bus: Bus, frames: usize, json: bool) -> Result<()> {
             }
         }
     }
+    Ok(rates)
+}
+
+/// Measures all rates and prints a table, or JSON.
+pub fn run(bus: Bus, frames: usize, json: bool) -> Result<()> {
+    let rates = simulate(bus, frames)?;
     if json {
         println!("{}", serde_json::to_string_pretty(&rates)?);
     } else {
-        println!("{}", table(&rates));
-        println!(
-            "simulated cycles at the assumed clocks of 156.25 MHz (W = 64) and 250 MHz (W = 512); modelled bus: a write is answered after {} ns, a read after {} ns",
-            bus.write_ns, bus.read_ns
-        );
+        println!("{}\n{}", table(&rates), measured_on(bus));
     }
     Ok(())
 }
 
-fn table(rates: &[Rate]) -> Table {
+/// What the rates are of.
+pub fn measured_on(bus: Bus) -> String {
+    format!(
+        "Simulated cycles of the Verilated gateware, at the assumed clocks of 156.25 MHz (W = 64) and 250 MHz (W = 512); modelled bus: a write is answered after {} ns, a read after {} ns.",
+        bus.write_ns, bus.read_ns
+    )
+}
+
+/// A row for each width and payload.
+pub fn table(rates: &[Rate]) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header([
@@ -268,4 +290,37 @@ fn data_frame(payload_len_bytes: usize) -> Result<Vec<u8>> {
         frame[at..at + 2].copy_from_slice(&(sum - u16::from(borrow)).to_be_bytes());
     }
     Ok(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the gateware must reach on the slowest bus.
+    #[test]
+    fn the_line_is_held_on_the_slowest_bus() {
+        for rate in simulate(SLOWEST, 2_000).unwrap() {
+            let is_wide = rate.width_bits == 512;
+            // At 100 Gbit/s a minimum frame's event takes the bus longer than the frame takes the line.
+            let may_lose = is_wide && rate.payload_len_bytes == 0;
+            assert!(rate.lost == 0 || may_lose, "{rate:?}");
+            let mframes_per_s = 1000.0 / (rate.tx_cycles_per_frame * rate.period_ns);
+            let holds = match (rate.ways, is_wide, rate.payload_len_bytes) {
+                (Ways::Receive, ..) => true,
+                (Ways::Send, true, 0 | 64) => mframes_per_s >= 60.0,
+                (Ways::Send, _, 1448) | (Ways::Send, false, _) => rate.tx_share() >= 0.995,
+                (Ways::Both, _, 1448) => rate.tx_share() >= 0.97,
+                (Ways::Send | Ways::Both, ..) => true,
+            };
+            assert!(holds, "{rate:?}");
+        }
+    }
+
+    #[test]
+    fn a_bus_is_two_numbers() {
+        assert_eq!(bus("300, 900"), Ok(SLOWEST));
+        for wrong in ["", "300", "300,", "-1,5", "1,2,3", "1,9999999999"] {
+            assert!(bus(wrong).is_err(), "{wrong}");
+        }
+    }
 }
