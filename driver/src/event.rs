@@ -36,6 +36,13 @@ pub enum Next<'a> {
         /// Where the payload lies.
         payload: Payload,
     },
+    /// A segment of no connection that the NIC knows, in which everything is as [`Received`] says of Listen and Miss, and without
+    /// SACK blocks. The event, an [`RxEvent`], is the NIC's [`last_segment`](crate::Nic::last_segment), and the one before, an
+    /// [`AddressEvent`], its [`last_address`](crate::Nic::last_address).
+    Stranger {
+        /// Where the payload lies.
+        payload: Payload,
+    },
     /// Another one, which has not been taken.
     Other,
 }
@@ -131,16 +138,31 @@ impl fmt::Debug for Received {
 /// one, and it is seen in a few comparisons.
 #[inline]
 pub(crate) fn is_right_segment(entry: &[u8; ENTRY_BYTES], connections: usize) -> bool {
+    is_right(entry)
+        && RxEvent::verdict(entry) == Verdict::Flow as u8
+        && !RxEvent::has_address(entry)
+        && usize::from(RxEvent::connection(entry)) < connections
+}
+
+/// The same of a segment of no connection, behind an address event.
+#[inline]
+pub(crate) fn is_right_stranger(entry: &[u8; ENTRY_BYTES]) -> bool {
+    let verdict = RxEvent::verdict(entry);
+    is_right(entry)
+        && (verdict == Verdict::Listen as u8 || verdict == Verdict::Miss as u8)
+        && RxEvent::has_address(entry)
+}
+
+/// What both have in common.
+#[inline]
+fn is_right(entry: &[u8; ENTRY_BYTES]) -> bool {
     let payload_len = RxEvent::payload_len_bytes(entry);
     let frame_len = RxEvent::frame_len_bytes(entry);
     RxEvent::kind(entry) == EventKind::Rx as u8
         && RxEvent::sack_count(entry) == 0
-        && RxEvent::verdict(entry) == Verdict::Flow as u8
         && RxEvent::drop_reason(entry) == DropReason::None as u8
         && RxEvent::is_ipv4(entry)
         && RxEvent::is_tcp(entry)
-        && !RxEvent::has_address(entry)
-        && usize::from(RxEvent::connection(entry)) < connections
         && usize::from(frame_len) <= SLOT_BYTES
         && payload_len <= u32::from(frame_len)
         && RxEvent::has_slot(entry) == (payload_len > 0)

@@ -60,17 +60,24 @@ impl EventRing {
     /// there is none yet.
     #[inline]
     pub(crate) fn peek(&self, entry: &mut [u8; ENTRY_BYTES]) -> Result<bool, OutOfRange> {
-        let index = (self.consumed & self.mask) as usize;
-        self.region.read_entry(index, entry, |entry| {
-            RxEvent::phase(entry) == self.expected_phase()
-        })
+        self.peek_at(self.consumed, entry)
     }
 
-    /// The phase bit of the next event: 1 on the first pass through the ring.
+    /// As [`Self::peek`] of the event behind the next one, which the NIC has written.
     #[inline]
-    fn expected_phase(&self) -> bool {
-        // The ring has a power of two of entries: the bit above an index's place counts the passes.
-        self.consumed & self.mask.wrapping_add(1) == 0
+    pub(crate) fn peek_behind(&self, entry: &mut [u8; ENTRY_BYTES]) -> Result<bool, OutOfRange> {
+        self.peek_at(self.consumed.wrapping_add(1), entry)
+    }
+
+    #[inline]
+    fn peek_at(&self, index: u32, entry: &mut [u8; ENTRY_BYTES]) -> Result<bool, OutOfRange> {
+        // The phase bit is 1 on the first pass through the ring. That has a power of two of entries: the bit above an index's
+        // place counts the passes.
+        let expected_phase = index & self.mask.wrapping_add(1) == 0;
+        let place = (index & self.mask) as usize;
+        self.region.read_entry(place, entry, |entry| {
+            RxEvent::phase(entry) == expected_phase
+        })
     }
 
     /// The next event has been read.

@@ -45,6 +45,8 @@ pub struct Nic {
     sack: Option<SackEvent>,
     /// The event that was looked at last.
     entry: [u8; ENTRY_BYTES],
+    /// The address event of the last segment of no connection.
+    address_entry: [u8; ENTRY_BYTES],
     width_bits: u32,
     connections: usize,
     monitor: bool,
@@ -98,6 +100,7 @@ impl Nic {
             address: None,
             sack: None,
             entry: [0; ENTRY_BYTES],
+            address_entry: [0; ENTRY_BYTES],
             width_bits,
             connections: 1 << capabilities.connections_log2,
             monitor: config.monitor,
@@ -213,8 +216,8 @@ impl Nic {
         self.commands.ring(&*self.device.bus)
     }
 
-    /// The next event, if it is a segment of a connection and has no SACK blocks, as nearly all events are: a short way for these. Any other
-    /// event stays unread, and [`Nic::next_event`] takes it. (That would also have taken this one, at a higher cost.)
+    /// The next event, if it is a segment and has no SACK blocks, as nearly all events are: a short way for these. Any other event
+    /// stays unread, and [`Nic::next_event`] takes it. (That would also have taken this one, at a higher cost.)
     ///
     /// # Errors
     /// As for [`Nic::next_event`].
@@ -225,7 +228,7 @@ impl Nic {
             return Ok(Next::Nothing);
         }
         if self.is_within_frame() || !event::is_right_segment(&self.entry, self.connections) {
-            return Ok(Next::Other);
+            return self.next_stranger();
         }
         let payload = self.accept_slot()?;
         self.events.advance();
@@ -235,10 +238,33 @@ impl Nic {
         })
     }
 
+    /// As [`Nic::next_segment`], when the next event is not a segment of a connection.
+    #[inline(never)]
+    fn next_stranger(&mut self) -> Result<Next<'_>, DriverError> {
+        let kind = RxEvent::kind(&self.entry);
+        if self.is_within_frame() || kind != EventKind::Address as u8 {
+            return Ok(Next::Other);
+        }
+        self.address_entry = self.entry;
+        if !self.events.peek_behind(&mut self.entry)? || !event::is_right_stranger(&self.entry) {
+            return Ok(Next::Other);
+        }
+        let payload = self.accept_slot()?;
+        self.events.advance();
+        self.events.advance();
+        Ok(Next::Stranger { payload })
+    }
+
     /// The event, an [`RxEvent`], that [`Nic::next_segment`] told of last.
     #[inline]
     pub fn last_segment(&self) -> &[u8; ENTRY_BYTES] {
         &self.entry
+    }
+
+    /// The address event, an [`AddressEvent`], of the last [`Next::Stranger`].
+    #[inline]
+    pub fn last_address(&self) -> &[u8; ENTRY_BYTES] {
+        &self.address_entry
     }
 
     /// The next event, if there is one. Reads memory only, no register.

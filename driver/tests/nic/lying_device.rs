@@ -2,7 +2,9 @@
 
 use crate::scripted::{config, open, open_with};
 use handclasp_driver::{Command, DriverError, Event, Lie, Next, Nic, NicConfig};
-use handclasp_layout::queue::{AddressEvent, CompletionEvent, RxEvent, SackEvent, Status, Verdict};
+use handclasp_layout::queue::{
+    AddressEvent, CompletionEvent, DropReason, RxEvent, SackEvent, Status, Verdict,
+};
 use handclasp_layout::register::{EVENT_CONSUMER, SLOT_PRODUCER};
 
 /// A true event, for the tests to spoil: a segment of connection 0 with 10 bytes in slot 0.
@@ -96,7 +98,6 @@ fn the_truth_is_believed() {
             ..next
         };
         bus.event(at + 1, next.encode());
-        assert_eq!(nic.next_segment().unwrap(), Next::Other);
         let Ok(Some(Event::Rx(received))) = nic.next_event() else {
             panic!("{verdict:?} not believed");
         };
@@ -104,6 +105,77 @@ fn the_truth_is_believed() {
         assert_eq!(received.address(), Some(&address()));
     }
     assert_eq!(nic.next_segment().unwrap(), Next::Nothing);
+}
+
+/// The event of a segment of no connection, in the ring's second place.
+fn stranger() -> RxEvent {
+    RxEvent {
+        verdict: Verdict::Listen as u8,
+        has_address: true,
+        ..truth()
+    }
+}
+
+#[test]
+fn a_segment_of_no_connection_takes_the_short_way_too() {
+    for verdict in [Verdict::Listen, Verdict::Miss] {
+        let (bus, mut nic) = open();
+        let mut rx = stranger();
+        (rx.verdict, rx.phase) = (verdict as u8, true);
+        bus.event(0, address().encode());
+        bus.event(1, rx.encode());
+        let Ok(Next::Stranger { payload }) = nic.next_segment() else {
+            panic!("{verdict:?} not believed");
+        };
+        assert_eq!(payload.len_bytes(), 10);
+        assert_eq!(nic.last_segment(), &rx.encode());
+        assert_eq!(nic.last_address(), &address().encode());
+        assert_eq!(nic.next_segment().unwrap(), Next::Nothing);
+    }
+}
+
+#[test]
+fn a_segment_whose_event_comes_late_is_waited_for() {
+    let (bus, mut nic) = open();
+    bus.event(0, address().encode());
+    assert_eq!(nic.next_segment().unwrap(), Next::Other);
+    assert_eq!(nic.next_event().unwrap(), None);
+    bus.event(1, stranger().encode());
+    // Its address has been taken.
+    assert_eq!(nic.next_segment().unwrap(), Next::Other);
+    let Ok(Some(Event::Rx(received))) = nic.next_event() else {
+        panic!("not believed");
+    };
+    assert_eq!(received.address(), Some(&address()));
+    assert_eq!(nic.next_segment().unwrap(), Next::Nothing);
+}
+
+#[test]
+fn lies_about_a_segment_of_no_connection_are_seen_the_short_way_too() {
+    let changes: [fn(&mut RxEvent); 9] = [
+        |event| event.verdict = Verdict::Flow as u8,
+        |event| event.verdict = Verdict::Raw as u8,
+        |event| event.has_address = false,
+        |event| event.is_tcp = false,
+        |event| event.is_ipv4 = false,
+        |event| event.drop_reason = DropReason::NoSlot as u8,
+        |event| event.frame_len_bytes = 9,
+        |event| event.has_slot = false,
+        |event| event.slot = 5,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let (bus, mut nic) = open();
+        let mut rx = stranger();
+        change(&mut rx);
+        bus.event(0, address().encode());
+        bus.event(1, rx.encode());
+        match nic.next_segment() {
+            Ok(next) => assert_eq!(next, Next::Other, "{number}"),
+            Err(error) => assert!(matches!(error, DriverError::Lied { .. }), "{number}"),
+        }
+        let lie = lie_of(&mut nic);
+        assert_eq!(lie_of(&mut nic), lie, "{number}: the event stays unread");
+    }
 }
 
 #[test]
@@ -399,6 +471,11 @@ fn said_by_the_short_way(nic: &mut Nic) -> String {
     match nic.next_segment() {
         Ok(Next::Segment { event, payload }) => {
             let event = RxEvent::decode(event);
+            let verdict = Verdict::try_from(event.verdict).unwrap();
+            format!("{verdict:?}, {event:?}, {payload:?}")
+        }
+        Ok(Next::Stranger { payload }) => {
+            let event = RxEvent::decode(nic.last_segment());
             let verdict = Verdict::try_from(event.verdict).unwrap();
             format!("{verdict:?}, {event:?}, {payload:?}")
         }

@@ -95,8 +95,20 @@ impl PlainArrival {
     }
 }
 
+impl Tuple {
+    /// The 4-tuple of a frame that arrived, from its [`AddressEvent`].
+    #[inline]
+    pub(super) fn from_event(event: &[u8; ENTRY_BYTES]) -> Self {
+        Self {
+            remote_ip: AddressEvent::src_ip(event),
+            local_ip: AddressEvent::dst_ip(event),
+            remote_port: AddressEvent::src_port(event),
+            local_port: AddressEvent::dst_port(event),
+        }
+    }
+}
+
 impl From<&AddressEvent> for Tuple {
-    /// The 4-tuple of a frame that arrived.
     fn from(address: &AddressEvent) -> Self {
         Self {
             remote_ip: address.src_ip,

@@ -41,6 +41,7 @@ impl Stack {
                         self.unexpected_arrives(now_ns, payload)?;
                     }
                 }
+                Next::Stranger { payload } => self.stranger_arrives(now_ns, payload)?,
                 Next::Other => self.take_event(now_ns)?,
             }
         }
@@ -105,6 +106,19 @@ impl Stack {
         };
         let arrival = Arrival::new(event, tuple, &[], payload);
         self.segment_arrives(now_ns, Some(id), &arrival)
+    }
+
+    /// The same of a segment of no connection that the NIC knows.
+    #[inline(never)]
+    fn stranger_arrives(&mut self, now_ns: u64, payload: Payload) -> Result<(), StackError> {
+        let event = self.nic.last_segment();
+        if is_in_vlan(event) {
+            self.statistics.bad_source += 1;
+            return Ok(());
+        }
+        let tuple = Tuple::from_event(self.nic.last_address());
+        let arrival = Arrival::new(event, tuple, &[], payload);
+        self.segment_arrives(now_ns, None, &arrival)
     }
 
     /// The connection and the 4-tuple that the NIC's table had for a segment with the verdict Flow; `None` when its id is another
