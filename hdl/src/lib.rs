@@ -28,3 +28,8 @@ pub mod stream;
 pub mod tx;
 
 pub use nic::{emit, emit_operators};
+
+/// The example of the README compiles, and does what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -42,7 +42,7 @@ pub fn bundle(partner: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - Registers keep their value and children get clock and reset, without a statement. A later assignment prevails.
 /// - **Numbers**: the first statements may be `let name: Bits<N> = expr;`, with constants and const generics of Rust in the
-///   expression. `name` is a number of N bits in the kernel, and a `localparam` in Verilog.
+///   expression, and numbers before it. `name` is a number of N bits in the kernel, and a `localparam` in Verilog.
 /// - **Wires**: `wire!(a -> b: x, y as z);` connects `a.x` to `b.x` and `a.y` to `b.z`, where `a` and `b` are fields, `self`, or bundles
 ///   (`a.m_axi`, `self.m_axi`).
 #[proc_macro_attribute]

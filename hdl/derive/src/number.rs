@@ -49,8 +49,13 @@ impl Numbers {
         })
     }
 
-    pub(crate) fn values(&self) -> impl Iterator<Item = &Expr> {
-        self.0.iter().map(|n| &n.value)
+    /// The values, as const expressions: a number in one is a `usize`.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Expr> + '_ {
+        self.0.iter().map(|n| {
+            let mut value = n.value.clone();
+            Constants(self).visit_expr_mut(&mut value);
+            value
+        })
     }
 }
 
@@ -78,6 +83,22 @@ impl Number {
             },
             _ => Err(refused()),
         }
+    }
+}
+
+/// Replaces the names of numbers in the values of others.
+struct Constants<'a>(&'a Numbers);
+
+impl VisitMut for Constants<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        if let Expr::Path(path) = expr {
+            let name = path.path.get_ident();
+            if let Some(name) = name.filter(|name| self.0.names().any(|n| n == *name)) {
+                *expr = syn::parse_quote!((Self::#name as usize));
+                return;
+            }
+        }
+        visit_mut::visit_expr_mut(self, expr);
     }
 }
 

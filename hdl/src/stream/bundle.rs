@@ -2,11 +2,11 @@
 // The derive writes public methods without documentation.
 #![allow(missing_docs)]
 
+use handclasp_verilog::bundle;
 use rust_hdl::prelude::*;
 
 /// The sending end of an AXI4-Stream.
-#[derive(Clone, Debug, Default, LogicInterface)]
-#[join = "StreamSink"]
+#[bundle(StreamSink)]
 pub struct StreamSource<const W: usize, const K: usize> {
     /// The bytes of this beat.
     pub tdata: Signal<Out, Bits<W>>,
@@ -23,8 +23,7 @@ pub struct StreamSource<const W: usize, const K: usize> {
 }
 
 /// The receiving end of an AXI4-Stream.
-#[derive(Clone, Debug, Default, LogicInterface)]
-#[join = "StreamSource"]
+#[bundle(StreamSource)]
 pub struct StreamSink<const W: usize, const K: usize> {
     /// The bytes of this beat.
     pub tdata: Signal<In, Bits<W>>,

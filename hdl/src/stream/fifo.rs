@@ -10,7 +10,7 @@
 //! Latency: 2 cycles from a push into the empty queue to `pop_valid`. Throughput: one push and one pop a cycle. One clock; reset
 //! empties it. When full, `push_ready` is low and nothing is lost.
 
-use handclasp_verilog::Ram;
+use handclasp_verilog::ApartRam;
 use rust_hdl::prelude::*;
 
 /// A synchronous FIFO of `2^A` words of type `D`. N is `A + 1`, the width of its indices.
@@ -32,7 +32,7 @@ pub struct Fifo<D: Synth, const A: usize, const N: usize> {
     pub pop_valid: Signal<Out, Bit>,
     /// The oldest word is taken at this clock edge.
     pub pop_ready: Signal<In, Bit>,
-    ram: Ram<D, A>,
+    ram: ApartRam<D, A>,
     /// Free-running, with one bit more than the RAM's address: full and empty differ in it.
     write_index: DFF<Bits<N>>,
     read_index: DFF<Bits<N>>,

@@ -12,7 +12,7 @@
 //! `committed` and `overflowed` tell, with the last beat, what became of it. `m.tuser` is always low.
 
 use crate::stream::{StreamSink, StreamSource};
-use handclasp_verilog::Ram;
+use handclasp_verilog::ApartRam;
 use rust_hdl::prelude::*;
 
 /// A packet FIFO of `2^A` beats. N is `A + 1`, the width of its indices.
@@ -30,9 +30,9 @@ pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: u
     pub committed: Signal<Out, Bit>,
     /// This cycle's beat is the last of a packet that did not fit.
     pub overflowed: Signal<Out, Bit>,
-    data: Ram<Bits<W>, A>,
-    keep: Ram<Bits<K>, A>,
-    last: Ram<Bit, A>,
+    data: ApartRam<Bits<W>, A>,
+    keep: ApartRam<Bits<K>, A>,
+    last: ApartRam<Bit, A>,
     write_index: DFF<Bits<N>>,
     /// Where the packet that is coming in began: beats before it may leave.
     commit_index: DFF<Bits<N>>,

@@ -18,7 +18,7 @@
 //! | truncation, extension | `bit_cast::<M, N>(x)`; carry: `bit_cast::<17, 16>(a) + bit_cast::<17, 16>(b)` |
 //! | sequence comparison | `(a - b) < 0x8000` is right here: the difference wraps at its own width |
 //! | bundle | `#[derive(LogicInterface)]`, `link` (same side), `join` (other side); ports become `s_axis_tdata` |
-//! | memory | [`Ram`], cleared by a state machine |
+//! | memory | [`Ram`], cleared by a state machine; [`ApartRam`] where no word is read as it is written |
 //!
 //! Order matters as in Rust: `.val()` of a `Local` or `Out` that the kernel has written reads what was written so far; `.val()` of a child's
 //! input reads its settled value.
@@ -55,7 +55,7 @@ pub mod source;
 pub use description::{Bundle, Description};
 pub use error::{EmitError, Refusal};
 pub use handclasp_hdl_derive::{block, bundle, kernel};
-pub use ram::Ram;
+pub use ram::{ApartRam, Memory, Ram};
 pub use setup::{with_setup, Clocked, Parts, Setup};
 
 use design::Design;

@@ -7,14 +7,21 @@
 //! ```
 //!
 //! Latency: the address on one edge, `read_data` after it. Throughput: one read and one write a cycle. Reading the address that is being
-//! written gives the old word (read-first). There is no reset: words are 0 in Rust and arbitrary in hardware until written, so what
+//! written gives the old word (read-first), or is of no use ([`ApartRam`]). There is no reset: words are 0 in Rust and arbitrary in hardware until written, so what
 //! must be known is cleared by a state machine.
 
 use rust_hdl::prelude::*;
 
 /// A simple dual-port block RAM of `2^A` words of type `D`.
+pub type Ram<D, const A: usize> = Memory<D, A, false>;
+
+/// A [`Ram`] for whoever makes no use of a word that was read at the edge at which it was written, as FIFOs do: synthesis is told so, and
+/// builds no bypass around the block RAM. What is read then is the old word in simulation, and anything in hardware.
+pub type ApartRam<D, const A: usize> = Memory<D, A, true>;
+
+/// A [`Ram`], or an [`ApartRam`] if IS_APART.
 #[derive(LogicBlock, Default)]
-pub struct Ram<D: Synth, const A: usize> {
+pub struct Memory<D: Synth, const A: usize, const IS_APART: bool> {
     /// Clock of both ports.
     pub clock: Signal<In, Clock>,
     /// Word to read on the next edge.
@@ -30,7 +37,7 @@ pub struct Ram<D: Synth, const A: usize> {
     _words: Vec<D>,
 }
 
-impl<D: Synth, const A: usize> Logic for Ram<D, A> {
+impl<D: Synth, const A: usize, const IS_APART: bool> Logic for Memory<D, A, IS_APART> {
     fn update(&mut self) {
         if self.clock.pos_edge() {
             self._words.resize(1 << A, D::default());
@@ -46,9 +53,14 @@ impl<D: Synth, const A: usize> Logic for Ram<D, A> {
     }
 
     fn hdl(&self) -> Verilog {
+        let (collision, attribute) = match IS_APART {
+            // yosys' name for it; other tools decide by what follows alone.
+            true => ("is not used", "(* no_rw_check *) "),
+            false => ("gives the old one", ""),
+        };
         Verilog::Custom(format!(
-            "// Block RAM: a read and a write a cycle; reading the word that is being written gives the old one.\n\
-             reg [{}:0] words [0:{}];\n\
+            "// Block RAM: a read and a write a cycle; reading the word that is being written {collision}.\n\
+             {attribute}reg [{}:0] words [0:{}];\n\
              always @(posedge clock) begin\n  \
                read_data <= words[read_address];\n  \
                if (write_enable) words[write_address] <= write_data;\n\

@@ -1,6 +1,7 @@
 //! What `#[block]` and `#[kernel]` expand to: clock and reset of a block's parts.
 
-use crate::{Description, Ram};
+use crate::ram::Memory;
+use crate::Description;
 use rust_hdl::core::ast::{Verilog, VerilogExpression as E, VerilogLoop, VerilogStatement as S};
 use rust_hdl::prelude::{Bit, Clock, Logic, Synth};
 use rust_hdl::widgets::dff::DFF;
@@ -88,7 +89,7 @@ impl<T: Synth> Clocked for DFF<T> {
     }
 }
 
-impl<D: Synth, const A: usize> Clocked for Ram<D, A> {
+impl<D: Synth, const A: usize, const IS_APART: bool> Clocked for Memory<D, A, IS_APART> {
     fn clock(&mut self, clk: Clock, _rst: Option<Bit>) {
         self.clock.next = clk;
     }

@@ -103,6 +103,7 @@ impl<const W: usize, const K: usize> Logic for Everything<W, K> {
     fn update(&mut self) {
         let start: Bits<8> = START;
         let half: Bits<7> = W / 2;
+        let quarter: Bits<7> = half / 2;
         let most: Bits<64> = u64::MAX;
 
         wire!(self -> inverter: data as a);
@@ -125,7 +126,7 @@ impl<const W: usize, const K: usize> Logic for Everything<W, K> {
             }
         }
         self.masked.next = self.wide.val() & self.mask.val() & bit_cast::<W, 64>(most);
-        self.shifted.next = self.wide.val() >> half;
+        self.shifted.next = (self.wide.val() >> half) ^ (self.wide.val() >> quarter);
         self.is_start.next = (self.data.val() == start) & (!start).any();
         self.lanes[0].d.next = self.data.val();
         for i in 1..40 {
@@ -191,7 +192,7 @@ fn numbers_are_localparams() {
     let text = emit("top", &Everything::<64, 8>::default()).unwrap();
     for line in [
         "  localparam [7:0] start = 8'h81;",
-        "  assign shifted = {32'h0, wide[63:32]};",
+        "  assign shifted = {32'h0, wide[63:32]} ^ {16'h0, wide[63:16]};",
         "  assign masked = {3'h0, wide[60:0]};",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in:\n{text}");
