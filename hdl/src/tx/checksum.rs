@@ -31,7 +31,7 @@ pub struct Checksum {
     /// Take the command at this clock block_edge.
     pub advance: Signal<In, Bit>,
     /// Context of the command taken last.
-    pub context: Signal<In, ConnectionContext>,
+    pub connection: Signal<In, ConnectionContext>,
     /// Its TCP header in 32-bit words.
     pub tcp_words: Signal<In, Bits<4>>,
     /// Length of its packet.
@@ -99,7 +99,7 @@ impl Default for Checksum {
             rst: Default::default(),
             command: Default::default(),
             advance: Default::default(),
-            context: Default::default(),
+            connection: Default::default(),
             tcp_words: Default::default(),
             total_len_bytes: Default::default(),
             identification: Default::default(),
@@ -269,21 +269,22 @@ impl Logic for Checksum {
             + bit_cast::<20, 17>(self.sack[5].q.val());
         self.group[3].d.next = bit_cast::<20, 17>(self.option_words.q.val())
             + (bit_cast::<20, 4>(self.tcp_words.val()) << 12)
-            + bit_cast::<20, 16>(self.context.val().remote_port)
-            + bit_cast::<20, 16>(self.context.val().local_port);
+            + bit_cast::<20, 16>(self.connection.val().remote_port)
+            + bit_cast::<20, 16>(self.connection.val().local_port);
         // Of the pseudo-header protocol and TCP length.
         self.group[4].d.next = bit_cast::<20, 16>(self.total_len_bytes.val())
             + bit_cast::<20, 16>(self.payload_sum.q.val())
             + self.protocol_less_ip_header.val();
-        self.remote_ip.next = self.context.val().remote_ip;
-        self.local_ip.next = self.context.val().local_ip;
+        self.remote_ip.next = self.connection.val().remote_ip;
+        self.local_ip.next = self.connection.val().local_ip;
         self.addresses.d.next = bit_cast::<20, 16>(self.remote_ip.val().get_bits::<16>(16))
             + bit_cast::<20, 16>(self.remote_ip.val().get_bits::<16>(0))
             + bit_cast::<20, 16>(self.local_ip.val().get_bits::<16>(16))
             + bit_cast::<20, 16>(self.local_ip.val().get_bits::<16>(0));
-        self.tos_word.next = self.version_and_ihl.val() | bit_cast::<16, 8>(self.context.val().tos);
+        self.tos_word.next =
+            self.version_and_ihl.val() | bit_cast::<16, 8>(self.connection.val().tos);
         self.ttl_word.next =
-            self.protocol_tcp.val() | (bit_cast::<16, 8>(self.context.val().ttl) << 8);
+            self.protocol_tcp.val() | (bit_cast::<16, 8>(self.connection.val().ttl) << 8);
         self.ip_rest.d.next = bit_cast::<20, 16>(self.tos_word.val())
             + bit_cast::<20, 16>(self.ttl_word.val())
             + bit_cast::<20, 16>(self.total_len_bytes.val())

@@ -146,7 +146,7 @@ pub struct Executor {
     held_valid: DFF<Bit>,
     status: DFF<Bits<8>>,
     checked: DFF<Checked>,
-    context: DFF<ConnectionContext>,
+    held_context: DFF<ConnectionContext>,
     done: DFF<Done>,
     checked_valid: DFF<Bit>,
     request_held: DFF<Bit>,
@@ -228,7 +228,7 @@ impl Default for Executor {
             held_valid: Default::default(),
             status: Default::default(),
             checked: Default::default(),
-            context: Default::default(),
+            held_context: Default::default(),
             done: Default::default(),
             checked_valid: Default::default(),
             request_held: Default::default(),
@@ -273,7 +273,7 @@ impl Logic for Executor {
             checked,
             checked_valid
         );
-        dff_setup!(self, clk, context, done);
+        dff_setup!(self, clk, held_context, done);
         dff_setup!(self, clk, request_held, addr, len_bytes, identification);
         self.checksum.rst.next = self.rst.val();
         self.checksum.clk.next = self.clk.val();
@@ -405,7 +405,7 @@ impl Logic for Executor {
         self.checksum.advance.next = self.advance.val();
         if self.advance.val() {
             self.checked_valid.d.next = true;
-            self.context.d.next = self.read_context.val();
+            self.held_context.d.next = self.read_context.val();
             self.checked.d.next.seq = self.segment.val().seq;
             self.checked.d.next.ack = self.segment.val().ack;
             self.checked.d.next.tcp_flags = self.segment.val().tcp_flags;
@@ -441,7 +441,7 @@ impl Logic for Executor {
             self.addr.d.next = self.done.q.val().payload_addr;
             self.len_bytes.d.next = self.checked.q.val().payload_len_bytes;
         }
-        self.job.next.context = self.context.q.val();
+        self.job.next.context = self.held_context.q.val();
         self.job.next.seq = self.checked.q.val().seq;
         self.job.next.ack = self.checked.q.val().ack;
         self.job.next.tcp_flags = self.checked.q.val().tcp_flags;
@@ -465,7 +465,7 @@ impl Logic for Executor {
                 self.tcp_end_bytes.val() + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
             self.last_byte.next =
                 self.checked.q.val().total_len_bytes + self.ethernet_last_byte.val();
-            if self.context.q.val().has_vlan {
+            if self.held_context.q.val().has_vlan {
                 self.job.next.header_len_bytes = self.tcp_end_bytes.val()
                     + self.tag_bytes.val()
                     + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
@@ -482,7 +482,7 @@ impl Logic for Executor {
         if self.enter.val() & self.job.val().is_frame & self.job.val().is_segment {
             self.identification.d.next = self.identification.q.val() + 1;
         }
-        self.checksum.context.next = self.context.q.val();
+        self.checksum.connection.next = self.held_context.q.val();
         self.checksum.tcp_words.next = self.checked.q.val().tcp_words;
         self.checksum.total_len_bytes.next =
             bit_cast::<16, 12>(self.checked.q.val().total_len_bytes);
