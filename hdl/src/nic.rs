@@ -23,7 +23,7 @@ use crate::control::{Counters, Registers};
 use crate::dma::{Reader, Writer};
 use crate::queue::{CommandPush, CommandQueue, EventQueue, Interrupt, SlotQueue};
 use crate::rx::RxPath;
-use crate::stream::{StreamSink, StreamSource};
+use crate::stream::{BeatFifo, Narrow, StreamSink, StreamSource, Widen};
 use crate::tx::TxPath;
 use rust_hdl::prelude::*;
 use thiserror::Error;
@@ -32,9 +32,10 @@ use thiserror::Error;
 pub const MODULE: &str = "handclasp_nic";
 
 /// The NIC with data paths of 64 bits: 10 Gbit/s at 156.25 MHz.
-pub type HandclaspNic64 = HandclaspNic<64, 8, 3, 10, 11, 11, 12, 5, 6>;
+pub type HandclaspNic64 = HandclaspNic<64, 8, 128, 16, 3, 4, 10, 11, 11, 12, 5, 6, 4, 5, 5, 6>;
 /// The NIC with data paths of 512 bits: 100 Gbit/s at 250 MHz.
-pub type HandclaspNic512 = HandclaspNic<512, 64, 6, 9, 10, 8, 9, 7, 8>;
+pub type HandclaspNic512 =
+    HandclaspNic<512, 64, 512, 64, 6, 6, 9, 10, 10, 11, 7, 8, 7, 8, 8, 9>;
 
 /// Why there is no Verilog.
 #[derive(Debug, Error)]
@@ -81,19 +82,26 @@ pub fn emit_operators(width: usize) -> Result<String, NicError> {
     }
 }
 
-/// The NIC: W bits (K bytes, S = log2(K)) a beat; the buffers of tx hold `2^TA` beats, those of rx `2^RA`; `2^C` reads of
-/// commands and payloads may be under way (TN = TA + 1, RN = RA + 1, CN = C + 1).
+/// The NIC: W bits (K bytes, S = log2(K)) a beat of a frame, D bits (DK bytes, DS = log2(DK)) a beat of the bus; the buffers of tx hold `2^TA` beats, those
+/// of rx `2^RA`; `2^C` reads of commands and payloads may be under way, and `2^WA` writes; `2^EA` receive events may wait for their payloads (TN = TA + 1 and so on).
 #[derive(LogicBlock, Default)]
 pub struct HandclaspNic<
     const W: usize,
     const K: usize,
+    const D: usize,
+    const DK: usize,
     const S: usize,
+    const DS: usize,
     const TA: usize,
     const TN: usize,
     const RA: usize,
     const RN: usize,
     const C: usize,
     const CN: usize,
+    const EA: usize,
+    const EN: usize,
+    const WA: usize,
+    const WN: usize,
 > {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -181,7 +189,7 @@ pub struct HandclaspNic<
     pub m_axi_awaddr: Signal<Out, Bits<64>>,
     /// Beats less one.
     pub m_axi_awlen: Signal<Out, Bits<8>>,
-    /// log2(K).
+    /// log2(DK).
     pub m_axi_awsize: Signal<Out, Bits<3>>,
     /// INCR.
     pub m_axi_awburst: Signal<Out, Bits<2>>,
@@ -198,9 +206,9 @@ pub struct HandclaspNic<
     /// It is taken at this clock edge.
     pub m_axi_awready: Signal<In, Bit>,
     /// AXI4 write data.
-    pub m_axi_wdata: Signal<Out, Bits<W>>,
+    pub m_axi_wdata: Signal<Out, Bits<D>>,
     /// Which bytes are written.
-    pub m_axi_wstrb: Signal<Out, Bits<K>>,
+    pub m_axi_wstrb: Signal<Out, Bits<DK>>,
     /// The burst's last beat.
     pub m_axi_wlast: Signal<Out, Bit>,
     /// A beat is there.
@@ -221,7 +229,7 @@ pub struct HandclaspNic<
     pub m_axi_araddr: Signal<Out, Bits<64>>,
     /// Beats less one.
     pub m_axi_arlen: Signal<Out, Bits<8>>,
-    /// log2(K).
+    /// log2(DK).
     pub m_axi_arsize: Signal<Out, Bits<3>>,
     /// INCR.
     pub m_axi_arburst: Signal<Out, Bits<2>>,
@@ -240,7 +248,7 @@ pub struct HandclaspNic<
     /// AXI4 read data: id, not looked at.
     pub m_axi_rid: Signal<In, Bits<1>>,
     /// The beat.
-    pub m_axi_rdata: Signal<In, Bits<W>>,
+    pub m_axi_rdata: Signal<In, Bits<D>>,
     /// OKAY, or an error.
     pub m_axi_rresp: Signal<In, Bits<2>>,
     /// The burst's last beat.
@@ -266,9 +274,16 @@ pub struct HandclaspNic<
     event_queue: EventQueue,
     slot_queue: SlotQueue,
     interrupt: Interrupt,
-    reader: Reader<W, K, S, C, CN>,
-    writer: Writer<W, K, S>,
-    rx: RxPath<W, K, S, RA, RN>,
+    reader: Reader<D, DK, DS, C, CN>,
+    writer: Writer<D, DK, DS, WA, WN>,
+    /// What was read, at the width of the frames: payloads, commands.
+    narrow: Narrow<D, DK, W, K>,
+    narrow_commands: Narrow<D, DK, W, K>,
+    /// What is to be written, at the width of the bus.
+    widen: Widen<W, K, D, DK>,
+    /// While an event goes to the bus, the payload behind it goes on up to here.
+    payloads: BeatFifo<D, DK, 4, 5>,
+    rx: RxPath<W, K, S, RA, RN, EA, EN>,
     tx: TxPath<W, K, S, TA, TN, C, CN>,
     nic_busy: Signal<Local, Bit>,
 }
@@ -276,14 +291,22 @@ pub struct HandclaspNic<
 impl<
         const W: usize,
         const K: usize,
+        const D: usize,
+        const DK: usize,
         const S: usize,
+        const DS: usize,
         const TA: usize,
         const TN: usize,
         const RA: usize,
         const RN: usize,
         const C: usize,
         const CN: usize,
-    > Logic for HandclaspNic<W, K, S, TA, TN, RA, RN, C, CN>
+        const EA: usize,
+        const EN: usize,
+        const WA: usize,
+        const WN: usize,
+    > Logic
+    for HandclaspNic<W, K, D, DK, S, DS, TA, TN, RA, RN, C, CN, EA, EN, WA, WN>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -296,6 +319,10 @@ impl<
         self.interrupt.clk.next = self.clk.val();
         self.reader.clk.next = self.clk.val();
         self.writer.clk.next = self.clk.val();
+        self.narrow.clk.next = self.clk.val();
+        self.narrow_commands.clk.next = self.clk.val();
+        self.widen.clk.next = self.clk.val();
+        self.payloads.clk.next = self.clk.val();
         self.rx.clk.next = self.clk.val();
         self.tx.clk.next = self.clk.val();
         self.registers.rst.next = self.rst.val();
@@ -307,6 +334,10 @@ impl<
         self.interrupt.rst.next = self.rst.val();
         self.reader.rst.next = self.rst.val();
         self.writer.rst.next = self.rst.val();
+        self.narrow.rst.next = self.rst.val();
+        self.narrow_commands.rst.next = self.rst.val();
+        self.widen.rst.next = self.rst.val();
+        self.payloads.rst.next = self.rst.val();
         self.rx.rst.next = self.rst.val();
         self.tx.rst.next = self.rst.val();
 
@@ -405,7 +436,11 @@ impl<
         self.reader.command_request_len_bytes.next = self.command_queue.request_len_bytes.val();
         self.reader.command_request_valid.next = self.command_queue.request_valid.val();
         self.command_queue.request_ready.next = self.reader.command_request_ready.val();
-        StreamSource::<W, K>::join(&mut self.reader.command, &mut self.command_queue.entries);
+        StreamSource::<D, DK>::join(&mut self.reader.command, &mut self.narrow_commands.s);
+        StreamSource::<W, K>::join(
+            &mut self.narrow_commands.m,
+            &mut self.command_queue.entries,
+        );
         self.tx.command.next = self.command_queue.command.val();
         self.tx.command_index.next = self.command_queue.command_index.val();
         self.tx.command_valid.next = self.command_queue.command_valid.val();
@@ -418,7 +453,8 @@ impl<
         self.reader.payload_request_len_bytes.next = self.tx.payload_request_len_bytes.val();
         self.reader.payload_request_valid.next = self.tx.payload_request_valid.val();
         self.tx.payload_request_ready.next = self.reader.payload_request_ready.val();
-        StreamSource::<W, K>::join(&mut self.reader.payload, &mut self.tx.payload);
+        StreamSource::<D, DK>::join(&mut self.reader.payload, &mut self.narrow.s);
+        StreamSource::<W, K>::join(&mut self.narrow.m, &mut self.tx.payload);
         StreamSource::<W, K>::link(&mut self.m_axis_tx, &mut self.tx.m_axis_tx);
 
         // Receive.
@@ -461,7 +497,9 @@ impl<
         self.writer.payload_request_len_bytes.next = self.rx.request_len_bytes.val();
         self.writer.payload_request_valid.next = self.rx.request_valid.val();
         self.rx.request_ready.next = self.writer.payload_request_ready.val();
-        StreamSource::<W, K>::join(&mut self.rx.payload, &mut self.writer.payload);
+        StreamSource::<W, K>::join(&mut self.rx.payload, &mut self.widen.s);
+        StreamSource::<D, DK>::join(&mut self.widen.m, &mut self.payloads.s);
+        StreamSource::<D, DK>::join(&mut self.payloads.m, &mut self.writer.payload);
         self.rx.done_valid.next = self.writer.payload_done_valid.val();
         self.rx.done_error.next = self.writer.payload_done_error.val();
 
@@ -472,12 +510,14 @@ impl<
         self.event_queue.event_consumer.next = self.registers.event_consumer.val();
         self.event_queue.now.next = self.now.val();
         self.event_queue.rx_event_data.next = self.rx.event_data.val();
+        self.event_queue.rx_event_last.next = self.rx.event_last.val();
         self.event_queue.rx_event_valid.next = self.rx.event_valid.val();
         self.rx.event_ready.next = self.event_queue.rx_event_ready.val();
         self.event_queue.tx_event_data.next = self.tx.tx_event_data.val();
         self.event_queue.tx_event_valid.next = self.tx.tx_event_valid.val();
         self.tx.tx_event_ready.next = self.event_queue.tx_event_ready.val();
         self.rx.rx_room.next = self.event_queue.rx_room.val();
+        self.event_queue.rx_reserve.next = self.rx.rx_reserve.val();
         self.writer.event_addr.next = self.event_queue.event_addr.val();
         self.writer.event_data.next = self.event_queue.event_data.val();
         self.writer.event_valid.next = self.event_queue.event_valid.val();
@@ -531,6 +571,10 @@ impl<
             | self.interrupt.busy.val()
             | self.reader.busy.val()
             | self.writer.busy.val()
+            | self.narrow.busy.val()
+            | self.narrow_commands.busy.val()
+            | self.widen.busy.val()
+            | self.payloads.busy.val()
             | self.rx.busy.val()
             | self.tx.busy.val();
         self.busy.next = self.nic_busy.val() | self.registers.busy.val();

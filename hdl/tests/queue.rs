@@ -55,10 +55,6 @@ fn slots_come_in_order_and_wrap() {
     uut.tick();
     let (mut posted, mut taken) = (5_u64, 0_u64);
     for _ in 0..300 {
-        if posted - taken < 8 && rng.random_bool(0.5) {
-            posted += 1;
-        }
-        uut.slot_producer.next = posted.into();
         uut.slot_take.next = false;
         uut.settle();
         assert_eq!(uut.slot_valid.val(), posted != taken);
@@ -70,6 +66,11 @@ fn slots_come_in_order_and_wrap() {
                 taken += 1;
             }
         }
+        // Shown one cycle after its doorbell.
+        if posted - taken < 8 && rng.random_bool(0.5) {
+            posted += 1;
+        }
+        uut.slot_producer.next = posted.into();
         uut.tick();
     }
     assert!(taken > 100);
@@ -237,13 +238,16 @@ struct EventBench {
     log2: u32,
     base: u64,
     rx: VecDeque<Vec<u8>>,
+    /// How many of them have been promised.
+    promised: usize,
     tx: VecDeque<Vec<u8>>,
     /// Chance that the bus takes an event in a cycle; cycles until it answers.
     ready: f64,
     latency: usize,
-    answers: VecDeque<(usize, bool)>,
-    /// Addresses whose writes fail.
-    refused: Option<u64>,
+    answers: VecDeque<(usize, bool, u64)>,
+    /// Addresses whose writes fail, and how often they still will.
+    refused: Vec<u64>,
+    refusals: usize,
     /// Memory of the host's ring, entry by entry.
     ring: Vec<Vec<u8>>,
     /// What the host read, phase bit taken off.
@@ -269,11 +273,13 @@ impl EventBench {
             log2,
             base,
             rx: VecDeque::new(),
+            promised: 0,
             tx: VecDeque::new(),
             ready: 1.0,
             latency: 0,
             answers: VecDeque::new(),
-            refused: None,
+            refused: vec![],
+            refusals: 0,
             ring: vec![vec![0; 64]; 1 << log2],
             seen: vec![],
             consumer: 0,
@@ -282,7 +288,7 @@ impl EventBench {
             counted: 0,
             cycle: 0,
         };
-        for _ in 0..4 {
+        for _ in 0..8 {
             bench.cycle();
         }
         bench
@@ -298,14 +304,29 @@ impl EventBench {
     fn cycle(&mut self) {
         let uut = &mut self.uut;
         uut.now.next = (self.cycle as u64).into();
-        uut.rx_event_valid.next = !self.rx.is_empty();
         uut.rx_event_data.next = bits_of(self.rx.front().map_or(&[], |e| e));
+        let is_last = |event: &Vec<u8>| event[KIND] == EventKind::Rx as u8;
+        uut.rx_event_last.next = self.rx.front().is_some_and(is_last);
+        // Receive shows what it has promised, and promises a frame's events when there is room.
+        uut.rx_event_valid.next = self.promised > 0;
+        uut.settle();
+        let frame = self.rx.iter().skip(self.promised);
+        let len = frame.clone().position(is_last);
+        let promise = match len {
+            Some(len) if uut.rx_room.val() => len + 1,
+            _ => 0,
+        };
+        uut.rx_reserve.next = promise.to_bits();
+        self.promised += promise;
         uut.tx_event_valid.next = !self.tx.is_empty();
         uut.tx_event_data.next = bits_of(self.tx.front().map_or(&[], |e| e));
         uut.event_ready.next = self.rng.random_bool(self.ready);
-        let answer = self.answers.front().filter(|(due, _)| *due <= self.cycle);
+        let answer = self.answers.front().filter(|(due, ..)| *due <= self.cycle);
+        let failed = answer.is_some_and(|(_, error, _)| *error);
         uut.event_done_valid.next = answer.is_some();
-        uut.event_done_error.next = answer.is_some_and(|(_, error)| *error);
+        uut.event_done_error.next = failed;
+        uut.write_error_valid.next = failed;
+        uut.write_error_addr.next = answer.map_or(0, |(.., addr)| *addr).into();
         if answer.is_some() {
             self.answers.pop_front();
         }
@@ -326,15 +347,18 @@ impl EventBench {
             let addr = u64::from(uut.event_addr.val());
             let place = ((addr - self.base) / 64) as usize;
             assert_eq!(addr % 64, 0);
-            let failed = self.refused == Some(addr);
-            if !failed {
+            let failed = self.refusals > 0 && self.refused.contains(&addr);
+            if failed {
+                self.refusals -= 1;
+            } else {
                 self.ring[place] = bytes_of(uut.event_data.val());
             }
             self.answers
-                .push_back((self.cycle + 1 + self.latency, failed));
+                .push_back((self.cycle + 1 + self.latency, failed, addr));
         }
         if uut.rx_event_valid.val() && uut.rx_event_ready.val() {
             self.rx.pop_front();
+            self.promised -= 1;
         }
         if uut.tx_event_valid.val() && uut.tx_event_ready.val() {
             self.tx.pop_front();
@@ -416,7 +440,7 @@ fn unread_events_are_never_overwritten() {
     bench.reads = false;
     let mut rooms = vec![];
     for written in 0..=8 {
-        for _ in 0..4 {
+        for _ in 0..8 {
             bench.cycle();
         }
         rooms.push(bench.uut.rx_room.val());
@@ -491,7 +515,7 @@ fn the_first_error_stops_the_queue_and_is_told_once() {
     bench.consumer = 0;
     bench.ring.fill(vec![0; 64]);
     bench.seen.clear();
-    for _ in 0..4 {
+    for _ in 0..8 {
         bench.cycle();
     }
     assert!(!bench.uut.stopped.val());
@@ -501,23 +525,86 @@ fn the_first_error_stops_the_queue_and_is_told_once() {
     assert_eq!(bench.seen, [event], "at the ring's beginning, phase 1");
 }
 
+/// Writes of events are refused at `refused` places: the error's report comes with the answer, as the writer gives it.
+fn refuse(bench: &mut EventBench, places: &[u64], times: usize) {
+    bench.refused = places.iter().map(|place| bench.base + 64 * place).collect();
+    bench.refusals = times;
+}
+
 #[test]
-fn a_refused_event_stops_the_queue_too() {
+fn a_refused_event_is_told_at_its_place() {
+    for (latency, behind) in [(0, 0), (0, 6), (20, 6)] {
+        let mut bench = EventBench::new(4, 1);
+        bench.latency = latency;
+        refuse(&mut bench, &[2], 1);
+        for _ in 0..3 + behind {
+            let event = bench.event(EventKind::Completion);
+            bench.tx.push_back(event);
+        }
+        let sent = bench.tx.clone();
+        for _ in 0..100 {
+            bench.cycle();
+            // The interrupt does not overtake what the host can read.
+            let written = u64::from(bench.uut.events_written.val());
+            let readable = (0..).take_while(|i| bench.ring[*i as usize % 16][PHASE] == 1);
+            assert!(written <= readable.count() as u64);
+        }
+        assert!(bench.uut.stopped.val() && !bench.uut.busy.val());
+        assert_eq!(bench.seen[..2], [sent[0].clone(), sent[1].clone()]);
+        let event = CompletionEvent::decode(bench.seen[2].as_slice().try_into().unwrap());
+        assert_eq!(event.kind, EventKind::QueueStopped as u8);
+        assert_eq!(event.status, Status::WriteError as u8);
+        assert_eq!(event.address, bench.base + 2 * 64);
+        // Once, and nothing is written over what stands behind.
+        assert_eq!(bench.seen[3..], sent.iter().skip(3).cloned().collect::<Vec<_>>());
+        assert_eq!(bench.counted, sent.len(), "what was refused is not counted");
+        assert_eq!(u64::from(bench.uut.events_written.val()), sent.len() as u64);
+    }
+}
+
+#[test]
+fn when_that_is_refused_as_well_the_status_remains() {
     let mut bench = EventBench::new(4, 1);
-    bench.refused = Some(bench.base);
-    bench.uut.write_error_valid.next = true;
-    bench.uut.write_error_addr.next = bench.base.into();
-    bench.cycle();
-    bench.uut.write_error_valid.next = false;
-    bench.reads = false;
-    for _ in 0..20 {
+    refuse(&mut bench, &[0], 2);
+    let event = bench.event(EventKind::Completion);
+    bench.tx.push_back(event);
+    for _ in 0..60 {
         bench.cycle();
     }
-    assert!(bench.uut.stopped.val());
-    assert_eq!(bench.counted, 0, "what was refused is not counted");
-    assert!(!bench.uut.busy.val());
-    let statuses: Vec<u8> = bench.ring.iter().map(|e| e[0]).collect();
-    assert!(statuses.iter().all(|s| *s == 0));
+    assert!(bench.uut.stopped.val() && !bench.uut.busy.val());
+    assert_eq!((bench.counted, bench.seen.len()), (0, 0));
+    assert!(bench.ring.iter().all(|event| event[PHASE] == 0));
+    assert_eq!(bench.refusals, 0, "tried twice, not more often");
+    // Enabled anew, all is well.
+    bench.uut.queue_enable.next = false;
+    bench.cycle();
+    bench.uut.queue_enable.next = true;
+    for _ in 0..8 {
+        bench.cycle();
+    }
+    let event = bench.event(EventKind::Completion);
+    bench.tx.push_back(event.clone());
+    bench.run(1);
+    assert_eq!(bench.seen, [event]);
+    assert!(!bench.uut.stopped.val());
+}
+
+/// The QueueStopped event of another error is refused itself: it is written once more.
+#[test]
+fn a_refused_queue_stopped_is_written_again() {
+    let mut bench = EventBench::new(4, 1);
+    refuse(&mut bench, &[1], 1);
+    let event = bench.event(EventKind::Completion);
+    bench.tx.push_back(event.clone());
+    bench.run(1);
+    bench.uut.read_error_valid.next = true;
+    bench.uut.read_error_addr.next = 0x77_0000.into();
+    bench.cycle();
+    bench.uut.read_error_valid.next = false;
+    bench.run(2);
+    let stopped = CompletionEvent::decode(bench.seen[1].as_slice().try_into().unwrap());
+    assert_eq!(stopped.status, Status::ReadError as u8);
+    assert_eq!(stopped.address, 0x77_0000, "the first error is told");
 }
 
 /// The command queue between a host's ring and an executor.
@@ -989,6 +1076,8 @@ fn drive_event_queue(b: &mut EventQueue, random: &mut Random) {
     b.event_consumer.next = b.events_written.val();
     b.rx_event_data.next = random.bits();
     b.rx_event_valid.next = random.chance(1, 2);
+    b.rx_event_last.next = random.chance(3, 4);
+    b.rx_reserve.next = random.below(3).into();
     b.tx_event_data.next = random.bits();
     b.tx_event_valid.next = random.chance(1, 2);
     b.read_error_valid.next = random.chance(1, 128);

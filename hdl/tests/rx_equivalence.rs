@@ -208,6 +208,7 @@ fn header_blocks() {
         )
         .combinational("verdict", Verdict::default, |b, random| {
             let mut event = RxEvent::from(random.bits::<512>());
+            event.payload_len_bytes = random.below(2).into();
             event.ip_checksum_ok = random.chance(7, 8);
             event.tcp_checksum_ok = random.chance(7, 8);
             event.bad_options = random.chance(1, 8);
@@ -231,12 +232,10 @@ fn header_blocks() {
             b.rx_enable.next = random.chance(15, 16);
             b.queue_runs.next = random.chance(15, 16);
             b.promiscuous.next = random.chance(1, 2);
-            b.rx_room.next = random.chance(7, 8);
-            b.slot_valid.next = random.chance(7, 8);
         })
         .clocked(
             "dispatch",
-            Dispatch::default,
+            Dispatch::<3, 4>::default,
             |b| &mut b.clk,
             |b, random| {
                 b.rst.next = random.reset();
@@ -246,7 +245,8 @@ fn header_blocks() {
                 b.connection.next = random.bits();
                 b.verdict.next = (1 + random.below(5)).into();
                 b.drop_reason.next = random.bits();
-                b.uses_slot.next = random.chance(1, 2);
+                b.needs_slot.next = random.chance(1, 2);
+                b.slot_valid.next = random.chance(7, 8);
                 b.decoded_valid.next = random.chance(1, 2);
                 b.monitor.next = random.chance(1, 2);
                 b.queue_runs.next = random.chance(7, 8);

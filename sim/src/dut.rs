@@ -28,6 +28,11 @@ impl Width {
         8 * self.bytes()
     }
 
+    /// Bytes of one beat of `m_axi_*`.
+    pub const fn bus_bytes(self) -> usize {
+        handclasp_layout::port::bus_bits(self.bits()) / 8
+    }
+
     /// Length of a clock cycle in picoseconds.
     pub const fn period_ps(self) -> u64 {
         match self {
@@ -50,7 +55,7 @@ impl Width {
 #[error("the Verilated model stopped: {0}")]
 pub struct ModelError(pub String);
 
-/// Values of the top module's input ports; names are the ports'. Of `tdata` and `rdata` the first W/64 words count.
+/// Values of the top module's input ports; names are the ports'. Of `tdata` the first W/64 words count, of `rdata` the first D/64.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]

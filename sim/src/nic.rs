@@ -113,7 +113,7 @@ impl Ports {
         } = config;
         Self {
             registers: AxilMaster::new(stall, seed),
-            memory: AxiMemory::new(Arc::clone(io), width, memory, stall, seed),
+            memory: AxiMemory::new(Arc::clone(io), width.bus_bytes(), memory, stall, seed),
             mac_rx: MacRx::new(width, stall, seed),
             mac_tx: MacTx::new(width, stall, seed),
             msix_stall: Stall::new(stall, seed, 11),

@@ -42,7 +42,7 @@ impl Bench {
             ..Outputs::default()
         };
         Ok(Self {
-            memory: AxiMemory::new(io, Width::W64, timing, stall, 42),
+            memory: AxiMemory::new(io, 8, timing, stall, 42),
             region,
             inputs: Inputs::default(),
             outputs,

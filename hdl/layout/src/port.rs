@@ -18,6 +18,20 @@ pub enum Width {
     Data,
     /// W / 8: a bit for each byte of the data path.
     Lanes,
+    /// D: the width of the bus in bits, [`bus_bits`].
+    Bus,
+    /// D / 8: a bit for each byte of the bus.
+    BusLanes,
+}
+
+/// Width D of the bus to the host's memory in bits, in a NIC with data paths of `data_bits`. At W = 64 the bus is twice as wide: beside
+/// the payloads of a full line it carries events and commands.
+pub const fn bus_bits(data_bits: usize) -> usize {
+    if data_bits == 64 {
+        128
+    } else {
+        data_bits
+    }
 }
 
 impl Width {
@@ -27,6 +41,8 @@ impl Width {
             Self::Bits(bits) => bits,
             Self::Data => data_bits,
             Self::Lanes => data_bits / 8,
+            Self::Bus => bus_bits(data_bits),
+            Self::BusLanes => bus_bits(data_bits) / 8,
         }
     }
 }
@@ -74,6 +90,8 @@ macro_rules! interfaces {
     };
     (@width W) => { Width::Data };
     (@width K) => { Width::Lanes };
+    (@width D) => { Width::Bus };
+    (@width DK) => { Width::BusLanes };
     (@width $bits:literal) => { Width::Bits($bits) };
 }
 
@@ -141,15 +159,15 @@ interfaces! {
     "AXI4 master (the host's memory)":
     [
         "All transfers have the ID 0, so the bus must answer reads in the order of their addresses, and writes in the order of theirs. The IDs of answers are ignored."
-        "All bursts are INCR, of whole beats of W bits at addresses that are multiples of W / 8. They have at most 256 beats and do not cross a multiple of 4096. A read of a payload that is not aligned so therefore also reads up to W / 8 - 1 bytes before it, and as many behind it."
+        "All bursts are INCR, of whole beats of D bits at addresses that are multiples of D / 8. They have at most 256 beats and do not cross a multiple of 4096. A read of a payload that is not aligned so therefore also reads up to D / 8 - 1 bytes before it, and as many behind it."
         "Write strobes are contiguous from lane 0. They are all ones, but on the last beat of a payload."
-        "Data of a write may be offered before its address is taken. At most 33 (W = 64) or 129 (W = 512) bursts of reads and 8 of writes wait for their answers."
+        "Data of a write may be offered before its address is taken. At most 33 (W = 64) or 129 (W = 512) bursts of reads, and 32 or 256 of writes, wait for their answers: as many as are under way at line rate when a read takes 900 ns and a write 300 ns. A bus that takes fewer at once is slower, and right. All outputs of writes are registers."
         "Bit 1 of `m_axi_rresp` or `m_axi_bresp` (SLVERR, DECERR) stops the queue (EventKind::QueueStopped). The burst must be taken to its end (`m_axi_rlast`) all the same."
     ]
     Out m_axi_awid 1 "Always 0.";
     Out m_axi_awaddr 64 "Write address of the burst's first beat.";
     Out m_axi_awlen 8 "Beats of the burst less one.";
-    Out m_axi_awsize 3 "log2(W / 8).";
+    Out m_axi_awsize 3 "log2(D / 8).";
     Out m_axi_awburst 2 "Always INCR (1).";
     Out m_axi_awlock 1 "Always 0.";
     Out m_axi_awcache 4 "Always 3: normal, non-cacheable, bufferable.";
@@ -157,8 +175,8 @@ interfaces! {
     Out m_axi_awqos 4 "Always 0.";
     Out m_axi_awvalid 1 "A write address is there.";
     In m_axi_awready 1 "The write address is taken.";
-    Out m_axi_wdata W "Write data.";
-    Out m_axi_wstrb K "Which bytes of the beat are written.";
+    Out m_axi_wdata D "Write data.";
+    Out m_axi_wstrb DK "Which bytes of the beat are written.";
     Out m_axi_wlast 1 "The beat is its burst's last.";
     Out m_axi_wvalid 1 "Write data is there.";
     In m_axi_wready 1 "The write data is taken.";
@@ -169,7 +187,7 @@ interfaces! {
     Out m_axi_arid 1 "Always 0.";
     Out m_axi_araddr 64 "Read address of the burst's first beat.";
     Out m_axi_arlen 8 "Beats of the burst less one.";
-    Out m_axi_arsize 3 "log2(W / 8).";
+    Out m_axi_arsize 3 "log2(D / 8).";
     Out m_axi_arburst 2 "Always INCR (1).";
     Out m_axi_arlock 1 "Always 0.";
     Out m_axi_arcache 4 "Always 3: normal, non-cacheable, bufferable.";
@@ -178,7 +196,7 @@ interfaces! {
     Out m_axi_arvalid 1 "A read address is there.";
     In m_axi_arready 1 "The read address is taken.";
     In m_axi_rid 1 "Ignored.";
-    In m_axi_rdata W "Read data.";
+    In m_axi_rdata D "Read data.";
     In m_axi_rresp 2 "Answer to this beat.";
     In m_axi_rlast 1 "The beat is its burst's last.";
     In m_axi_rvalid 1 "Read data is there.";

@@ -1,24 +1,18 @@
 //! Cuts a request of any alignment and length into AXI4 INCR bursts of whole beats.
 //!
 //! ```text
-//!  request (address, bytes) ──> first beat, beats left ──> burst (address, beats, last)
-//!                                   ^            │
-//!                                   └── advance ─┘
+//!  request (address, bytes) ──> address, beats left, beats to the boundary ──> burst (address, beats, last)
+//!                                   ^                                │
+//!                                   └─────────── advance ────────────┘
 //! ```
 //!
-//! A burst ends at the request's last beat, at a 4 KiB boundary or after 256 beats, whichever comes first (AMBA AXI4 A3.4.1).
+//! A burst ends at the request's last beat or at a multiple of 4 KiB, or of 256 beats if that is less, whichever comes first (AMBA AXI4 A3.4.1).
 //!
-//! Latency: 1 cycle from request to first burst. Throughput: one burst a cycle, then one cycle to take the next request. One clock;
+//! Latency: 2 cycles from request to first burst. Throughput: one burst a cycle, also from request to request. One clock;
 //! reset forgets the request. No errors: a request of 0 bytes at a beat boundary would be 2^16 beats, and is not made.
 
 use super::{AXI_BOUNDARY_BYTES, AXI_BURST_BEATS_MAX};
 use rust_hdl::prelude::*;
-
-#[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum SplitState {
-    Idle,
-    Bursts,
-}
 
 /// The splitter, for beats of K bytes.
 #[derive(LogicBlock)]
@@ -29,7 +23,7 @@ pub struct BurstSplitter<const K: usize> {
     pub rst: Signal<In, Bit>,
     /// First byte's address.
     pub request_addr: Signal<In, Bits<64>>,
-    /// Bytes, at least 1 and at most 4096.
+    /// Bytes, at least 1.
     pub request_len_bytes: Signal<In, Bits<16>>,
     /// There is a request.
     pub request_valid: Signal<In, Bit>,
@@ -45,24 +39,36 @@ pub struct BurstSplitter<const K: usize> {
     pub burst_valid: Signal<Out, Bit>,
     /// The burst is taken at this clock edge.
     pub burst_ready: Signal<In, Bit>,
-    state: DFF<SplitState>,
-    /// Number of the next burst's first beat in the address space: the address without its low bits.
-    beat: DFF<Bits<64>>,
+    /// A request is under way.
+    pub busy: Signal<Out, Bit>,
+    /// What is left of a request.
+    active: DFF<Bit>,
+    addr: DFF<Bits<64>>,
     beats_left: DFF<Bits<16>>,
-    to_boundary: Signal<Local, Bits<16>>,
+    to_boundary: DFF<Bits<16>>,
+    /// The burst that is shown.
+    shown: DFF<Bit>,
+    shown_addr: DFF<Bits<64>>,
+    shown_len: DFF<Bits<8>>,
+    shown_last: DFF<Bit>,
+    advance: Signal<Local, Bit>,
+    is_last: Signal<Local, Bit>,
     beats: Signal<Local, Bits<16>>,
     beats_less_one: Signal<Local, Bits<16>>,
     log2_beat_bytes: Constant<Bits<4>>,
     beat_mask: Constant<Bits<16>>,
+    addr_mask: Constant<Bits<64>>,
     boundary_beats: Constant<Bits<16>>,
     boundary_mask: Constant<Bits<16>>,
-    burst_beats_max: Constant<Bits<16>>,
+    boundary_bytes: Constant<Bits<64>>,
+    boundary_addr_mask: Constant<Bits<64>>,
 }
 
 impl<const K: usize> Default for BurstSplitter<K> {
     fn default() -> Self {
         const { assert!(K.is_power_of_two() && K > 1 && K <= AXI_BOUNDARY_BYTES) };
-        let boundary_beats = AXI_BOUNDARY_BYTES / K;
+        let boundary_beats = (AXI_BOUNDARY_BYTES / K).min(AXI_BURST_BEATS_MAX);
+        let boundary_bytes = (boundary_beats * K) as u64;
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -75,17 +81,26 @@ impl<const K: usize> Default for BurstSplitter<K> {
             burst_last: Default::default(),
             burst_valid: Default::default(),
             burst_ready: Default::default(),
-            state: Default::default(),
-            beat: Default::default(),
+            busy: Default::default(),
+            active: Default::default(),
+            addr: Default::default(),
             beats_left: Default::default(),
             to_boundary: Default::default(),
+            shown: Default::default(),
+            shown_addr: Default::default(),
+            shown_len: Default::default(),
+            shown_last: Default::default(),
+            advance: Default::default(),
+            is_last: Default::default(),
             beats: Default::default(),
             beats_less_one: Default::default(),
             log2_beat_bytes: Constant::new(clog2(K).to_bits()),
             beat_mask: Constant::new((K - 1).to_bits()),
+            addr_mask: Constant::new((!(K as u64 - 1)).into()),
             boundary_beats: Constant::new(boundary_beats.to_bits()),
             boundary_mask: Constant::new((boundary_beats - 1).to_bits()),
-            burst_beats_max: Constant::new(AXI_BURST_BEATS_MAX.to_bits()),
+            boundary_bytes: Constant::new(boundary_bytes.into()),
+            boundary_addr_mask: Constant::new((!(boundary_bytes - 1)).into()),
         }
     }
 }
@@ -93,53 +108,55 @@ impl<const K: usize> Default for BurstSplitter<K> {
 impl<const K: usize> Logic for BurstSplitter<K> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, beat, beats_left);
+        dff_setup!(self, clk, active, addr, beats_left, to_boundary);
+        dff_setup!(self, clk, shown, shown_addr, shown_len, shown_last);
 
-        self.to_boundary.next = self.boundary_beats.val()
-            - (bit_cast::<16, 64>(self.beat.q.val()) & self.boundary_mask.val());
-        self.beats.next = self.beats_left.q.val();
-        if self.beats.val() > self.burst_beats_max.val() {
-            self.beats.next = self.burst_beats_max.val();
-        }
-        if self.beats.val() > self.to_boundary.val() {
-            self.beats.next = self.to_boundary.val();
+        self.burst_addr.next = self.shown_addr.q.val();
+        self.burst_len.next = self.shown_len.q.val();
+        self.burst_last.next = self.shown_last.q.val();
+        self.burst_valid.next = self.shown.q.val();
+        self.busy.next = self.active.q.val() | self.shown.q.val();
+
+        // The next burst: all that is left, or what fits before the boundary.
+        self.is_last.next = self.beats_left.q.val() <= self.to_boundary.q.val();
+        self.beats.next = self.to_boundary.q.val();
+        if self.is_last.val() {
+            self.beats.next = self.beats_left.q.val();
         }
         self.beats_less_one.next = self.beats.val() - 1;
+        self.advance.next = self.burst_ready.val() | !self.shown.q.val();
+        if self.advance.val() {
+            self.shown.d.next = self.active.q.val();
+            self.shown_addr.d.next = self.addr.q.val();
+            self.shown_len.d.next = bit_cast::<8, 16>(self.beats_less_one.val());
+            self.shown_last.d.next = self.is_last.val();
+        }
+        // Every burst but the first begins at a boundary.
+        if self.advance.val() & self.active.q.val() {
+            self.addr.d.next = (self.addr.q.val() & self.boundary_addr_mask.val())
+                + self.boundary_bytes.val();
+            self.beats_left.d.next = self.beats_left.q.val() - self.to_boundary.q.val();
+            self.to_boundary.d.next = self.boundary_beats.val();
+        }
 
-        self.request_ready.next = self.state.q.val() == SplitState::Idle;
-        self.burst_addr.next = self.beat.q.val() << self.log2_beat_bytes.val();
-        self.burst_len.next = bit_cast::<8, 16>(self.beats_less_one.val());
-        self.burst_last.next = self.beats.val() == self.beats_left.q.val();
-        self.burst_valid.next = self.state.q.val() == SplitState::Bursts;
-
-        match self.state.q.val() {
-            // Waits for a request.
-            SplitState::Idle => {
-                self.beat.d.next = self.request_addr.val() >> self.log2_beat_bytes.val();
-                // Beats touched: offset in the first beat plus length, rounded up.
-                self.beats_left.d.next = ((bit_cast::<16, 64>(self.request_addr.val())
-                    & self.beat_mask.val())
-                    + self.request_len_bytes.val()
-                    + self.beat_mask.val())
-                    >> self.log2_beat_bytes.val();
-                if self.request_valid.val() {
-                    self.state.d.next = SplitState::Bursts;
-                }
-            }
-            // Hands out one burst after the other.
-            SplitState::Bursts => {
-                if self.burst_ready.val() {
-                    self.beat.d.next = self.beat.q.val() + bit_cast::<64, 16>(self.beats.val());
-                    self.beats_left.d.next = self.beats_left.q.val() - self.beats.val();
-                    if self.burst_last.val() {
-                        self.state.d.next = SplitState::Idle;
-                    }
-                }
-            }
+        self.request_ready.next = !self.active.q.val() | (self.advance.val() & self.is_last.val());
+        if self.request_ready.val() {
+            self.active.d.next = self.request_valid.val();
+            self.addr.d.next = self.request_addr.val() & self.addr_mask.val();
+            // Beats touched: offset in the first beat plus length, rounded up.
+            self.beats_left.d.next = ((bit_cast::<16, 64>(self.request_addr.val())
+                & self.beat_mask.val())
+                + self.request_len_bytes.val()
+                + self.beat_mask.val())
+                >> self.log2_beat_bytes.val();
+            self.to_boundary.d.next = self.boundary_beats.val()
+                - (bit_cast::<16, 64>(self.request_addr.val() >> self.log2_beat_bytes.val())
+                    & self.boundary_mask.val());
         }
 
         if self.rst.val() {
-            self.state.d.next = SplitState::Idle;
+            self.active.d.next = false;
+            self.shown.d.next = false;
         }
     }
 }

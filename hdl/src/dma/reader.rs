@@ -15,9 +15,9 @@
 //! addresses (AMBA AXI4 A5.3.1): a client that does not take its data holds up the data behind it. This cannot end in a deadlock: the command
 //! queue asks only for commands that it has room for, and the transmit path takes its payloads without waiting for further commands.
 //!
-//! Latency: 2 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 1 cycle to `command.tvalid` and 3 to `payload.tvalid`.
-//! Throughput: one beat a cycle; 2 cycles between two payloads; a burst in 2 cycles. One clock; reset forgets all requests (the bus must be
-//! reset with it). `m_axi_ar*` and `m_axi_rready` come from registers, and `m_axi_arready` and `m_axi_r*` go to registers.
+//! Latency: 3 cycles from request to `m_axi_arvalid`; from `m_axi_rvalid` 1 cycle to `command.tvalid` and 3 to `payload.tvalid`.
+//! Throughput: one beat and one burst a cycle. One clock; reset forgets all requests (the bus must be reset with it). `m_axi_ar*` and
+//! `m_axi_rready` come from registers, and `m_axi_arready` and `m_axi_r*` go to registers.
 //!
 //! On SLVERR and DECERR (A3.4.4) the burst is taken to its end and the stream completes with `tuser` at `tlast`; `error_valid`
 //! pulses once a burst, with the burst's address. Counter: `ReadErrors` (`error_valid`).
@@ -364,10 +364,10 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         }
         self.error_valid.next = self.error_pulse.q.val();
         self.error_addr.next = self.error_at.q.val();
-        self.busy.next = self.command_splitter.burst_valid.val()
+        self.busy.next = self.command_splitter.busy.val()
             | self.trim.busy.val()
             | self.cuts.pop_valid.val()
-            | self.payload_splitter.burst_valid.val()
+            | self.payload_splitter.busy.val()
             | self.address_valid.q.val()
             | self.order.pop_valid.val()
             | self.error_pulse.q.val();

@@ -1,64 +1,70 @@
 //! AXI4 write master with two clients: payloads (a stream into a receive slot) and events (one 64-byte entry each).
 //!
 //! ```text
-//!  payload request ──> BurstSplitter ─┐
-//!                                     ├─> AW register ──> m_axi_aw
-//!  event (address, data) ──┬──────────┘      │
-//!                          v                 ├─> data order Fifo ──┐
-//!                    event register          └─> answer order Fifo │
-//!                          └────────────────────────────┐          v
-//!  payload stream ──────────────────────────────────────┴──> W multiplexer ──> m_axi_w
-//!  payload_done, event_done, error <───── answer order <───────────────────── m_axi_b
+//!  payload request ──> BurstSplitter ─┐              ┌─> Skid ──────────────> m_axi_aw
+//!                                     ├─> burst ─────┤
+//!  event (address, data) ─────────────┘     │        └─> RegisterSlice ─────> m_axi_w
+//!  payload stream ──────────────────────────┘ W multiplexer ──^
+//!                                           │
+//!                                           └─> answer Fifos
+//!                                                     v
+//!  payload_done, event_done, error <── decode <── B register <─────────────── m_axi_b
 //! ```
 //!
-//! Data follows in the order of the addresses, as AXI4 demands (A5.3.3), and everything has id 0, so answers come in that order as well.
-//! An event goes out behind the bursts that are already under way, without waiting for their answers; events go first where both wait.
-//! Neither AW nor W waits for the other (A3.3.1).
+//! One burst at a time gives its beats to W; its address goes to AW at the same clock edge, so data follows in the order of the addresses, as AXI4
+//! demands (A5.3.3). Everything has id 0, so answers come in that order as well. Nothing waits for an answer: `2^A` bursts may be without one. A
+//! payload's burst begins when its first beat is there. Where both clients wait, events go first, and after an event a payload has its turn.
+//! Neither AW nor W waits for the other's ready (A3.3.1); all outputs are registers, and `m_axi_bready` is always high.
 //!
-//! Latency: 1 cycle from an event, 2 from a payload request, to `m_axi_awvalid`, and 1 more to `m_axi_wvalid`; 1 from `m_axi_bvalid` to
-//! `payload_done_valid` or `event_done_valid`. Throughput: one beat a cycle, also from burst to burst; one event in its beats (8 at
-//! W = 64, 1 at W = 512) and 2 cycles. One clock; reset forgets everything (the bus must be reset with it).
+//! Latency: 1 cycle from an event to `m_axi_awvalid`, 2 to `m_axi_wvalid`; 3 and 4 from a payload request whose payload waits; 1 from `m_axi_bvalid` to
+//! `payload_done_valid` or `event_done_valid`. Throughput: one beat a cycle, also from burst to burst: an event takes its beats (8 at D = 64, 4 at 128, 1
+//! at 512). One clock; reset forgets everything (the bus must be reset with it).
 //!
 //! On SLVERR and DECERR (A3.4.4) the transfer is done with an error, and `error_valid` pulses with the burst's address. Counter:
 //! `WriteErrors` (`error_valid`).
 
 use super::BurstSplitter;
-use crate::stream::{Fifo, StreamSink};
+use crate::stream::{Fifo, RegisterSlice, Skid, StreamSink};
 use handclasp_layout::queue::ENTRY_BYTES;
 use rust_hdl::prelude::*;
 
-/// A burst whose data is still to be sent.
+/// An address on its way to AW.
 #[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
-struct WriteBurst {
+struct WriteAddress {
+    addr: Bits<64>,
     len: Bits<8>,
-    is_event: Bit,
 }
 
-/// A burst whose answer is still to come.
+/// What an answer that is still to come belongs to.
 #[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
 struct WriteAnswer {
-    addr: Bits<64>,
     is_event: Bit,
     is_last: Bit,
 }
 
-/// The write master. S is log2(K).
+/// The write master: D bits a beat, S is log2(K), N is A + 1.
 #[derive(LogicBlock)]
-pub struct Writer<const W: usize, const K: usize, const S: usize> {
+pub struct Writer<
+    const D: usize,
+    const K: usize,
+    const S: usize,
+    const A: usize,
+    const N: usize,
+> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
     /// Address of the payload's first byte: a multiple of 64.
     pub payload_request_addr: Signal<In, Bits<64>>,
-    /// Bytes of payload, 1 to 2048.
+    /// Bytes of payload, at least 1.
     pub payload_request_len_bytes: Signal<In, Bits<16>>,
     /// A payload is announced.
     pub payload_request_valid: Signal<In, Bit>,
     /// The request is taken at this clock edge.
     pub payload_request_ready: Signal<Out, Bit>,
     /// The payload: as many beats as were announced; `tkeep` becomes the strobes.
-    pub payload: StreamSink<W, K>,
+    pub payload: StreamSink<D, K>,
     /// The payload's last burst has been answered; one cycle.
     pub payload_done_valid: Signal<Out, Bit>,
     /// One of its bursts was answered with an error.
@@ -104,7 +110,7 @@ pub struct Writer<const W: usize, const K: usize, const S: usize> {
     /// The address is taken at this clock edge.
     pub m_axi_awready: Signal<In, Bit>,
     /// AXI4 write data: the beat.
-    pub m_axi_wdata: Signal<Out, Bits<W>>,
+    pub m_axi_wdata: Signal<Out, Bits<D>>,
     /// Which bytes are written.
     pub m_axi_wstrb: Signal<Out, Bits<K>>,
     /// The burst's last beat.
@@ -122,39 +128,46 @@ pub struct Writer<const W: usize, const K: usize, const S: usize> {
     /// The answer is taken at this clock edge.
     pub m_axi_bready: Signal<Out, Bit>,
     splitter: BurstSplitter<K>,
-    data_order: Fifo<WriteBurst, 3, 4>,
-    answer_order: Fifo<WriteAnswer, 3, 4>,
-    address_valid: DFF<Bit>,
-    address: DFF<Bits<64>>,
-    address_len: DFF<Bits<8>>,
-    /// The event being sent; its low W bits are the next beat.
+    address: Skid<WriteAddress>,
+    slice: RegisterSlice<D, K>,
+    answers: Fifo<WriteAnswer, A, N>,
+    /// Beside `answers`: needed for errors only.
+    answer_addrs: Fifo<Bits<64>, A, N>,
+    /// A burst is being sent.
+    active: DFF<Bit>,
+    is_event: DFF<Bit>,
+    /// The next beat is the burst's last.
+    is_last: DFF<Bit>,
+    /// Beats behind the next one.
+    beats_behind: DFF<Bits<8>>,
+    /// The event being sent; its low D bits are the next beat.
     event: DFF<Bits<512>>,
-    event_held: DFF<Bit>,
-    beat: DFF<Bits<8>>,
+    /// The last burst was an event: a waiting payload is next.
+    payload_turn: DFF<Bit>,
+    /// An answer came at the last clock edge.
+    answered: DFF<Bit>,
+    refused: DFF<Bit>,
     payload_error: DFF<Bit>,
-    payload_done: DFF<Bit>,
-    payload_done_failed: DFF<Bit>,
-    event_done: DFF<Bit>,
-    event_done_failed: DFF<Bit>,
-    error_pulse: DFF<Bit>,
-    error_at: DFF<Bits<64>>,
-    /// The address register and both order queues can take a burst.
+    beat_valid: Signal<Local, Bit>,
+    /// The burst's last beat goes at this clock edge.
+    ends: Signal<Local, Bit>,
+    /// The next burst can begin at this clock edge.
     open: Signal<Local, Bit>,
+    payload_waits: Signal<Local, Bit>,
     take_event: Signal<Local, Bit>,
     take_payload: Signal<Local, Bit>,
-    sends_event: Signal<Local, Bit>,
-    beat_valid: Signal<Local, Bit>,
-    is_burst_end: Signal<Local, Bit>,
-    answer_error: Signal<Local, Bit>,
+    done: Signal<Local, Bit>,
     event_len: Constant<Bits<8>>,
     beat_bits: Constant<Bits<10>>,
     beat_size: Constant<Bits<3>>,
     all_lanes: Constant<Bits<K>>,
 }
 
-impl<const W: usize, const K: usize, const S: usize> Default for Writer<W, K, S> {
+impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: usize> Default
+    for Writer<D, K, S, A, N>
+{
     fn default() -> Self {
-        const { assert!(K * 8 == W && 1 << S == K && ENTRY_BYTES * 8 == 512 && K <= ENTRY_BYTES) };
+        const { assert!(K * 8 == D && 1 << S == K && ENTRY_BYTES * 8 == 512 && K <= ENTRY_BYTES) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -195,187 +208,169 @@ impl<const W: usize, const K: usize, const S: usize> Default for Writer<W, K, S>
             m_axi_bvalid: Default::default(),
             m_axi_bready: Default::default(),
             splitter: Default::default(),
-            data_order: Default::default(),
-            answer_order: Default::default(),
-            address_valid: Default::default(),
             address: Default::default(),
-            address_len: Default::default(),
+            slice: Default::default(),
+            answers: Default::default(),
+            answer_addrs: Default::default(),
+            active: Default::default(),
+            is_event: Default::default(),
+            is_last: Default::default(),
+            beats_behind: Default::default(),
             event: Default::default(),
-            event_held: Default::default(),
-            beat: Default::default(),
+            payload_turn: Default::default(),
+            answered: Default::default(),
+            refused: Default::default(),
             payload_error: Default::default(),
-            payload_done: Default::default(),
-            payload_done_failed: Default::default(),
-            event_done: Default::default(),
-            event_done_failed: Default::default(),
-            error_pulse: Default::default(),
-            error_at: Default::default(),
+            beat_valid: Default::default(),
+            ends: Default::default(),
             open: Default::default(),
+            payload_waits: Default::default(),
             take_event: Default::default(),
             take_payload: Default::default(),
-            sends_event: Default::default(),
-            beat_valid: Default::default(),
-            is_burst_end: Default::default(),
-            answer_error: Default::default(),
+            done: Default::default(),
             event_len: Constant::new((ENTRY_BYTES / K - 1).to_bits()),
-            beat_bits: Constant::new(W.to_bits()),
+            beat_bits: Constant::new(D.to_bits()),
             beat_size: Constant::new(S.to_bits()),
             all_lanes: Constant::new(Bits::<K>::mask()),
         }
     }
 }
 
-impl<const W: usize, const K: usize, const S: usize> Logic for Writer<W, K, S> {
+impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: usize> Logic
+    for Writer<D, K, S, A, N>
+{
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            address_valid,
-            address,
-            address_len,
-            event,
-            event_held,
-            beat
-        );
-        dff_setup!(self, clk, payload_error, payload_done, payload_done_failed);
-        dff_setup!(
-            self,
-            clk,
-            event_done,
-            event_done_failed,
-            error_pulse,
-            error_at
-        );
+        dff_setup!(self, clk, active, is_event, is_last, beats_behind, event, payload_turn);
+        dff_setup!(self, clk, answered, refused, payload_error);
         self.splitter.clk.next = self.clk.val();
-        self.data_order.clk.next = self.clk.val();
-        self.answer_order.clk.next = self.clk.val();
+        self.address.clk.next = self.clk.val();
+        self.slice.clk.next = self.clk.val();
+        self.answers.clk.next = self.clk.val();
+        self.answer_addrs.clk.next = self.clk.val();
         self.splitter.rst.next = self.rst.val();
-        self.data_order.rst.next = self.rst.val();
-        self.answer_order.rst.next = self.rst.val();
+        self.address.rst.next = self.rst.val();
+        self.slice.rst.next = self.rst.val();
+        self.answers.rst.next = self.rst.val();
+        self.answer_addrs.rst.next = self.rst.val();
 
         self.splitter.request_addr.next = self.payload_request_addr.val();
         self.splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
         self.splitter.request_valid.next = self.payload_request_valid.val();
         self.payload_request_ready.next = self.splitter.request_ready.val();
 
-        // Bursts to AW. The event register is free when the last event's data has left.
-        self.open.next = (self.m_axi_awready.val() | !self.address_valid.q.val())
-            & self.data_order.push_ready.val()
-            & self.answer_order.push_ready.val();
-        self.event_ready.next = self.open.val() & !self.event_held.q.val();
-        self.take_event.next = self.event_ready.val() & self.event_valid.val();
-        self.splitter.burst_ready.next = self.open.val() & !self.take_event.val();
-        self.take_payload.next = self.splitter.burst_ready.val() & self.splitter.burst_valid.val();
-        if self.m_axi_awready.val() {
-            self.address_valid.d.next = false;
+        // Beats of the burst to W.
+        self.slice.s.tdata.next = self.payload.tdata.val();
+        self.slice.s.tkeep.next = self.payload.tkeep.val();
+        self.beat_valid.next = self.active.q.val() & self.payload.tvalid.val();
+        self.payload.tready.next =
+            self.active.q.val() & !self.is_event.q.val() & self.slice.s.tready.val();
+        if self.is_event.q.val() {
+            self.slice.s.tdata.next = self.event.q.val().get_bits::<D>(0);
+            self.slice.s.tkeep.next = self.all_lanes.val();
+            self.beat_valid.next = self.active.q.val();
         }
-        self.data_order.push_valid.next = self.take_event.val() | self.take_payload.val();
-        self.data_order.push_data.next.len = self.splitter.burst_len.val();
-        self.data_order.push_data.next.is_event = self.take_event.val();
-        self.answer_order.push_valid.next = self.take_event.val() | self.take_payload.val();
-        self.answer_order.push_data.next.addr = self.splitter.burst_addr.val();
-        self.answer_order.push_data.next.is_event = self.take_event.val();
-        self.answer_order.push_data.next.is_last = self.splitter.burst_last.val();
+        self.slice.s.tlast.next = self.is_last.q.val();
+        self.slice.s.tuser.next = false;
+        self.slice.s.tvalid.next = self.beat_valid.val();
+        self.ends.next =
+            self.beat_valid.val() & self.slice.s.tready.val() & self.is_last.q.val();
+        if self.beat_valid.val() & self.slice.s.tready.val() {
+            self.event.d.next = self.event.q.val() >> self.beat_bits.val();
+            self.beats_behind.d.next = self.beats_behind.q.val() - 1;
+            self.is_last.d.next = self.beats_behind.q.val() == 1;
+            if self.is_last.q.val() {
+                self.active.d.next = false;
+            }
+        }
+        self.m_axi_wdata.next = self.slice.m.tdata.val();
+        self.m_axi_wstrb.next = self.slice.m.tkeep.val();
+        self.m_axi_wlast.next = self.slice.m.tlast.val();
+        self.m_axi_wvalid.next = self.slice.m.tvalid.val();
+        self.slice.m.tready.next = self.m_axi_wready.val();
+
+        // The next burst, and its address to AW.
+        self.open.next = (!self.active.q.val() | self.ends.val())
+            & self.address.s_ready.val()
+            & self.answers.push_ready.val();
+        self.payload_waits.next = self.splitter.burst_valid.val()
+            & self.payload.tvalid.val()
+            & (!self.active.q.val() | self.is_event.q.val());
+        self.event_ready.next =
+            self.open.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
+        self.take_event.next = self.event_ready.val() & self.event_valid.val();
+        self.take_payload.next =
+            self.open.val() & self.payload_waits.val() & !self.take_event.val();
+        self.splitter.burst_ready.next = self.take_payload.val();
+        self.address.s_data.next.addr = self.splitter.burst_addr.val();
+        self.address.s_data.next.len = self.splitter.burst_len.val();
+        self.address.s_valid.next = self.take_event.val() | self.take_payload.val();
+        self.answers.push_data.next.is_event = self.take_event.val();
+        self.answers.push_data.next.is_last = self.splitter.burst_last.val();
+        self.answers.push_valid.next = self.take_event.val() | self.take_payload.val();
+        self.answer_addrs.push_data.next = self.splitter.burst_addr.val();
+        self.answer_addrs.push_valid.next = self.take_event.val() | self.take_payload.val();
         if self.take_event.val() {
-            self.address_valid.d.next = true;
-            self.address.d.next = self.event_addr.val();
-            self.address_len.d.next = self.event_len.val();
-            self.data_order.push_data.next.len = self.event_len.val();
-            self.answer_order.push_data.next.addr = self.event_addr.val();
-            self.answer_order.push_data.next.is_last = true;
+            self.address.s_data.next.addr = self.event_addr.val();
+            self.address.s_data.next.len = self.event_len.val();
+            self.answer_addrs.push_data.next = self.event_addr.val();
+            self.active.d.next = true;
+            self.is_event.d.next = true;
+            self.is_last.d.next = self.event_len.val() == 0;
+            self.beats_behind.d.next = self.event_len.val();
             self.event.d.next = self.event_data.val();
-            self.event_held.d.next = true;
+            self.payload_turn.d.next = true;
         } else if self.take_payload.val() {
-            self.address_valid.d.next = true;
-            self.address.d.next = self.splitter.burst_addr.val();
-            self.address_len.d.next = self.splitter.burst_len.val();
+            self.active.d.next = true;
+            self.is_event.d.next = false;
+            self.is_last.d.next = self.splitter.burst_len.val() == 0;
+            self.beats_behind.d.next = self.splitter.burst_len.val();
+            self.payload_turn.d.next = false;
         }
         self.m_axi_awid.next = 0.into();
-        self.m_axi_awaddr.next = self.address.q.val();
-        self.m_axi_awlen.next = self.address_len.q.val();
+        self.m_axi_awaddr.next = self.address.m_data.val().addr;
+        self.m_axi_awlen.next = self.address.m_data.val().len;
         self.m_axi_awsize.next = self.beat_size.val();
         self.m_axi_awburst.next = 1.into();
         self.m_axi_awlock.next = false;
         self.m_axi_awcache.next = 3.into();
         self.m_axi_awprot.next = 0.into();
         self.m_axi_awqos.next = 0.into();
-        self.m_axi_awvalid.next = self.address_valid.q.val();
-
-        // Data to W, from the client whose burst is the oldest.
-        self.sends_event.next = self.data_order.pop_data.val().is_event;
-        self.m_axi_wdata.next = self.payload.tdata.val();
-        self.m_axi_wstrb.next = self.payload.tkeep.val();
-        self.beat_valid.next = self.payload.tvalid.val() & self.data_order.pop_valid.val();
-        self.payload.tready.next = self.m_axi_wready.val() & self.data_order.pop_valid.val();
-        if self.sends_event.val() {
-            self.m_axi_wdata.next = self.event.q.val().get_bits::<W>(0);
-            self.m_axi_wstrb.next = self.all_lanes.val();
-            self.beat_valid.next = self.data_order.pop_valid.val();
-            self.payload.tready.next = false;
-        }
-        self.m_axi_wvalid.next = self.beat_valid.val();
-        self.is_burst_end.next = self.beat.q.val() == self.data_order.pop_data.val().len;
-        self.m_axi_wlast.next = self.is_burst_end.val();
-        self.data_order.pop_ready.next =
-            self.beat_valid.val() & self.m_axi_wready.val() & self.is_burst_end.val();
-        if self.beat_valid.val() & self.m_axi_wready.val() {
-            self.beat.d.next = self.beat.q.val() + 1;
-            if self.is_burst_end.val() {
-                self.beat.d.next = 0.into();
-            }
-            if self.sends_event.val() {
-                self.event.d.next = self.event.q.val() >> self.beat_bits.val();
-                if self.is_burst_end.val() {
-                    self.event_held.d.next = false;
-                }
-            }
-        }
+        self.m_axi_awvalid.next = self.address.m_valid.val();
+        self.address.m_ready.next = self.m_axi_awready.val();
 
         // Answers from B, to the client whose burst is the oldest without one.
-        self.m_axi_bready.next = self.answer_order.pop_valid.val();
-        self.answer_order.pop_ready.next = self.m_axi_bvalid.val();
-        self.answer_error.next = self.m_axi_bresp.val().get_bit(1);
-        self.payload_done.d.next = false;
-        self.event_done.d.next = false;
-        self.error_pulse.d.next = false;
-        if self.m_axi_bvalid.val() & self.answer_order.pop_valid.val() {
-            self.error_pulse.d.next = self.answer_error.val();
-            self.error_at.d.next = self.answer_order.pop_data.val().addr;
-            if self.answer_order.pop_data.val().is_event {
-                self.event_done.d.next = true;
-                self.event_done_failed.d.next = self.answer_error.val();
-            } else {
-                self.payload_error.d.next = self.payload_error.q.val() | self.answer_error.val();
-                if self.answer_order.pop_data.val().is_last {
-                    self.payload_done.d.next = true;
-                    self.payload_done_failed.d.next =
-                        self.payload_error.q.val() | self.answer_error.val();
-                    self.payload_error.d.next = false;
-                }
-            }
+        self.m_axi_bready.next = true;
+        self.answered.d.next = self.m_axi_bvalid.val();
+        self.refused.d.next = self.m_axi_bresp.val().get_bit(1);
+        self.done.next = self.answered.q.val() & self.answers.pop_valid.val();
+        self.answers.pop_ready.next = self.answered.q.val();
+        self.answer_addrs.pop_ready.next = self.answered.q.val();
+        self.payload_done_valid.next = self.done.val()
+            & !self.answers.pop_data.val().is_event
+            & self.answers.pop_data.val().is_last;
+        self.payload_done_error.next = self.payload_error.q.val() | self.refused.q.val();
+        self.event_done_valid.next = self.done.val() & self.answers.pop_data.val().is_event;
+        self.event_done_error.next = self.refused.q.val();
+        self.error_valid.next = self.done.val() & self.refused.q.val();
+        self.error_addr.next = self.answer_addrs.pop_data.val();
+        if self.done.val() & !self.answers.pop_data.val().is_event {
+            // An error of a payload's burst is told with its last one.
+            self.payload_error.d.next = (self.payload_error.q.val() | self.refused.q.val())
+                & !self.answers.pop_data.val().is_last;
         }
-        self.payload_done_valid.next = self.payload_done.q.val();
-        self.payload_done_error.next = self.payload_done_failed.q.val();
-        self.event_done_valid.next = self.event_done.q.val();
-        self.event_done_error.next = self.event_done_failed.q.val();
-        self.error_valid.next = self.error_pulse.q.val();
-        self.error_addr.next = self.error_at.q.val();
-        self.busy.next = self.splitter.burst_valid.val()
-            | self.address_valid.q.val()
-            | self.event_held.q.val()
-            | self.answer_order.pop_valid.val()
-            | self.payload_done.q.val()
-            | self.event_done.q.val();
+        self.busy.next = self.splitter.busy.val()
+            | self.active.q.val()
+            | self.address.m_valid.val()
+            | self.slice.m.tvalid.val()
+            | self.answers.pop_valid.val()
+            | self.answered.q.val();
 
         if self.rst.val() {
-            self.address_valid.d.next = false;
-            self.event_held.d.next = false;
-            self.beat.d.next = 0.into();
+            self.active.d.next = false;
+            self.payload_turn.d.next = false;
+            self.answered.d.next = false;
             self.payload_error.d.next = false;
-            self.payload_done.d.next = false;
-            self.event_done.d.next = false;
-            self.error_pulse.d.next = false;
         }
     }
 }

@@ -2,29 +2,49 @@
 //!
 //! ```text
 //!  rx_event ──┐
-//!  tx_event ──┼─> arbiter ── phase ──> event register ──> Writer
-//!  errors ────┘     ^                                       │
-//!                   └─ room: event_consumer (doorbell)      v
-//!  events_written, stopped <─────────────────────────── event_done
+//!  tx_event ──┼─> arbiter ── place, phase ──> event register ──> Writer
+//!  errors ────┘     ^                                              │
+//!                   └─ room: event_consumer (doorbell)             v
+//!  events_written, stopped <────────────────────────────────── event_done
 //! ```
 //!
 //! Ownership: an entry is the NIC's until its phase bit has the value of this pass, then the host's until `event_consumer` has passed it. Nothing
-//! is overwritten that the host has not read. Receive sees `rx_room` only while `RX_ROOM_ENTRIES` are free, so the last ones are for completions.
+//! is overwritten that the host has not read. Receive promises a frame's events (`rx_reserve`) while `rx_room` says that `RX_ROOM_ENTRIES` places are free; what
+//! is promised counts as used, so a promised event always finds its place, and the last places are for completions.
 //!
-//! Arbitration: receive first, then a waiting completion has its turn; nothing comes between the events of a frame.
+//! Arbitration: receive first, then a waiting completion has its turn; nothing comes between the events of one frame.
 //!
-//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`. Throughput: one event a cycle. One clock; reset
-//! and a rising `queue_enable` take the indices to 0 (after the writes under way). Without `queue_enable` events are taken and forgotten, so that nobody waits for a
-//! ring that is not there.
+//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 3 from `event_consumer` to `rx_room`. Throughput: one
+//! event a cycle. One clock; reset and a rising `queue_enable` take the indices to 0 (after the writes under way). Without `queue_enable` events are taken and forgotten, so
+//! that nobody waits for a ring that is not there. The lowest 12 bits of the base read as 0.
 //!
-//! Errors: the first `read_error` or `write_error` sets `stopped` and writes one QueueStopped event with the refused address, if the ring can still be
-//! written; a rising `queue_enable` clears it. Counter: `Events` (`count_event`), when the write has been answered without error.
+//! Errors: the first `read_error` or `write_error` sets `stopped` and writes one QueueStopped event with the refused address behind all events taken; a
+//! rising `queue_enable` clears it. When the write of an event is refused, the host, which reads in order, waits at that event's place: so the first time this happens
+//! the QueueStopped event goes over the refused place, after the answers to all writes under way; `events_written` stays before that place until then. When that is refused as
+//! well, nothing more is tried: the host sees STATUS.stopped. Counter: `Events` (`count_event`), when the write has been answered without error.
 
+use super::BASE_MASK;
 use crate::fields::CompletionEvent;
 use handclasp_layout::frame::RX_ROOM_ENTRIES;
 use handclasp_layout::queue::{EventKind, Status, ENTRY_BYTES};
 use handclasp_layout::register::RING_LOG2_MAX;
 use rust_hdl::prelude::*;
+
+/// What is done about an event that the bus refused.
+#[derive(LogicState, Debug, Copy, Clone, PartialEq)]
+enum RetryState {
+    /// None was refused.
+    None,
+    /// One was: waits for the answers to the others.
+    Drain,
+    /// The QueueStopped event over the refused place is under way.
+    Answer,
+    /// It has been answered; nothing is tried twice.
+    Done,
+}
+
+/// More free places than this need not be told apart.
+const FREE_MAX: usize = 31;
 
 /// The event queue.
 #[derive(LogicBlock)]
@@ -47,8 +67,12 @@ pub struct EventQueue {
     pub rx_event_data: Signal<In, Bits<512>>,
     /// There is one.
     pub rx_event_valid: Signal<In, Bit>,
+    /// The last one of a frame: nothing comes between the events of one frame.
+    pub rx_event_last: Signal<In, Bit>,
     /// It is taken at this clock edge.
     pub rx_event_ready: Signal<Out, Bit>,
+    /// At this clock edge receive promises so many events, for one more frame; only while `rx_room`.
+    pub rx_reserve: Signal<In, Bits<2>>,
     /// A completion, with phase 0.
     pub tx_event_data: Signal<In, Bits<512>>,
     /// There is one.
@@ -79,21 +103,42 @@ pub struct EventQueue {
     pub event_done_valid: Signal<In, Bit>,
     /// With an error.
     pub event_done_error: Signal<In, Bit>,
-    /// Events whose write has been answered: the index of the next one.
+    /// Events that the host can read: those before this index are in its memory.
     pub events_written: Signal<Out, Bits<32>>,
     /// An event was written; one cycle.
     pub count_event: Signal<Out, Bit>,
     /// An event waits to be written or answered.
     pub busy: Signal<Out, Bit>,
+    retry: DFF<RetryState>,
     was_enabled: DFF<Bit>,
-    /// The queue was enabled anew, and still waits for answers from before.
-    clearing: DFF<Bit>,
-    produced: DFF<Bits<32>>,
+    /// The queue was enabled anew: 3 while answers from before are still to come, then down to 0 while the room is counted.
+    clearing: DFF<Bits<2>>,
+    /// Events taken, and promised by receive.
+    promised: DFF<Bits<32>>,
+    /// Of them those that the host has not read, a cycle ago.
+    used: DFF<Bits<32>>,
+    /// Free places two cycles ago, 31 if there are more.
+    free: DFF<Bits<5>>,
+    /// Events promised at the last clock edge, and at the one before: they are not in `free` yet.
+    recent: DFF<Bits<5>>,
+    older: DFF<Bits<5>>,
+    /// `used` or `free` changed: what depends on them follows.
+    settling: DFF<Bit>,
+    room_rx: DFF<Bit>,
+    room_tx: DFF<Bit>,
+    /// Place and phase of the next event.
+    place: DFF<Bits<16>>,
+    phase: DFF<Bit>,
+    /// Events taken whose writes have not been answered.
+    outstanding: DFF<Bits<16>>,
+    /// Events whose writes have been answered.
     written: DFF<Bits<32>>,
+    /// Index of the first event that the bus refused.
+    refused_index: DFF<Bits<32>>,
     held: DFF<Bit>,
     addr: DFF<Bits<64>>,
     data: DFF<Bits<512>>,
-    /// An AddressEvent or a SackEvent went; its RxEvent is next, or a SackEvent before that.
+    /// An event went that is not its frame's last: the next one of the frame follows.
     within_frame: DFF<Bit>,
     /// The last event was receive's: a waiting completion is next.
     tx_turn: DFF<Bit>,
@@ -101,22 +146,28 @@ pub struct EventQueue {
     stop_waits: DFF<Bit>,
     stop_status: DFF<Bits<8>>,
     stop_addr: DFF<Bits<64>>,
-    used: Signal<Local, Bits<32>>,
     size: Signal<Local, Bits<32>>,
-    place: Signal<Local, Bits<64>>,
-    phase: Signal<Local, Bit>,
+    mask: Signal<Local, Bits<32>>,
+    used_now: Signal<Local, Bits<32>>,
+    free_now: Signal<Local, Bits<32>>,
+    promise: Signal<Local, Bits<5>>,
+    missing: Signal<Local, Bits<5>>,
     open: Signal<Local, Bit>,
     take_stop: Signal<Local, Bit>,
     take_rx: Signal<Local, Bit>,
     take_tx: Signal<Local, Bit>,
+    take_retry: Signal<Local, Bit>,
+    is_quiet: Signal<Local, Bit>,
+    /// The answer is that to the QueueStopped event over a refused place.
+    is_overwritten: Signal<Local, Bit>,
+    shown_place: Signal<Local, Bits<64>>,
     /// All events have `kind` and `phase` at the same place.
-    rx_event: Signal<Local, CompletionEvent>,
     chosen: Signal<Local, CompletionEvent>,
     one: Constant<Bits<32>>,
-    rx_room_entries: Constant<Bits<32>>,
+    most: Constant<Bits<32>>,
+    rx_room_entries: Constant<Bits<5>>,
     log2_entry_bytes: Constant<Bits<4>>,
-    sack_kind: Constant<Bits<8>>,
-    address_kind: Constant<Bits<8>>,
+    base_mask: Constant<Bits<64>>,
     stopped_kind: Constant<Bits<8>>,
     read_error_status: Constant<Bits<8>>,
     write_error_status: Constant<Bits<8>>,
@@ -124,7 +175,10 @@ pub struct EventQueue {
 
 impl Default for EventQueue {
     fn default() -> Self {
-        const { assert!(ENTRY_BYTES * 8 == 512 && RING_LOG2_MAX < 16) };
+        // At one time at most 3 frames with 3 events each and 3 others are not in `free` yet.
+        const {
+            assert!(ENTRY_BYTES * 8 == 512 && RING_LOG2_MAX < 16 && RX_ROOM_ENTRIES + 12 < FREE_MAX)
+        };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -135,7 +189,9 @@ impl Default for EventQueue {
             event_consumer: Default::default(),
             rx_event_data: Default::default(),
             rx_event_valid: Default::default(),
+            rx_event_last: Default::default(),
             rx_event_ready: Default::default(),
+            rx_reserve: Default::default(),
             tx_event_data: Default::default(),
             tx_event_valid: Default::default(),
             tx_event_ready: Default::default(),
@@ -154,10 +210,22 @@ impl Default for EventQueue {
             events_written: Default::default(),
             count_event: Default::default(),
             busy: Default::default(),
+            retry: Default::default(),
             was_enabled: Default::default(),
             clearing: Default::default(),
-            produced: Default::default(),
+            promised: Default::default(),
+            used: Default::default(),
+            free: Default::default(),
+            recent: Default::default(),
+            older: Default::default(),
+            settling: Default::default(),
+            room_rx: Default::default(),
+            room_tx: Default::default(),
+            place: Default::default(),
+            phase: Default::default(),
+            outstanding: Default::default(),
             written: Default::default(),
+            refused_index: Default::default(),
             held: Default::default(),
             addr: Default::default(),
             data: Default::default(),
@@ -167,21 +235,26 @@ impl Default for EventQueue {
             stop_waits: Default::default(),
             stop_status: Default::default(),
             stop_addr: Default::default(),
-            used: Default::default(),
             size: Default::default(),
-            place: Default::default(),
-            phase: Default::default(),
+            mask: Default::default(),
+            used_now: Default::default(),
+            free_now: Default::default(),
+            promise: Default::default(),
+            missing: Default::default(),
             open: Default::default(),
             take_stop: Default::default(),
             take_rx: Default::default(),
             take_tx: Default::default(),
-            rx_event: Default::default(),
+            take_retry: Default::default(),
+            is_quiet: Default::default(),
+            is_overwritten: Default::default(),
+            shown_place: Default::default(),
             chosen: Default::default(),
             one: Constant::new(bits(1)),
+            most: Constant::new(FREE_MAX.to_bits()),
             rx_room_entries: Constant::new(RX_ROOM_ENTRIES.to_bits()),
             log2_entry_bytes: Constant::new(clog2(ENTRY_BYTES).to_bits()),
-            sack_kind: Constant::new((EventKind::Sack as u8).to_bits()),
-            address_kind: Constant::new((EventKind::Address as u8).to_bits()),
+            base_mask: Constant::new(BASE_MASK.into()),
             stopped_kind: Constant::new((EventKind::QueueStopped as u8).to_bits()),
             read_error_status: Constant::new((Status::ReadError as u8).to_bits()),
             write_error_status: Constant::new((Status::WriteError as u8).to_bits()),
@@ -192,45 +265,32 @@ impl Default for EventQueue {
 impl Logic for EventQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            was_enabled,
-            clearing,
-            produced,
-            written,
-            held,
-            addr,
-            data
-        );
-        dff_setup!(
-            self,
-            clk,
-            within_frame,
-            tx_turn,
-            has_stopped,
-            stop_waits,
-            stop_status,
-            stop_addr
-        );
+        dff_setup!(self, clk, retry, was_enabled, clearing, place, phase, outstanding, written);
+        dff_setup!(self, clk, promised, used, free, recent, older, settling, room_rx, room_tx);
+        dff_setup!(self, clk, refused_index, held, addr, data, within_frame, tx_turn);
+        dff_setup!(self, clk, has_stopped, stop_waits, stop_status, stop_addr);
 
-        // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full.
         self.size.next = self.one.val() << self.event_log2.val();
-        self.used.next = self.produced.q.val() - self.event_consumer.val();
-        self.rx_room.next = self.used.val() <= (self.size.val() - self.rx_room_entries.val());
+        self.mask.next = self.size.val() - 1;
+
+        // Whose turn it is. First what is left of a frame, then the event that says that the queue has stopped.
         self.open.next = self.was_enabled.q.val()
             & self.queue_enable.val()
-            & !self.clearing.q.val()
-            & (self.event_ready.val() | !self.held.q.val())
-            & (self.used.val() < self.size.val());
-
-        // Whose turn it is. First the RxEvent of a SackEvent that has gone, then the event that says that the queue has stopped.
-        self.take_stop.next =
-            self.open.val() & self.stop_waits.q.val() & !self.within_frame.q.val();
+            & (self.clearing.q.val() == 0)
+            & ((self.retry.q.val() == RetryState::None) | (self.retry.q.val() == RetryState::Done))
+            & (self.event_ready.val() | !self.held.q.val());
+        self.take_stop.next = self.open.val()
+            & self.room_tx.q.val()
+            & self.stop_waits.q.val()
+            & !self.within_frame.q.val();
         self.rx_event_ready.next = self.open.val()
             & !self.take_stop.val()
-            & (self.within_frame.q.val() | !self.tx_turn.q.val() | !self.tx_event_valid.val());
+            & (self.within_frame.q.val()
+                | !self.tx_turn.q.val()
+                | !self.tx_event_valid.val()
+                | !self.room_tx.q.val());
         self.tx_event_ready.next = self.open.val()
+            & self.room_tx.q.val()
             & !self.take_stop.val()
             & !self.within_frame.q.val()
             & (self.tx_turn.q.val() | !self.rx_event_valid.val());
@@ -240,40 +300,88 @@ impl Logic for EventQueue {
         }
         self.take_rx.next = self.rx_event_valid.val() & self.rx_event_ready.val();
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
+        self.is_quiet.next = (self.outstanding.q.val() == 0) & !self.held.q.val();
+        self.take_retry.next = (self.retry.q.val() == RetryState::Drain)
+            & self.is_quiet.val()
+            & self.queue_enable.val();
+
+        // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that
+        // are promised show in `free` two cycles later; until then they are counted in `recent` and `older`.
+        self.used_now.next = self.promised.q.val() - self.event_consumer.val();
+        self.used.d.next = self.used_now.val();
+        self.free_now.next = self.size.val() - self.used.q.val();
+        self.free.d.next = bit_cast::<5, 32>(self.free_now.val());
+        if self.free_now.val() > self.most.val() {
+            self.free.d.next = bit_cast::<5, 32>(self.most.val());
+        }
+        if self.used.q.val() > self.size.val() {
+            self.free.d.next = 0.into();
+        }
+        self.settling.d.next = (self.used_now.val() != self.used.q.val())
+            | (self.free.d.val() != self.free.q.val())
+            | (self.clearing.q.val() != 0);
+        self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val());
+        if self.open.val() & (self.take_stop.val() | self.take_tx.val()) {
+            self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val()) + 1;
+        }
+        self.recent.d.next = self.promise.val();
+        self.older.d.next = self.recent.q.val();
+        self.missing.next = self.promise.val() + self.recent.q.val() + self.older.q.val();
+        self.promised.d.next = self.promised.q.val() + bit_cast::<32, 5>(self.promise.val());
+        self.room_rx.d.next =
+            self.free.q.val() >= (self.rx_room_entries.val() + self.missing.val());
+        self.room_tx.d.next = self.free.q.val() > self.missing.val();
+        self.rx_room.next = self.room_rx.q.val() & (self.clearing.q.val() == 0);
 
         // The event, its place and its phase: 1 on the first pass.
-        self.place.next = bit_cast::<64, 32>(self.produced.q.val() & (self.size.val() - 1));
-        self.phase.next = (self.produced.q.val() & self.size.val()) == 0;
-        self.rx_event.next = self.rx_event_data.val().into();
         self.chosen.next = self.rx_event_data.val().into();
         if self.take_tx.val() {
             self.chosen.next = self.tx_event_data.val().into();
         }
-        if self.take_stop.val() {
+        self.shown_place.next = bit_cast::<64, 16>(self.place.q.val());
+        if self.take_stop.val() | self.take_retry.val() {
             self.chosen.next = bits::<512>(0).into();
             self.chosen.next.kind = self.stopped_kind.val();
             self.chosen.next.status = self.stop_status.q.val();
             self.chosen.next.address = self.stop_addr.q.val();
             self.chosen.next.timestamp = self.now.val();
         }
-        self.chosen.next.phase = self.phase.val();
+        self.chosen.next.phase = self.phase.q.val();
+        if self.take_retry.val() {
+            self.chosen.next.phase = (self.refused_index.q.val() & self.size.val()) == 0;
+            self.shown_place.next =
+                bit_cast::<64, 32>(self.refused_index.q.val() & self.mask.val());
+        }
 
         if self.event_ready.val() {
             self.held.d.next = false;
         }
-        if self.open.val() & (self.take_stop.val() | self.take_rx.val() | self.take_tx.val()) {
+        if (self.open.val() & (self.take_stop.val() | self.take_rx.val() | self.take_tx.val()))
+            | self.take_retry.val()
+        {
             self.held.d.next = true;
-            self.addr.d.next =
-                self.event_base.val() + (self.place.val() << self.log2_entry_bytes.val());
+            self.addr.d.next = (self.event_base.val() & self.base_mask.val())
+                + (self.shown_place.val() << self.log2_entry_bytes.val());
             self.data.d.next = self.chosen.val().into();
-            self.produced.d.next = self.produced.q.val() + 1;
+            self.outstanding.d.next = self.outstanding.q.val() + 1;
+            if self.event_done_valid.val() {
+                self.outstanding.d.next = self.outstanding.q.val();
+            }
+            if !self.take_retry.val() {
+                self.place.d.next = self.place.q.val() + 1;
+                if bit_cast::<32, 16>(self.place.q.val()) == self.mask.val() {
+                    self.place.d.next = 0.into();
+                    self.phase.d.next = !self.phase.q.val();
+                }
+            }
+        } else if self.event_done_valid.val() {
+            self.outstanding.d.next = self.outstanding.q.val() - 1;
         }
         if self.take_stop.val() {
             self.stop_waits.d.next = false;
         }
         if self.take_rx.val() {
-            self.within_frame.d.next = (self.rx_event.val().kind == self.sack_kind.val())
-                | (self.rx_event.val().kind == self.address_kind.val());
+            self.within_frame.d.next = !self.rx_event_last.val();
             self.tx_turn.d.next = true;
         }
         if self.take_tx.val() {
@@ -282,13 +390,6 @@ impl Logic for EventQueue {
         self.event_addr.next = self.addr.q.val();
         self.event_data.next = self.data.q.val();
         self.event_valid.next = self.held.q.val();
-
-        // Answers.
-        if self.event_done_valid.val() {
-            self.written.d.next = self.written.q.val() + 1;
-        }
-        self.count_event.next = self.event_done_valid.val() & !self.event_done_error.val();
-        self.events_written.next = self.written.q.val();
 
         // The first error stops the queue.
         if (self.read_error_valid.val() | self.write_error_valid.val()) & !self.has_stopped.q.val()
@@ -304,25 +405,77 @@ impl Logic for EventQueue {
         }
         self.stopped.next = self.has_stopped.q.val();
 
+        // Answers, in the order of the writes.
+        self.is_overwritten.next = self.retry.q.val() == RetryState::Answer;
+        if self.event_done_valid.val() & !self.is_overwritten.val() {
+            self.written.d.next = self.written.q.val() + 1;
+        }
+        self.count_event.next = self.event_done_valid.val() & !self.event_done_error.val();
+        self.events_written.next = self.written.q.val();
+        match self.retry.q.val() {
+            RetryState::None => {
+                if self.event_done_valid.val() & self.event_done_error.val() {
+                    self.refused_index.d.next = self.written.q.val();
+                    // The QueueStopped event that would go behind goes over the refused place instead.
+                    self.stop_waits.d.next = false;
+                    self.retry.d.next = RetryState::Drain;
+                }
+            }
+            RetryState::Drain => {
+                self.events_written.next = self.refused_index.q.val();
+                if self.take_retry.val() {
+                    self.retry.d.next = RetryState::Answer;
+                }
+                if !self.queue_enable.val() {
+                    self.retry.d.next = RetryState::Done;
+                }
+            }
+            RetryState::Answer => {
+                self.events_written.next = self.refused_index.q.val();
+                if self.event_done_valid.val() {
+                    self.retry.d.next = RetryState::Done;
+                }
+            }
+            RetryState::Done => {}
+        }
+
         self.was_enabled.d.next = self.queue_enable.val();
-        if self.clearing.q.val() & (self.produced.q.val() == self.written.q.val()) {
-            self.clearing.d.next = false;
-            self.produced.d.next = 0.into();
+        if (self.clearing.q.val() == 3) & self.is_quiet.val() {
+            self.clearing.d.next = 2.into();
+            self.promised.d.next = 0.into();
             self.written.d.next = 0.into();
+            self.place.d.next = 0.into();
+            self.phase.d.next = true;
+            self.within_frame.d.next = false;
+            self.retry.d.next = RetryState::None;
+        } else if (self.clearing.q.val() != 3) & (self.clearing.q.val() != 0) {
+            self.clearing.d.next = self.clearing.q.val() - 1;
         }
         if self.queue_enable.val() & !self.was_enabled.q.val() {
-            self.clearing.d.next = true;
+            self.clearing.d.next = 3.into();
             self.has_stopped.d.next = false;
             self.stop_waits.d.next = false;
         }
-        self.busy.next = (self.produced.q.val() != self.written.q.val())
-            | self.clearing.q.val()
-            | (self.stop_waits.q.val() & self.open.val());
+        self.busy.next = !self.is_quiet.val()
+            | (self.clearing.q.val() != 0)
+            | self.settling.q.val()
+            | (self.recent.q.val() != 0)
+            | (self.older.q.val() != 0)
+            | (self.retry.q.val() == RetryState::Drain)
+            | (self.stop_waits.q.val() & self.room_tx.q.val() & self.open.val());
 
         if self.rst.val() {
+            self.retry.d.next = RetryState::None;
             self.was_enabled.d.next = false;
-            self.clearing.d.next = false;
-            self.produced.d.next = 0.into();
+            self.clearing.d.next = 0.into();
+            self.promised.d.next = 0.into();
+            self.recent.d.next = 0.into();
+            self.older.d.next = 0.into();
+            self.room_rx.d.next = false;
+            self.room_tx.d.next = false;
+            self.place.d.next = 0.into();
+            self.phase.d.next = true;
+            self.outstanding.d.next = 0.into();
             self.written.d.next = 0.into();
             self.held.d.next = false;
             self.within_frame.d.next = false;

@@ -11,3 +11,6 @@ pub use command_queue::CommandQueue;
 pub use event_queue::EventQueue;
 pub use interrupt::Interrupt;
 pub use slot_queue::SlotQueue;
+
+/// The bits of a ring's base that count: the lowest 12 read as 0, as bases are multiples of 4 KiB.
+const BASE_MASK: u64 = !(handclasp_layout::register::RING_ALIGN_BYTES as u64 - 1);

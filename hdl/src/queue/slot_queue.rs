@@ -2,18 +2,19 @@
 //!
 //! ```text
 //!  slot_producer (doorbell) ──┐
-//!                             ├─ != ──> slot_valid
-//!  slots taken (register) ────┤
-//!       ^                     └─ modulo N ──> slot_number ── * SLOT_BYTES + base ──> slot_addr
-//!       └── + 1 ── slot_take
+//!                             ├─ != ─────────────────────────> slot_valid   ┐
+//!  next slot's index ─────────┤                                             ├ registers
+//!       ^                     └─ modulo N ─┬────────────────> slot_number   │
+//!       └── + 1 ── slot_take               └ * SLOT_BYTES + base ─> slot_addr ┘
 //! ```
 //!
 //! Ownership: slots before `slot_producer` are the NIC's; the event that names a slot gives it back to the host. Slots are used in order, so
 //! one index is enough.
 //!
-//! Latency: the next slot is shown in the cycle after `slot_take`, a posted slot in the cycle of its doorbell register. Throughput: one slot a
-//! cycle. One clock; reset, and a rising `queue_enable`, take the index to 0. No errors, no counters.
+//! Latency: the next slot is shown in the cycle after `slot_take`, a posted slot one cycle after its doorbell register. Throughput: one slot a
+//! cycle. One clock; reset, and a rising `queue_enable`, take the index to 0. No errors, no counters. The lowest 12 bits of the base read as 0.
 
+use super::BASE_MASK;
 use handclasp_layout::register::{RING_LOG2_MAX, SLOT_BYTES};
 use rust_hdl::prelude::*;
 
@@ -40,11 +41,18 @@ pub struct SlotQueue {
     pub slot_addr: Signal<Out, Bits<64>>,
     /// The shown slot is taken at this clock edge; only while `slot_valid`.
     pub slot_take: Signal<In, Bit>,
-    taken: DFF<Bits<32>>,
+    /// The index of the slot that is shown, and the one behind it.
+    index: DFF<Bits<32>>,
+    index_behind: DFF<Bits<32>>,
+    valid: DFF<Bit>,
+    number: DFF<Bits<16>>,
+    addr: DFF<Bits<64>>,
     was_enabled: DFF<Bit>,
-    number: Signal<Local, Bits<32>>,
+    next_index: Signal<Local, Bits<32>>,
+    next_number: Signal<Local, Bits<32>>,
     one: Constant<Bits<32>>,
     log2_slot_bytes: Constant<Bits<4>>,
+    base_mask: Constant<Bits<64>>,
 }
 
 impl Default for SlotQueue {
@@ -61,11 +69,17 @@ impl Default for SlotQueue {
             slot_number: Default::default(),
             slot_addr: Default::default(),
             slot_take: Default::default(),
-            taken: Default::default(),
-            was_enabled: Default::default(),
+            index: Default::default(),
+            index_behind: Default::default(),
+            valid: Default::default(),
             number: Default::default(),
+            addr: Default::default(),
+            was_enabled: Default::default(),
+            next_index: Default::default(),
+            next_number: Default::default(),
             one: Constant::new(bits(1)),
             log2_slot_bytes: Constant::new(clog2(SLOT_BYTES).to_bits()),
+            base_mask: Constant::new(BASE_MASK.into()),
         }
     }
 }
@@ -73,25 +87,36 @@ impl Default for SlotQueue {
 impl Logic for SlotQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, taken, was_enabled);
+        dff_setup!(self, clk, index, index_behind, valid, number, addr, was_enabled);
 
-        self.number.next = self.taken.q.val() & ((self.one.val() << self.slot_log2.val()) - 1);
-        self.slot_valid.next =
-            self.was_enabled.q.val() & (self.taken.q.val() != self.slot_producer.val());
-        self.slot_number.next = bit_cast::<16, 32>(self.number.val());
-        self.slot_addr.next = self.slot_base.val()
-            + (bit_cast::<64, 32>(self.number.val()) << self.log2_slot_bytes.val());
+        self.slot_valid.next = self.valid.q.val();
+        self.slot_number.next = self.number.q.val();
+        self.slot_addr.next = self.addr.q.val();
 
+        // The index to show next: both candidates are registers.
+        self.next_index.next = self.index.q.val();
         if self.slot_take.val() {
-            self.taken.d.next = self.taken.q.val() + 1;
+            self.next_index.next = self.index_behind.q.val();
+            self.index_behind.d.next = self.index_behind.q.val() + 1;
         }
         self.was_enabled.d.next = self.queue_enable.val();
         if self.queue_enable.val() & !self.was_enabled.q.val() {
-            self.taken.d.next = 0.into();
+            self.next_index.next = 0.into();
+            self.index_behind.d.next = 1.into();
         }
+        self.next_number.next =
+            self.next_index.val() & ((self.one.val() << self.slot_log2.val()) - 1);
+        self.index.d.next = self.next_index.val();
+        self.valid.d.next =
+            self.queue_enable.val() & (self.next_index.val() != self.slot_producer.val());
+        self.number.d.next = bit_cast::<16, 32>(self.next_number.val());
+        self.addr.d.next = (self.slot_base.val() & self.base_mask.val())
+            + (bit_cast::<64, 32>(self.next_number.val()) << self.log2_slot_bytes.val());
 
         if self.rst.val() {
-            self.taken.d.next = 0.into();
+            self.index.d.next = 0.into();
+            self.index_behind.d.next = 1.into();
+            self.valid.d.next = false;
             self.was_enabled.d.next = false;
         }
     }

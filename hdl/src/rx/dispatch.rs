@@ -1,38 +1,68 @@
 //! Carries out a verdict: writes the payload into a slot and the events into the ring, and throws the rest of the frame away.
 //!
 //! ```text
-//!                    ┌──> trimmer: which bytes of the frame
-//!  decoded, judged ──┼──> DMA writer: where to ── done ─┐
-//!                    └──────────────────────────────────┴──> address, SACK and receive event
+//!                          ┌──> Skid ──> trimmer: which bytes of the frame
+//!                          ├──> Skid ──> DMA writer: where to ────────── done ─┐
+//!  decoded, judged, room ──┤                                                   v
+//!                          └──> next event ─┬─> waiting (Fifo) ──> has its payload been written? ─┬─> event
+//!                                           └─────────────────────────────────────────────────────┘
 //! ```
 //!
-//! The receive event follows the payload's write response, so whoever sees the event may read the payload. Frames without payload use neither slot nor
-//! writer. Latency: 1 cycle from `decoded_valid` to `event_valid`, with a payload as long as its write takes. Throughput without payload: one frame in 2 cycles (one
-//! more with addresses, and with SACK), if the trimmer gets rid of it as fast. One clock; reset forgets the frame. When the bus refuses a payload, the frame is a `Disabled` drop: the queue
-//! stops. Counters: `count_drop` with its reason, one of `count_flow`, `count_listen`, `count_miss`, `count_raw`, and `count_payload`.
+//! Last stage of the verdict: a frame that would be delivered is dropped when the queue has stopped (`Disabled`), the ring has no room for its events (`NoEvent`), or it needs
+//! a slot and there is none (`NoSlot`). Its places in the ring are promised (`rx_reserve`) when that is decided.
+//!
+//! The events of a frame whose payload is being written wait for the answer of the bus, so whoever sees the event may read the payload; all events behind them keep the
+//! order. Nothing else waits: `2^A` events, and as many payloads, may be under way. A is sized from latency times rate: at W = 512 a shortest frame takes 6.7 ns of the
+//! wire, so 300 ns of the bus and 50 ns of our own are 53 frames (A = 7, as address and SACK events take places, too); at W = 64 67 ns, so 6 (A = 4).
+//!
+//! Latency: 1 cycle from `decoded_valid` to `event_valid` for a frame without payload when no event waits, else 3; 1 to the trimmer's and the
+//! writer's commands; 1 from `done_valid` to `event_valid`. Throughput: one frame a cycle, one more with addresses and one more with SACK, if the trimmer gets rid of it as fast. One clock; reset forgets everything.
+//!
+//! When the bus refuses a payload, or the queue stops for another reason, the events that wait are not delivered: each frame counts as a `Disabled` drop, and so
+//! do frames that come before the last one is gone. A frame of which the ring has taken an event is delivered to its end. Counters: `count_drop` with
+//! its reason, one of `count_flow`, `count_listen`, `count_miss`, `count_raw`, and `count_payload`.
 
 use crate::fields::{AddressEvent, RxEvent, SackEvent};
+use crate::stream::{Fifo, Skid};
 use handclasp_layout::queue;
 use rust_hdl::prelude::*;
 
-/// What the dispatcher is doing.
+/// Which event of the frame at the input is next.
 #[derive(Debug, Copy, Clone, PartialEq, LogicState)]
-enum DispatchState {
-    /// Takes the next frame.
-    Idle,
-    /// Its payload is being written.
-    Payload,
-    /// The address event waits for the ring.
-    Address,
-    /// The SACK event waits for the ring.
+enum DispatchStep {
+    /// Its first.
+    First,
+    /// The SACK event, behind the address event.
     Sack,
-    /// The receive event waits for the ring.
-    Event,
+    /// The receive event, behind the others.
+    Last,
 }
 
-/// The dispatcher.
+/// To the trimmer.
+#[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
+struct TrimCommand {
+    skip_bytes: Bits<16>,
+    len_bytes: Bits<16>,
+}
+
+/// To the DMA writer.
+#[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
+struct WriteRequest {
+    addr: Bits<64>,
+    len_bytes: Bits<16>,
+}
+
+/// An event in its queue.
+#[derive(LogicStruct, Copy, Clone, Debug, Default, PartialEq)]
+struct WaitingEvent {
+    event: Bits<512>,
+    is_last: Bit,
+    waits: Bit,
+}
+
+/// The dispatcher; `2^A` events may wait. N is A + 1.
 #[derive(LogicBlock)]
-pub struct Dispatch {
+pub struct Dispatch<const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -53,8 +83,8 @@ pub struct Dispatch {
     pub verdict: Signal<In, Bits<8>>,
     /// A `DropReason`.
     pub drop_reason: Signal<In, Bits<8>>,
-    /// The frame goes into the slot that is shown.
-    pub uses_slot: Signal<In, Bit>,
+    /// If the frame is delivered, it has something to put into a slot.
+    pub needs_slot: Signal<In, Bit>,
     /// There is a frame, decoded and judged.
     pub decoded_valid: Signal<In, Bit>,
     /// It is taken at this clock edge.
@@ -65,6 +95,10 @@ pub struct Dispatch {
     pub queue_runs: Signal<In, Bit>,
     /// The event ring has room for a frame's events.
     pub rx_room: Signal<In, Bit>,
+    /// At this clock edge so many of its places are promised to a frame's events; 0 is none.
+    pub rx_reserve: Signal<Out, Bits<2>>,
+    /// There is a free receive slot.
+    pub slot_valid: Signal<In, Bit>,
     /// Number of the next free receive slot.
     pub slot_number: Signal<In, Bits<16>>,
     /// Its I/O address.
@@ -87,12 +121,14 @@ pub struct Dispatch {
     pub request_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub request_ready: Signal<In, Bit>,
-    /// For one cycle: the bytes are in memory.
+    /// For one cycle: the oldest request without an answer has been answered; its bytes are in memory.
     pub done_valid: Signal<In, Bit>,
     /// With `done_valid`: the bus refused them, so they are not in memory.
     pub done_error: Signal<In, Bit>,
     /// An event for the ring, phase 0.
     pub event_data: Signal<Out, Bits<512>>,
+    /// It is the last of its frame.
+    pub event_last: Signal<Out, Bit>,
     /// There is an event.
     pub event_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
@@ -113,33 +149,83 @@ pub struct Dispatch {
     pub count_payload: Signal<Out, Bit>,
     /// A frame is under way.
     pub busy: Signal<Out, Bit>,
-    state: DFF<DispatchState>,
-    rx_event: DFF<RxEvent>,
-    sack: DFF<SackEvent>,
-    address: DFF<AddressEvent>,
-    trim_skip: DFF<Bits<16>>,
-    trim_len: DFF<Bits<16>>,
-    trim_pending: DFF<Bit>,
-    request_address: DFF<Bits<64>>,
-    request_len: DFF<Bits<16>>,
-    request_pending: DFF<Bit>,
-    take: Signal<Local, Bit>,
+    trims: Skid<TrimCommand>,
+    requests: Skid<WriteRequest>,
+    /// Events behind one whose payload is being written.
+    waiting: Fifo<WaitingEvent, A, N>,
+    /// Events in `waiting`, and on their way through it.
+    entries: DFF<Bits<N>>,
+    has_entries: DFF<Bit>,
+    step: DFF<DispatchStep>,
+    /// What the first step decided.
+    delivers_frame: DFF<Bit>,
+    frame_slot: DFF<Bit>,
+    frame_reason: DFF<Bits<8>>,
+    /// The newest event, on its way to the ring or to `waiting`.
+    next_event: DFF<Bits<512>>,
+    next_last: DFF<Bit>,
+    next_waits: DFF<Bit>,
+    next_valid: DFF<Bit>,
+    /// Answers of the bus that no event has used yet.
+    answers: DFF<Bits<N>>,
+    /// Of them those that came before the first error.
+    good_answers: DFF<Bits<N>>,
+    /// An error was among the answers.
+    has_failed: DFF<Bit>,
+    /// The queue stopped: nothing is delivered until all that was under way is gone.
+    discards: DFF<Bit>,
+    /// The oldest event is shown to the ring, or one of its frame's events went there.
+    committed: DFF<Bit>,
+    drop_pulse: DFF<Bit>,
+    drop_pulse_reason: DFF<Bits<8>>,
+    runs: Signal<Local, Bit>,
     has_address: Signal<Local, Bit>,
+    has_sack: Signal<Local, Bit>,
     is_raw: Signal<Local, Bit>,
-    is_drop: Signal<Local, Bit>,
+    is_first: Signal<Local, Bit>,
+    fresh_reason: Signal<Local, Bits<8>>,
+    fresh_delivers: Signal<Local, Bit>,
+    fresh_event: Signal<Local, Bit>,
+    delivers: Signal<Local, Bit>,
+    uses_slot: Signal<Local, Bit>,
+    reason: Signal<Local, Bits<8>>,
+    has_event: Signal<Local, Bit>,
+    open: Signal<Local, Bit>,
+    goes: Signal<Local, Bit>,
+    take: Signal<Local, Bit>,
+    load: Signal<Local, Bit>,
+    loaded: Signal<Local, Bits<512>>,
     wanted_bytes: Signal<Local, Bits<16>>,
-    finished: Signal<Local, Bit>,
     event_out: Signal<Local, RxEvent>,
+    push: Signal<Local, Bit>,
+    pop: Signal<Local, Bit>,
+    /// The oldest event, as if it were a receive event, which a frame's last one is.
+    head: Signal<Local, RxEvent>,
+    head_bits: Signal<Local, Bits<512>>,
+    head_valid: Signal<Local, Bit>,
+    head_last: Signal<Local, Bit>,
+    head_waits: Signal<Local, Bit>,
+    head_ready: Signal<Local, Bit>,
+    head_bad: Signal<Local, Bit>,
+    delivered: Signal<Local, Bit>,
+    discarded: Signal<Local, Bit>,
+    leaves: Signal<Local, Bit>,
+    next_leaves: Signal<Local, Bit>,
+    consumes: Signal<Local, Bit>,
+    entries_now: Signal<Local, Bits<N>>,
     verdict_flow: Constant<Bits<8>>,
     verdict_listen: Constant<Bits<8>>,
     verdict_miss: Constant<Bits<8>>,
     verdict_raw: Constant<Bits<8>>,
     verdict_drop: Constant<Bits<8>>,
+    reason_none: Constant<Bits<8>>,
     reason_disabled: Constant<Bits<8>>,
     reason_oversize: Constant<Bits<8>>,
+    reason_no_event: Constant<Bits<8>>,
+    reason_no_slot: Constant<Bits<8>>,
 }
 
-impl Default for Dispatch {
+impl<const A: usize, const N: usize> Default for Dispatch<A, N> {
     fn default() -> Self {
         Self {
             clk: Default::default(),
@@ -152,12 +238,14 @@ impl Default for Dispatch {
             generation: Default::default(),
             verdict: Default::default(),
             drop_reason: Default::default(),
-            uses_slot: Default::default(),
+            needs_slot: Default::default(),
             decoded_valid: Default::default(),
             decoded_ready: Default::default(),
             monitor: Default::default(),
             queue_runs: Default::default(),
             rx_room: Default::default(),
+            rx_reserve: Default::default(),
+            slot_valid: Default::default(),
             slot_number: Default::default(),
             slot_addr: Default::default(),
             slot_take: Default::default(),
@@ -172,6 +260,7 @@ impl Default for Dispatch {
             done_valid: Default::default(),
             done_error: Default::default(),
             event_data: Default::default(),
+            event_last: Default::default(),
             event_valid: Default::default(),
             event_ready: Default::default(),
             count_drop: Default::default(),
@@ -182,193 +271,347 @@ impl Default for Dispatch {
             count_raw: Default::default(),
             count_payload: Default::default(),
             busy: Default::default(),
-            state: Default::default(),
-            rx_event: Default::default(),
-            sack: Default::default(),
-            address: Default::default(),
-            trim_skip: Default::default(),
-            trim_len: Default::default(),
-            trim_pending: Default::default(),
-            request_address: Default::default(),
-            request_len: Default::default(),
-            request_pending: Default::default(),
-            take: Default::default(),
+            trims: Default::default(),
+            requests: Default::default(),
+            waiting: Default::default(),
+            entries: Default::default(),
+            has_entries: Default::default(),
+            step: Default::default(),
+            delivers_frame: Default::default(),
+            frame_slot: Default::default(),
+            frame_reason: Default::default(),
+            next_event: Default::default(),
+            next_last: Default::default(),
+            next_waits: Default::default(),
+            next_valid: Default::default(),
+            answers: Default::default(),
+            good_answers: Default::default(),
+            has_failed: Default::default(),
+            discards: Default::default(),
+            committed: Default::default(),
+            drop_pulse: Default::default(),
+            drop_pulse_reason: Default::default(),
+            runs: Default::default(),
             has_address: Default::default(),
+            has_sack: Default::default(),
             is_raw: Default::default(),
-            is_drop: Default::default(),
+            is_first: Default::default(),
+            fresh_reason: Default::default(),
+            fresh_delivers: Default::default(),
+            fresh_event: Default::default(),
+            delivers: Default::default(),
+            uses_slot: Default::default(),
+            reason: Default::default(),
+            has_event: Default::default(),
+            open: Default::default(),
+            goes: Default::default(),
+            take: Default::default(),
+            load: Default::default(),
+            loaded: Default::default(),
             wanted_bytes: Default::default(),
-            finished: Default::default(),
             event_out: Default::default(),
+            push: Default::default(),
+            pop: Default::default(),
+            head: Default::default(),
+            head_bits: Default::default(),
+            head_valid: Default::default(),
+            head_last: Default::default(),
+            head_waits: Default::default(),
+            head_ready: Default::default(),
+            head_bad: Default::default(),
+            delivered: Default::default(),
+            discarded: Default::default(),
+            leaves: Default::default(),
+            next_leaves: Default::default(),
+            consumes: Default::default(),
+            entries_now: Default::default(),
             verdict_flow: Constant::new((queue::Verdict::Flow as u64).into()),
             verdict_listen: Constant::new((queue::Verdict::Listen as u64).into()),
             verdict_miss: Constant::new((queue::Verdict::Miss as u64).into()),
             verdict_raw: Constant::new((queue::Verdict::Raw as u64).into()),
             verdict_drop: Constant::new((queue::Verdict::Drop as u64).into()),
+            reason_none: Constant::new((queue::DropReason::None as u64).into()),
             reason_disabled: Constant::new((queue::DropReason::Disabled as u64).into()),
             reason_oversize: Constant::new((queue::DropReason::Oversize as u64).into()),
+            reason_no_event: Constant::new((queue::DropReason::NoEvent as u64).into()),
+            reason_no_slot: Constant::new((queue::DropReason::NoSlot as u64).into()),
         }
     }
 }
 
-impl Logic for Dispatch {
+impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            state,
-            rx_event,
-            sack,
-            address,
-            trim_skip,
-            trim_len,
-            trim_pending
-        );
-        dff_setup!(self, clk, request_address, request_len, request_pending);
+        dff_setup!(self, clk, entries, has_entries, step, delivers_frame, frame_slot, frame_reason);
+        dff_setup!(self, clk, next_event, next_last, next_waits, next_valid);
+        dff_setup!(self, clk, answers, good_answers, has_failed, discards, committed);
+        dff_setup!(self, clk, drop_pulse, drop_pulse_reason);
+        self.trims.clk.next = self.clk.val();
+        self.requests.clk.next = self.clk.val();
+        self.waiting.clk.next = self.clk.val();
+        self.trims.rst.next = self.rst.val();
+        self.requests.rst.next = self.rst.val();
+        self.waiting.rst.next = self.rst.val();
 
-        // Commands to trimmer and writer stay until they are taken.
-        self.trim_skip_bytes.next = self.trim_skip.q.val();
-        self.trim_len_bytes.next = self.trim_len.q.val();
-        self.trim_valid.next = self.trim_pending.q.val();
-        if self.trim_ready.val() {
-            self.trim_pending.d.next = false;
-        }
-        self.request_addr.next = self.request_address.q.val();
-        self.request_len_bytes.next = self.request_len.q.val();
-        self.request_valid.next = self.request_pending.q.val();
-        if self.request_ready.val() {
-            self.request_pending.d.next = false;
-        }
-
-        // The event of the frame that waits at the input.
+        // What becomes of the frame at the input. It is decided in its first step.
+        self.runs.next = self.queue_runs.val() & !self.discards.q.val();
         self.is_raw.next = self.verdict.val() == self.verdict_raw.val();
-        self.is_drop.next = self.verdict.val() == self.verdict_drop.val();
-        // The host knows the addresses of its own connections.
-        self.has_address.next =
-            self.decoded_event.val().is_ipv4 & (self.verdict.val() != self.verdict_flow.val());
+        self.has_sack.next = self.decoded_event.val().sack_count.any();
+        self.fresh_delivers.next = false;
+        self.fresh_reason.next = self.reason_none.val();
+        if self.verdict.val() == self.verdict_drop.val() {
+            self.fresh_reason.next = self.drop_reason.val();
+        } else if !self.runs.val() {
+            self.fresh_reason.next = self.reason_disabled.val();
+        } else if !self.rx_room.val() {
+            self.fresh_reason.next = self.reason_no_event.val();
+        } else if self.needs_slot.val() & !self.slot_valid.val() {
+            self.fresh_reason.next = self.reason_no_slot.val();
+        } else {
+            self.fresh_delivers.next = true;
+        }
+        self.fresh_event.next = self.runs.val()
+            & self.rx_room.val()
+            & (self.fresh_delivers.val() | self.monitor.val());
+        self.is_first.next = self.step.q.val() == DispatchStep::First;
+        self.delivers.next = self.fresh_delivers.val();
+        self.uses_slot.next = self.fresh_delivers.val() & self.needs_slot.val();
+        self.reason.next = self.fresh_reason.val();
+        self.has_event.next = self.fresh_event.val();
+        if !self.is_first.val() {
+            self.delivers.next = self.delivers_frame.q.val();
+            self.uses_slot.next = self.frame_slot.q.val();
+            self.reason.next = self.frame_reason.q.val();
+            self.has_event.next = true;
+        }
+
+        // Its receive event. The host knows the addresses of its own connections.
+        self.has_address.next = self.decoded_event.val().is_ipv4
+            & !(self.delivers.val() & (self.verdict.val() == self.verdict_flow.val()));
         self.event_out.next = self.decoded_event.val();
-        self.event_out.next.verdict = self.verdict.val();
-        self.event_out.next.drop_reason = self.drop_reason.val();
         self.event_out.next.has_address = self.has_address.val();
+        self.event_out.next.verdict = self.verdict_drop.val();
+        self.event_out.next.drop_reason = self.reason.val();
         self.wanted_bytes.next = bit_cast::<16, 24>(self.decoded_event.val().payload_len_bytes);
         if self.is_raw.val() {
             self.wanted_bytes.next = self.decoded_event.val().frame_len_bytes;
         }
         self.event_out.next.payload_len_bytes = bit_cast::<24, 16>(self.wanted_bytes.val());
-        if self.verdict.val() == self.verdict_flow.val() {
-            self.event_out.next.connection = self.connection.val();
-            self.event_out.next.generation = self.generation.val();
+        if self.delivers.val() {
+            self.event_out.next.verdict = self.verdict.val();
+            if self.verdict.val() == self.verdict_flow.val() {
+                self.event_out.next.connection = self.connection.val();
+                self.event_out.next.generation = self.generation.val();
+            }
         }
         if self.uses_slot.val() {
             self.event_out.next.has_slot = true;
             self.event_out.next.slot = self.slot_number.val();
         }
 
-        self.decoded_ready.next =
-            (self.state.q.val() == DispatchState::Idle) & !self.trim_pending.q.val();
-        self.take.next = self.decoded_ready.val() & self.decoded_valid.val();
-        self.slot_take.next = self.take.val() & self.uses_slot.val();
-        self.event_valid.next = false;
-        self.event_data.next = self.rx_event.q.val().into();
-        self.finished.next = false;
-        // Oversize is not counted here: the ingress has counted it.
-        self.count_drop.next = self.take.val()
-            & self.is_drop.val()
-            & (self.drop_reason.val() != self.reason_oversize.val());
-        self.count_drop_reason.next = self.drop_reason.val();
-        self.count_payload.next = false;
-        match self.state.q.val() {
-            // Take the frame, and a slot if it needs one. The trimmer hands the bytes that are wanted to the writer, and drops the rest.
-            DispatchState::Idle => {
-                if self.take.val() {
-                    self.rx_event.d.next = self.event_out.val();
-                    self.sack.d.next = self.decoded_sack.val();
-                    self.address.d.next = self.decoded_address.val();
-                    self.trim_pending.d.next = true;
-                    self.trim_skip.d.next = 0.into();
-                    self.trim_len.d.next = 0.into();
-                    if !self.is_drop.val()
-                        | (self.monitor.val() & self.queue_runs.val() & self.rx_room.val())
-                    {
-                        self.state.d.next = DispatchState::Event;
-                        if self.decoded_event.val().sack_count.any() {
-                            self.state.d.next = DispatchState::Sack;
-                        }
-                        if self.has_address.val() {
-                            self.state.d.next = DispatchState::Address;
-                        }
+        // Whether it goes on at this clock edge.
+        self.open.next = (!self.next_valid.q.val() | self.next_leaves.val())
+            & self.trims.s_ready.val()
+            & self.requests.s_ready.val();
+        self.goes.next = self.open.val() & self.decoded_valid.val();
+        self.rx_reserve.next = 0.into();
+        self.loaded.next = self.event_out.val().into();
+        if self.next_leaves.val() {
+            self.next_valid.d.next = false;
+        }
+        self.load.next = self.goes.val() & self.has_event.val();
+        self.decoded_ready.next = false;
+        match self.step.q.val() {
+            // A frame with neither addresses nor SACK goes in one step.
+            DispatchStep::First => {
+                if self.has_event.val() & self.has_address.val() {
+                    self.loaded.next = self.decoded_address.val().into();
+                } else if self.has_event.val() & self.has_sack.val() {
+                    self.loaded.next = self.decoded_sack.val().into();
+                } else {
+                    self.decoded_ready.next = self.open.val();
+                }
+                if self.load.val() {
+                    self.rx_reserve.next = 1.into();
+                    if self.has_address.val() & self.has_sack.val() {
+                        self.rx_reserve.next = 3.into();
+                        self.step.d.next = DispatchStep::Sack;
+                    } else if self.has_address.val() | self.has_sack.val() {
+                        self.rx_reserve.next = 2.into();
+                        self.step.d.next = DispatchStep::Last;
                     }
-                    if self.uses_slot.val() {
-                        if !self.is_raw.val() {
-                            self.trim_skip.d.next = self.payload_at_bytes.val();
-                        }
-                        self.trim_len.d.next = self.wanted_bytes.val();
-                        self.request_address.d.next = self.slot_addr.val();
-                        self.request_len.d.next = self.wanted_bytes.val();
-                        self.request_pending.d.next = true;
-                        self.state.d.next = DispatchState::Payload;
-                    }
+                    self.delivers_frame.d.next = self.fresh_delivers.val();
+                    self.frame_slot.d.next = self.uses_slot.val();
+                    self.frame_reason.d.next = self.fresh_reason.val();
                 }
             }
-            // The event must not be seen before the payload.
-            DispatchState::Payload => {
-                if self.done_valid.val() {
-                    self.count_payload.next = !self.done_error.val();
-                    self.state.d.next = DispatchState::Event;
-                    if self.rx_event.q.val().sack_count.any() {
-                        self.state.d.next = DispatchState::Sack;
-                    }
-                    if self.rx_event.q.val().has_address {
-                        self.state.d.next = DispatchState::Address;
-                    }
-                    if self.done_error.val() {
-                        self.count_drop.next = true;
-                        self.count_drop_reason.next = self.reason_disabled.val();
-                        self.state.d.next = DispatchState::Idle;
-                    }
+            DispatchStep::Sack => {
+                self.loaded.next = self.decoded_sack.val().into();
+                if self.goes.val() {
+                    self.step.d.next = DispatchStep::Last;
                 }
             }
-            // Before the SACK event, if there is one, and the receive event.
-            DispatchState::Address => {
-                self.event_data.next = self.address.q.val().into();
-                self.event_valid.next = true;
-                if self.event_ready.val() {
-                    self.state.d.next = DispatchState::Event;
-                    if self.rx_event.q.val().sack_count.any() {
-                        self.state.d.next = DispatchState::Sack;
-                    }
-                }
-            }
-            // Directly before its receive event.
-            DispatchState::Sack => {
-                self.event_data.next = self.sack.q.val().into();
-                self.event_valid.next = true;
-                if self.event_ready.val() {
-                    self.state.d.next = DispatchState::Event;
-                }
-            }
-            DispatchState::Event => {
-                self.event_valid.next = true;
-                if self.event_ready.val() {
-                    self.finished.next = true;
-                    self.state.d.next = DispatchState::Idle;
+            DispatchStep::Last => {
+                self.decoded_ready.next = self.open.val();
+                if self.goes.val() {
+                    self.step.d.next = DispatchStep::First;
                 }
             }
         }
-        self.count_flow.next =
-            self.finished.val() & (self.rx_event.q.val().verdict == self.verdict_flow.val());
-        self.count_listen.next =
-            self.finished.val() & (self.rx_event.q.val().verdict == self.verdict_listen.val());
-        self.count_miss.next =
-            self.finished.val() & (self.rx_event.q.val().verdict == self.verdict_miss.val());
-        self.count_raw.next =
-            self.finished.val() & (self.rx_event.q.val().verdict == self.verdict_raw.val());
-        self.busy.next = (self.state.q.val() != DispatchState::Idle) | self.trim_pending.q.val();
+        self.take.next = self.decoded_ready.val() & self.decoded_valid.val();
+        if self.load.val() {
+            self.next_valid.d.next = true;
+            self.next_last.d.next = self.take.val();
+            // The frame's first event waits, those behind it keep the order.
+            self.next_waits.d.next = self.uses_slot.val() & self.is_first.val();
+            self.next_event.d.next = self.loaded.val();
+        }
+
+        // Slot, writer and trimmer: the trimmer hands the bytes that are wanted to the writer, and drops the rest.
+        self.slot_take.next = self.take.val() & self.uses_slot.val();
+        self.requests.s_data.next.addr = self.slot_addr.val();
+        self.requests.s_data.next.len_bytes = self.wanted_bytes.val();
+        self.requests.s_valid.next = self.slot_take.val();
+        self.trims.s_data.next.skip_bytes = self.payload_at_bytes.val();
+        if self.is_raw.val() {
+            self.trims.s_data.next.skip_bytes = 0.into();
+        }
+        self.trims.s_data.next.len_bytes = 0.into();
+        if self.uses_slot.val() {
+            self.trims.s_data.next.len_bytes = self.wanted_bytes.val();
+        }
+        self.trims.s_valid.next = self.take.val();
+        self.trim_skip_bytes.next = self.trims.m_data.val().skip_bytes;
+        self.trim_len_bytes.next = self.trims.m_data.val().len_bytes;
+        self.trim_valid.next = self.trims.m_valid.val();
+        self.trims.m_ready.next = self.trim_ready.val();
+        self.request_addr.next = self.requests.m_data.val().addr;
+        self.request_len_bytes.next = self.requests.m_data.val().len_bytes;
+        self.request_valid.next = self.requests.m_valid.val();
+        self.requests.m_ready.next = self.request_ready.val();
+
+        // The oldest event: that of `waiting`, or the newest when nothing is before it.
+        self.head_bits.next = self.waiting.pop_data.val().event;
+        self.head_last.next = self.waiting.pop_data.val().is_last;
+        self.head_waits.next = self.waiting.pop_data.val().waits;
+        self.head_valid.next = self.waiting.pop_valid.val();
+        if !self.has_entries.q.val() {
+            self.head_bits.next = self.next_event.q.val();
+            self.head_last.next = self.next_last.q.val();
+            self.head_waits.next = false;
+            self.head_valid.next = self.next_valid.q.val() & !self.next_waits.q.val();
+        }
+        self.head.next = self.head_bits.val().into();
+        self.head_ready.next =
+            self.head_valid.val() & (!self.head_waits.val() | self.answers.q.val().any());
+        self.head_bad.next = !self.runs.val()
+            | (self.head_waits.val() & !self.good_answers.q.val().any());
+        self.event_data.next = self.head_bits.val();
+        self.event_last.next = self.head_last.val();
+        self.event_valid.next =
+            self.head_ready.val() & (self.committed.q.val() | !self.head_bad.val());
+        self.delivered.next = self.event_valid.val() & self.event_ready.val();
+        // One drop is counted in a cycle, that of a frame from the input first.
+        self.discarded.next = self.head_ready.val()
+            & !self.committed.q.val()
+            & self.head_bad.val()
+            & !self.drop_pulse.q.val();
+        if self.event_valid.val() {
+            self.committed.d.next = !(self.event_ready.val() & self.head_last.val());
+        }
+        self.leaves.next = self.delivered.val() | self.discarded.val();
+        self.pop.next = self.leaves.val() & self.has_entries.q.val();
+        self.waiting.pop_ready.next = self.pop.val();
+        self.push.next = self.next_valid.q.val()
+            & (self.has_entries.q.val() | self.next_waits.q.val())
+            & self.waiting.push_ready.val();
+        self.waiting.push_data.next.event = self.next_event.q.val();
+        self.waiting.push_data.next.is_last = self.next_last.q.val();
+        self.waiting.push_data.next.waits = self.next_waits.q.val();
+        self.waiting.push_valid.next = self.push.val();
+        self.next_leaves.next =
+            self.push.val() | (self.leaves.val() & !self.has_entries.q.val());
+        self.entries_now.next = self.entries.q.val();
+        if self.push.val() & !self.pop.val() {
+            self.entries_now.next = self.entries.q.val() + 1;
+        }
+        if self.pop.val() & !self.push.val() {
+            self.entries_now.next = self.entries.q.val() - 1;
+        }
+        self.entries.d.next = self.entries_now.val();
+        self.has_entries.d.next = self.entries_now.val().any();
+
+        // Answers of the bus come in the order of the requests, so each is for the oldest event that waits.
+        self.consumes.next = self.leaves.val() & self.head_waits.val();
+        if self.done_valid.val() & !self.consumes.val() {
+            self.answers.d.next = self.answers.q.val() + 1;
+        }
+        if self.consumes.val() & !self.done_valid.val() {
+            self.answers.d.next = self.answers.q.val() - 1;
+        }
+        if self.done_valid.val() & self.done_error.val() {
+            self.has_failed.d.next = true;
+        }
+        if self.done_valid.val() & !self.done_error.val() & !self.has_failed.q.val() {
+            if !(self.consumes.val() & self.good_answers.q.val().any()) {
+                self.good_answers.d.next = self.good_answers.q.val() + 1;
+            }
+        } else if self.consumes.val() & self.good_answers.q.val().any() {
+            self.good_answers.d.next = self.good_answers.q.val() - 1;
+        }
+        if self.discarded.val() | !self.queue_runs.val() {
+            self.discards.d.next = true;
+        } else if !self.has_entries.q.val()
+            & !self.next_valid.q.val()
+            & (self.step.q.val() == DispatchStep::First)
+        {
+            self.discards.d.next = false;
+            self.has_failed.d.next = false;
+        }
+
+        // Counters. Oversize is not counted here: the ingress has counted it.
+        self.drop_pulse.d.next = self.take.val()
+            & !self.delivers.val()
+            & (self.reason.val() != self.reason_oversize.val());
+        self.drop_pulse_reason.d.next = self.reason.val();
+        self.count_drop.next = self.drop_pulse.q.val();
+        self.count_drop_reason.next = self.drop_pulse_reason.q.val();
+        if self.discarded.val() {
+            self.count_drop.next =
+                self.head_last.val() & (self.head.val().verdict != self.verdict_drop.val());
+            self.count_drop_reason.next = self.reason_disabled.val();
+        }
+        self.count_payload.next = self.delivered.val() & self.head_waits.val();
+        self.count_flow.next = self.delivered.val()
+            & self.head_last.val()
+            & (self.head.val().verdict == self.verdict_flow.val());
+        self.count_listen.next = self.delivered.val()
+            & self.head_last.val()
+            & (self.head.val().verdict == self.verdict_listen.val());
+        self.count_miss.next = self.delivered.val()
+            & self.head_last.val()
+            & (self.head.val().verdict == self.verdict_miss.val());
+        self.count_raw.next = self.delivered.val()
+            & self.head_last.val()
+            & (self.head.val().verdict == self.verdict_raw.val());
+        self.busy.next = self.next_valid.q.val()
+            | self.has_entries.q.val()
+            | (self.step.q.val() != DispatchStep::First)
+            | self.trims.m_valid.val()
+            | self.requests.m_valid.val()
+            | self.drop_pulse.q.val();
 
         if self.rst.val() {
-            self.state.d.next = DispatchState::Idle;
-            self.trim_pending.d.next = false;
-            self.request_pending.d.next = false;
+            self.entries.d.next = 0.into();
+            self.has_entries.d.next = false;
+            self.step.d.next = DispatchStep::First;
+            self.next_valid.d.next = false;
+            self.answers.d.next = 0.into();
+            self.good_answers.d.next = 0.into();
+            self.has_failed.d.next = false;
+            self.discards.d.next = true;
+            self.committed.d.next = false;
+            self.drop_pulse.d.next = false;
         }
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! - [`ingress`] buffers whole frames; beside each go its first bytes ([`header_collector`]) and its checksum results ([`checksum`]);
 //! - [`decoder`] reads headers ([`parser`]) and options ([`option_walker`]), asks [`flow_table`] and [`listener_table`];
-//! - [`verdict`] says what becomes of the frame, [`dispatch`] does it.
+//! - [`verdict`] says what becomes of the frame, [`dispatch`] does it, if there are room and slot.
 //!
 //! The next frame is decoded while the last one is delivered. Latency from the first beat of a frame of n beats to its event's `event_valid`, without a
 //! payload: n + 8 cycles (W = 64) with up to two options, and one more for each further; n + 10 (W = 512) with up to four, as its checksums take
@@ -41,13 +41,21 @@ use crate::stream::{StreamSink, StreamSource, Trim};
 use rust_hdl::prelude::*;
 
 /// The receive path at 64 bits, with a FIFO of 16 KiB.
-pub type RxPath64 = RxPath<64, 8, 3, 11, 12>;
-/// The receive path at 512 bits, with a FIFO of 16 KiB.
-pub type RxPath512 = RxPath<512, 64, 6, 8, 9>;
+pub type RxPath64 = RxPath<64, 8, 3, 11, 12, 4, 5>;
+/// The receive path at 512 bits, with a FIFO of 64 KiB.
+pub type RxPath512 = RxPath<512, 64, 6, 10, 11, 7, 8>;
 
-/// The receive path with a FIFO of `2^A` beats. S is log2(K), N is `A + 1`.
+/// The receive path with a FIFO of `2^A` beats, and `2^EA` events that wait for their payloads. S is log2(K), N is `A + 1`, EN is `EA + 1`.
 #[derive(LogicBlock, Default)]
-pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize> {
+pub struct RxPath<
+    const W: usize,
+    const K: usize,
+    const S: usize,
+    const A: usize,
+    const N: usize,
+    const EA: usize,
+    const EN: usize,
+> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -72,12 +80,16 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub hash_key: Signal<In, Bits<128>>,
     /// To the event queue: an event. Its phase bit is 0; the queue sets it.
     pub event_data: Signal<Out, Bits<512>>,
+    /// It is the last of its frame.
+    pub event_last: Signal<Out, Bit>,
     /// There is an event.
     pub event_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub event_ready: Signal<In, Bit>,
     /// From the event queue: the ring has room for the events of one more frame.
     pub rx_room: Signal<In, Bit>,
+    /// To the event queue: at this clock edge so many places are promised to a frame's events.
+    pub rx_reserve: Signal<Out, Bits<2>>,
     /// From the slot queue: there is a free receive slot.
     pub slot_valid: Signal<In, Bit>,
     /// Its number.
@@ -96,7 +108,7 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     pub request_ready: Signal<In, Bit>,
     /// The payload, `request_len_bytes` from lane 0 on.
     pub payload: StreamSource<W, K>,
-    /// For one cycle: the payload is in memory.
+    /// For one cycle: the oldest payload without an answer is in memory.
     pub done_valid: Signal<In, Bit>,
     /// With `done_valid`: the bus refused it, so it is not in memory.
     pub done_error: Signal<In, Bit>,
@@ -155,12 +167,19 @@ pub struct RxPath<const W: usize, const K: usize, const S: usize, const A: usize
     ingress: Ingress<W, K, A, N>,
     decoder: Decoder,
     judge: Verdict,
-    dispatch: Dispatch,
+    dispatch: Dispatch<EA, EN>,
     trim: Trim<W, K, S>,
 }
 
-impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize> Logic
-    for RxPath<W, K, S, A, N>
+impl<
+        const W: usize,
+        const K: usize,
+        const S: usize,
+        const A: usize,
+        const N: usize,
+        const EA: usize,
+        const EN: usize,
+    > Logic for RxPath<W, K, S, A, N, EA, EN>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -198,8 +217,6 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.judge.promiscuous.next = self.promiscuous.val();
         self.judge.mac.next = self.mac.val();
         self.judge.local_ip.next = self.local_ip.val();
-        self.judge.rx_room.next = self.rx_room.val();
-        self.judge.slot_valid.next = self.slot_valid.val();
 
         // Decoder, verdict -> dispatch.
         self.dispatch.decoded_event.next = self.decoder.rx_event.val();
@@ -210,12 +227,14 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.dispatch.generation.next = self.decoder.generation.val();
         self.dispatch.verdict.next = self.judge.verdict.val();
         self.dispatch.drop_reason.next = self.judge.drop_reason.val();
-        self.dispatch.uses_slot.next = self.judge.uses_slot.val();
+        self.dispatch.needs_slot.next = self.judge.needs_slot.val();
         self.dispatch.decoded_valid.next = self.decoder.decoded_valid.val();
         self.decoder.decoded_ready.next = self.dispatch.decoded_ready.val();
         self.dispatch.monitor.next = self.monitor.val();
         self.dispatch.queue_runs.next = self.queue_runs.val();
         self.dispatch.rx_room.next = self.rx_room.val();
+        self.rx_reserve.next = self.dispatch.rx_reserve.val();
+        self.dispatch.slot_valid.next = self.slot_valid.val();
 
         // Dispatch -> slot, DMA writer, event ring.
         self.dispatch.slot_number.next = self.slot_number.val();
@@ -228,6 +247,7 @@ impl<const W: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.dispatch.done_valid.next = self.done_valid.val();
         self.dispatch.done_error.next = self.done_error.val();
         self.event_data.next = self.dispatch.event_data.val();
+        self.event_last.next = self.dispatch.event_last.val();
         self.event_valid.next = self.dispatch.event_valid.val();
         self.dispatch.event_ready.next = self.event_ready.val();
 

@@ -1,13 +1,13 @@
 //! Decides what becomes of a frame: it is dropped for the first reason that holds, or delivered under a verdict.
 //!
 //! ```text
-//!  decoded frame ──┐
-//!  configuration ──┼──> verdict, drop_reason, uses_slot
-//!  room ───────────┘
+//!  decoded frame ──┬──> verdict, drop_reason, needs_slot
+//!  configuration ──┘
 //! ```
 //!
 //! The reasons are checked in the order of [`RECEIVE_STEPS`](handclasp_layout::frame::RECEIVE_STEPS). Frames that the ingress drops never come here: `BadFrame`,
-//! `FifoOverflow`, and outside monitor mode `Oversize`. Combinational: no clock, no latency.
+//! `FifoOverflow`, and outside monitor mode `Oversize`. Whether
+//! there is room for its events and a slot for its bytes is for [`Dispatch`](super::dispatch::Dispatch). Combinational: no clock, no latency.
 
 use crate::fields::{AddressEvent, RxEvent};
 use crate::rx::frame::HeaderFlags;
@@ -37,18 +37,13 @@ pub struct Verdict {
     pub mac: Signal<In, Bits<48>>,
     /// Own IPv4 address.
     pub local_ip: Signal<In, Bits<32>>,
-    /// The event ring has room for this frame's events.
-    pub rx_room: Signal<In, Bit>,
-    /// There is a free receive slot.
-    pub slot_valid: Signal<In, Bit>,
     /// A `Verdict`.
     pub verdict: Signal<Out, Bits<8>>,
     /// A `DropReason`.
     pub drop_reason: Signal<Out, Bits<8>>,
-    /// The frame is delivered, and has something to put into a slot.
-    pub uses_slot: Signal<Out, Bit>,
+    /// If the frame is delivered, it has something to put into a slot.
+    pub needs_slot: Signal<Out, Bit>,
     is_ours: Signal<Local, Bit>,
-    needs_slot: Signal<Local, Bit>,
     verdict_flow: Constant<Bits<8>>,
     verdict_listen: Constant<Bits<8>>,
     verdict_miss: Constant<Bits<8>>,
@@ -66,8 +61,6 @@ pub struct Verdict {
     reason_tcp_header: Constant<Bits<8>>,
     reason_tcp_checksum: Constant<Bits<8>>,
     reason_tcp_options: Constant<Bits<8>>,
-    reason_no_event: Constant<Bits<8>>,
-    reason_no_slot: Constant<Bits<8>>,
 }
 
 impl Default for Verdict {
@@ -85,11 +78,8 @@ impl Default for Verdict {
             promiscuous: Default::default(),
             mac: Default::default(),
             local_ip: Default::default(),
-            rx_room: Default::default(),
-            slot_valid: Default::default(),
             verdict: Default::default(),
             drop_reason: Default::default(),
-            uses_slot: Default::default(),
             is_ours: Default::default(),
             needs_slot: Default::default(),
             verdict_flow: verdict(queue::Verdict::Flow),
@@ -109,8 +99,6 @@ impl Default for Verdict {
             reason_tcp_header: reason(queue::DropReason::TcpHeader),
             reason_tcp_checksum: reason(queue::DropReason::TcpChecksum),
             reason_tcp_options: reason(queue::DropReason::TcpOptions),
-            reason_no_event: reason(queue::DropReason::NoEvent),
-            reason_no_slot: reason(queue::DropReason::NoSlot),
         }
     }
 }
@@ -162,19 +150,6 @@ impl Logic for Verdict {
             self.verdict.next = self.verdict_listen.val();
         } else {
             self.verdict.next = self.verdict_miss.val();
-        }
-
-        self.uses_slot.next = false;
-        if self.verdict.val() != self.verdict_drop.val() {
-            if !self.rx_room.val() {
-                self.verdict.next = self.verdict_drop.val();
-                self.drop_reason.next = self.reason_no_event.val();
-            } else if self.needs_slot.val() & !self.slot_valid.val() {
-                self.verdict.next = self.verdict_drop.val();
-                self.drop_reason.next = self.reason_no_slot.val();
-            } else {
-                self.uses_slot.next = self.needs_slot.val();
-            }
         }
     }
 }

@@ -1,36 +1,23 @@
 //! Cuts `len` bytes out of a packet, from byte `skip` on, and moves them to lane 0.
 //!
 //! ```text
-//!                  ┌──────────┐  ┌─────────┐  ┌────────┐
-//!  s ─────────────>│ previous │─>│ shifter │─>│ output │──> m
-//!        │         └──────────┘  └─────────┘  └────────┘
-//!        └──────────────────────────^
+//!                  ┌──────────┐  ┌─────────────────────┐  ┌────────┐
+//!  s ─────────────>│ previous │─>│ merge, rotate lanes │─>│ output │──> m
+//!        │         └──────────┘  └─────────────────────┘  └────────┘
+//!        └───────────────────────^
 //! ```
 //!
-//! Each command takes one packet from `s`, to its `tlast`; `len` 0 gives nothing at `m`: the packet is thrown away. Latency: 3 cycles
-//! from the beat that holds byte `skip + K - 1` to the first beat at `m`. Throughput: one beat a cycle, and two cycles between packets (one to
-//! take the command, one to empty `previous`). One clock; reset forgets command and packet.
+//! Each command takes one packet from `s`, to its `tlast`; `len` 0 gives nothing at `m`: the packet is thrown away. What becomes of a beat is decided while it
+//! enters `previous`; a beat at `m` is made of `previous` and, unless that holds all that is still to come, of the beat at the input.
+//!
+//! Latency: 1 cycle to take a command; 2 cycles from the beat that holds byte `skip + K - 1` (or the last byte) to the first beat at `m`. Throughput: one beat a cycle, and
+//! no idle cycle between packets: a packet of one beat takes one. One clock; reset forgets command and packet.
 //!
 //! `m.tuser` is set once an accepted beat had `s.tuser`. A packet that ends too early is closed by a last beat with `tuser`, so that
 //! whoever counts on `tlast` never waits for ever.
 
 use crate::stream::{StreamSink, StreamSource};
 use rust_hdl::prelude::*;
-
-/// What the block is doing with the packet.
-#[derive(Debug, Copy, Clone, PartialEq, LogicState)]
-pub enum TrimState {
-    /// Waits for a command.
-    Idle,
-    /// Drops whole beats before the first byte.
-    Skip,
-    /// Takes the beat that holds the first byte.
-    First,
-    /// Gives beats.
-    Run,
-    /// Drops what follows the last byte.
-    Drain,
-}
 
 /// The trimmer. S is log2(K).
 #[derive(LogicBlock)]
@@ -53,29 +40,51 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
     pub m: StreamSource<W, K>,
     /// A command is being carried out, or a beat waits at `m`.
     pub busy: Signal<Out, Bit>,
-    state: DFF<TrimState>,
+    /// The next beat belongs to the command below.
+    active: DFF<Bit>,
+    /// Beats to drop before the next one counts, and whether there are any.
     skip_beats: DFF<Bits<16>>,
+    skips: DFF<Bit>,
     /// Lane of the first byte.
     lane: DFF<Bits<S>>,
-    remaining_bytes: DFF<Bits<16>>,
-    previous: DFF<Bits<W>>,
-    /// `previous` was the packet's last beat.
-    ended: DFF<Bit>,
+    /// Bytes to give that no beat in `previous` has been counted for, and whether there are any.
+    wanted_bytes: DFF<Bits<16>>,
+    wants: DFF<Bit>,
     error: DFF<Bit>,
+    previous: DFF<Bits<W>>,
+    /// A beat at `m` is to be made of `previous`.
+    pending: DFF<Bit>,
+    /// It needs nothing of the beat at the input.
+    alone: DFF<Bit>,
+    /// It is the packet's last.
+    completes: DFF<Bit>,
+    previous_lane: DFF<Bits<S>>,
+    /// Its bytes.
+    keep: DFF<Bits<K>>,
+    previous_error: DFF<Bit>,
     output_data: DFF<Bits<W>>,
     output_keep: DFF<Bits<K>>,
     output_valid: DFF<Bit>,
     output_last: DFF<Bit>,
     output_user: DFF<Bit>,
-    take: Signal<Local, Bit>,
     room: Signal<Local, Bit>,
-    /// The next beat at `m` is the packet's last.
-    completes: Signal<Local, Bit>,
-    /// `previous` alone holds all that is still to come.
+    open: Signal<Local, Bit>,
+    take: Signal<Local, Bit>,
+    gives: Signal<Local, Bit>,
+    load: Signal<Local, Bit>,
+    /// The beat at the input is the last that bytes are counted for.
+    is_last: Signal<Local, Bit>,
+    /// It holds all of them.
     suffices: Signal<Local, Bit>,
-    shift_bits: Signal<Local, Bits<16>>,
+    command_skip_beats: Signal<Local, Bits<16>>,
+    from_previous: Signal<Local, Bits<K>>,
+    one_byte: Signal<Local, Bits<8>>,
+    merged: Signal<Local, Bits<W>>,
+    /// `rotated[i]` is moved down by the lower i bits of the lane.
+    rotated: Vec<Signal<Local, Bits<W>>>,
+    down_bits: Vec<Constant<Bits<10>>>,
+    up_bits: Vec<Constant<Bits<10>>>,
     bytes_per_beat: Constant<Bits<16>>,
-    bits_per_beat: Constant<Bits<16>>,
     log2_bytes_per_beat: Constant<Bits<16>>,
     all_lanes: Constant<Bits<K>>,
 }
@@ -93,25 +102,40 @@ impl<const W: usize, const K: usize, const S: usize> Default for Trim<W, K, S> {
             s: Default::default(),
             m: Default::default(),
             busy: Default::default(),
-            state: Default::default(),
+            active: Default::default(),
             skip_beats: Default::default(),
+            skips: Default::default(),
             lane: Default::default(),
-            remaining_bytes: Default::default(),
-            previous: Default::default(),
-            ended: Default::default(),
+            wanted_bytes: Default::default(),
+            wants: Default::default(),
             error: Default::default(),
+            previous: Default::default(),
+            pending: Default::default(),
+            alone: Default::default(),
+            completes: Default::default(),
+            previous_lane: Default::default(),
+            keep: Default::default(),
+            previous_error: Default::default(),
             output_data: Default::default(),
             output_keep: Default::default(),
             output_valid: Default::default(),
             output_last: Default::default(),
             output_user: Default::default(),
-            take: Default::default(),
             room: Default::default(),
-            completes: Default::default(),
+            open: Default::default(),
+            take: Default::default(),
+            gives: Default::default(),
+            load: Default::default(),
+            is_last: Default::default(),
             suffices: Default::default(),
-            shift_bits: Default::default(),
+            command_skip_beats: Default::default(),
+            from_previous: Default::default(),
+            one_byte: Default::default(),
+            merged: Default::default(),
+            rotated: (0..S + 1).map(|_| Signal::default()).collect(),
+            down_bits: (0..S).map(|i| Constant::new((8_usize << i).to_bits())).collect(),
+            up_bits: (0..S).map(|i| Constant::new((W - (8 << i)).to_bits())).collect(),
             bytes_per_beat: Constant::new(K.to_bits()),
-            bits_per_beat: Constant::new(W.to_bits()),
             log2_bytes_per_beat: Constant::new(S.to_bits()),
             all_lanes: Constant::new(Bits::<K>::mask()),
         }
@@ -121,16 +145,17 @@ impl<const W: usize, const K: usize, const S: usize> Default for Trim<W, K, S> {
 impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clk, active, skip_beats, skips, lane, wanted_bytes, wants, error);
         dff_setup!(
             self,
             clk,
-            state,
-            skip_beats,
-            lane,
-            remaining_bytes,
             previous,
-            ended,
-            error
+            pending,
+            alone,
+            completes,
+            previous_lane,
+            keep,
+            previous_error
         );
         dff_setup!(
             self,
@@ -147,112 +172,105 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         self.m.tvalid.next = self.output_valid.q.val();
         self.m.tlast.next = self.output_last.q.val();
         self.m.tuser.next = self.output_user.q.val();
-        self.busy.next = (self.state.q.val() != TrimState::Idle) | self.output_valid.q.val();
-        self.command_ready.next = self.state.q.val() == TrimState::Idle;
+        self.busy.next =
+            self.active.q.val() | self.pending.q.val() | self.output_valid.q.val();
 
+        // A beat goes on when `previous` is free, or becomes free: then the packet's next beat, if that is needed, is this one.
         self.room.next = self.m.tready.val() | !self.output_valid.q.val();
-        self.completes.next = self.remaining_bytes.q.val() <= self.bytes_per_beat.val();
-        self.suffices.next = (self.remaining_bytes.q.val() + bit_cast::<16, S>(self.lane.q.val()))
+        self.open.next = self.active.q.val() & (!self.pending.q.val() | self.room.val());
+        self.s.tready.next = self.open.val();
+        self.take.next = self.open.val() & self.s.tvalid.val();
+        self.gives.next = self.pending.q.val()
+            & self.room.val()
+            & (self.alone.q.val() | self.s.tvalid.val());
+
+        // What becomes of the beat at the input.
+        self.is_last.next = self.wanted_bytes.q.val() <= self.bytes_per_beat.val();
+        self.suffices.next = (self.wanted_bytes.q.val() + bit_cast::<16, S>(self.lane.q.val()))
             <= self.bytes_per_beat.val();
-        self.shift_bits.next = bit_cast::<16, S>(self.lane.q.val()) << 3;
-        self.take.next = false;
+        if self.gives.val() {
+            self.pending.d.next = false;
+        }
+        if self.take.val() {
+            self.previous.d.next = self.s.tdata.val();
+            self.previous_lane.d.next = self.lane.q.val();
+            // A packet that ends before the first byte that is wanted gives one beat, the last, with `tuser`.
+            self.pending.d.next = self.wants.q.val() & (!self.skips.q.val() | self.s.tlast.val());
+            self.alone.d.next = self.suffices.val() | self.s.tlast.val();
+            self.completes.d.next = self.is_last.val() | self.s.tlast.val();
+            self.keep.d.next = self.all_lanes.val();
+            if self.is_last.val() {
+                self.keep.d.next = self.all_lanes.val()
+                    >> (self.bytes_per_beat.val() - self.wanted_bytes.q.val());
+            }
+            self.previous_error.d.next = self.error.q.val()
+                | self.s.tuser.val()
+                | (self.s.tlast.val() & (self.skips.q.val() | !self.suffices.val()));
+            self.error.d.next = self.error.q.val() | self.s.tuser.val();
+            if self.skips.q.val() {
+                self.skip_beats.d.next = self.skip_beats.q.val() - 1;
+                self.skips.d.next = self.skip_beats.q.val() != 1;
+            } else {
+                self.wanted_bytes.d.next =
+                    self.wanted_bytes.q.val() - self.bytes_per_beat.val();
+                self.wants.d.next = self.wants.q.val() & !self.is_last.val();
+            }
+            if self.s.tlast.val() {
+                self.active.d.next = false;
+            }
+        }
+
+        // The next command comes with the end of the packet before.
+        self.load.next = !self.active.q.val() | (self.take.val() & self.s.tlast.val());
+        self.command_ready.next = self.load.val();
+        self.command_skip_beats.next =
+            self.command_skip_bytes.val() >> self.log2_bytes_per_beat.val();
+        if self.load.val() {
+            self.active.d.next = self.command_valid.val();
+            self.skip_beats.d.next = self.command_skip_beats.val();
+            self.skips.d.next = self.command_skip_beats.val().any();
+            self.lane.d.next = bit_cast::<S, 16>(self.command_skip_bytes.val());
+            self.wanted_bytes.d.next = self.command_len_bytes.val();
+            self.wants.d.next = self.command_len_bytes.val().any();
+            self.error.d.next = false;
+        }
+
+        // The upper lanes of `previous` and the lower ones of the beat at the input, turned until the first byte is in lane 0.
+        self.from_previous.next = self.all_lanes.val()
+            << bit_cast::<16, S>(self.previous_lane.q.val());
+        self.merged.next = 0.into();
+        for end in (K - 1)..K {
+            for i in 0..K {
+                self.one_byte.next = self.s.tdata.val().get_bits::<8>(8 * (end - i));
+                if self.from_previous.val().get_bit(end - i) {
+                    self.one_byte.next = self.previous.q.val().get_bits::<8>(8 * (end - i));
+                }
+                self.merged.next =
+                    (self.merged.val() << 8) | bit_cast::<W, 8>(self.one_byte.val());
+            }
+        }
+        self.rotated[0].next = self.merged.val();
+        for i in 0..S {
+            self.rotated[i + 1].next = self.rotated[i].val();
+            if self.previous_lane.q.val().get_bit(i) {
+                self.rotated[i + 1].next = (self.rotated[i].val() >> self.down_bits[i].val())
+                    | (self.rotated[i].val() << self.up_bits[i].val());
+            }
+        }
         if self.room.val() {
-            self.output_valid.d.next = false;
-        }
-
-        match self.state.q.val() {
-            TrimState::Idle => {
-                self.skip_beats.d.next =
-                    self.command_skip_bytes.val() >> self.log2_bytes_per_beat.val();
-                self.lane.d.next = bit_cast::<S, 16>(self.command_skip_bytes.val());
-                self.remaining_bytes.d.next = self.command_len_bytes.val();
-                self.error.d.next = false;
-                if self.command_valid.val() {
-                    self.state.d.next = TrimState::First;
-                    if self.command_skip_bytes.val() >= self.bytes_per_beat.val() {
-                        self.state.d.next = TrimState::Skip;
-                    }
-                    if self.command_len_bytes.val() == 0 {
-                        self.state.d.next = TrimState::Drain;
-                    }
-                }
+            self.output_valid.d.next = self.gives.val();
+            for end in S..(S + 1) {
+                self.output_data.d.next = self.rotated[end].val();
             }
-            // Beats that end before the first byte.
-            TrimState::Skip => {
-                self.take.next = true;
-                if self.s.tvalid.val() {
-                    self.skip_beats.d.next = self.skip_beats.q.val() - 1;
-                    if self.skip_beats.q.val() == 1 {
-                        self.state.d.next = TrimState::First;
-                    }
-                    if self.s.tlast.val() {
-                        // The packet ends before the first byte that is wanted: give one beat, the last, with `tuser`.
-                        self.ended.d.next = true;
-                        self.error.d.next = true;
-                        self.state.d.next = TrimState::Run;
-                    }
-                }
-            }
-            // The beat with the first byte is only kept: the first beat of the output may need bytes of the next one as well.
-            TrimState::First => {
-                self.take.next = true;
-                if self.s.tvalid.val() {
-                    self.previous.d.next = self.s.tdata.val();
-                    self.ended.d.next = self.s.tlast.val();
-                    self.state.d.next = TrimState::Run;
-                }
-            }
-            // One beat out of `previous`, and of the beat at the input unless `previous` holds the rest.
-            TrimState::Run => {
-                self.take.next = self.room.val() & !self.suffices.val() & !self.ended.q.val();
-                if self.room.val()
-                    & (self.suffices.val() | self.ended.q.val() | self.s.tvalid.val())
-                {
-                    self.output_data.d.next = (self.previous.q.val() >> self.shift_bits.val())
-                        | (self.s.tdata.val()
-                            << (self.bits_per_beat.val() - self.shift_bits.val()));
-                    self.output_keep.d.next = self.all_lanes.val();
-                    self.output_last.d.next = false;
-                    self.output_valid.d.next = true;
-                    self.output_user.d.next =
-                        self.error.q.val() | (self.take.val() & self.s.tuser.val());
-                    self.remaining_bytes.d.next =
-                        self.remaining_bytes.q.val() - self.bytes_per_beat.val();
-                    self.previous.d.next = self.s.tdata.val();
-                    self.ended.d.next = self.s.tlast.val();
-                    if self.completes.val() {
-                        self.output_keep.d.next = self.all_lanes.val()
-                            >> (self.bytes_per_beat.val() - self.remaining_bytes.q.val());
-                        self.output_last.d.next = true;
-                        self.state.d.next = TrimState::Drain;
-                        if (self.take.val() & self.s.tlast.val())
-                            | (!self.take.val() & self.ended.q.val())
-                        {
-                            self.state.d.next = TrimState::Idle;
-                        }
-                    }
-                    if self.ended.q.val() & !self.suffices.val() {
-                        self.output_last.d.next = true;
-                        self.output_user.d.next = true;
-                        self.state.d.next = TrimState::Idle;
-                    }
-                }
-            }
-            TrimState::Drain => {
-                self.take.next = true;
-                if self.s.tvalid.val() & self.s.tlast.val() {
-                    self.state.d.next = TrimState::Idle;
-                }
-            }
-        }
-
-        self.s.tready.next = self.take.val();
-        if self.take.val() & self.s.tvalid.val() & self.s.tuser.val() {
-            self.error.d.next = true;
+            self.output_keep.d.next = self.keep.q.val();
+            self.output_last.d.next = self.completes.q.val();
+            self.output_user.d.next = self.previous_error.q.val()
+                | (!self.alone.q.val() & self.s.tuser.val());
         }
 
         if self.rst.val() {
-            self.state.d.next = TrimState::Idle;
+            self.active.d.next = false;
+            self.pending.d.next = false;
             self.output_valid.d.next = false;
         }
     }

@@ -243,9 +243,9 @@ impl WriteSlave {
         }
     }
 
-    pub fn drive<const W: usize, const K: usize, const S: usize>(
+    pub fn drive<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
         &mut self,
-        m: &mut Writer<W, K, S>,
+        m: &mut Writer<W, K, S, A, N>,
         rng: &mut ChaCha8Rng,
     ) {
         m.m_axi_awready.next = !rng.random_bool(self.manner.stall);
@@ -261,9 +261,9 @@ impl WriteSlave {
         }
     }
 
-    pub fn sample<const W: usize, const K: usize, const S: usize>(
+    pub fn sample<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
         &mut self,
-        m: &Writer<W, K, S>,
+        m: &Writer<W, K, S, A, N>,
         memory: &mut Memory,
     ) {
         self.cycle += 1;

@@ -8,7 +8,7 @@ mod write;
 
 use std::sync::Arc;
 
-use crate::dut::{Inputs, Outputs, Width};
+use crate::dut::{Inputs, Outputs};
 use crate::handshake::{StallConfig, Violation};
 use crate::observation::{Moment, Observation, Span};
 use handclasp_reference::io_memory::IoMemory;
@@ -71,7 +71,7 @@ struct Address {
 struct Burst {
     id: u8,
     address: u64,
-    width: Width,
+    beat_bytes: u64,
     beats: u32,
     done_beats: u32,
     accepted: Moment,
@@ -82,7 +82,7 @@ impl Burst {
     fn accept(
         channel: &'static str,
         offer: Address,
-        width: Width,
+        beat_bytes: u64,
         accepted: Moment,
     ) -> Result<Self, Violation> {
         let Address {
@@ -91,7 +91,6 @@ impl Burst {
             size,
             ..
         } = offer;
-        let beat_bytes = width.bytes() as u64;
         let whole_size = beat_bytes.trailing_zeros() as u8;
         if burst != BURST_INCR || size != whole_size {
             return Err(Violation::BurstKind {
@@ -116,7 +115,7 @@ impl Burst {
         Ok(Self {
             id: offer.id,
             address,
-            width,
+            beat_bytes,
             beats,
             done_beats: 0,
             accepted,
@@ -125,8 +124,7 @@ impl Burst {
 
     /// Where the next beat lies: the first may begin in the middle of a word, the others are aligned (AXI A3.4.1).
     fn beat_address(&self) -> u64 {
-        let beat_bytes = self.width.bytes() as u64;
-        (self.address & !(beat_bytes - 1)) + u64::from(self.done_beats) * beat_bytes
+        (self.address & !(self.beat_bytes - 1)) + u64::from(self.done_beats) * self.beat_bytes
     }
 
     /// Whether the next beat is the last.
@@ -139,7 +137,7 @@ impl Burst {
     }
 
     fn len_bytes(&self) -> u64 {
-        u64::from(self.beats) * self.width.bytes() as u64
+        u64::from(self.beats) * self.beat_bytes
     }
 
     /// From the accepted address to the last beat.
@@ -157,10 +155,10 @@ pub struct AxiMemory {
 }
 
 impl AxiMemory {
-    /// Memory at these I/O addresses.
+    /// Memory at these I/O addresses, behind a bus with beats of so many bytes.
     pub fn new(
         io: Arc<dyn IoMemory>,
-        width: Width,
+        beat_bytes: usize,
         timing: MemoryTiming,
         stall: StallConfig,
         seed: u64,
@@ -168,12 +166,12 @@ impl AxiMemory {
         Self {
             reads: ReadChannels::new(
                 Arc::clone(&io),
-                width,
+                beat_bytes,
                 timing.read_latency_cycles,
                 stall,
                 seed,
             ),
-            writes: WriteChannels::new(io, width, timing.write_latency_cycles, stall, seed),
+            writes: WriteChannels::new(io, beat_bytes, timing.write_latency_cycles, stall, seed),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Address, Burst, OUTSTANDING_BURSTS, RESPONSE_DECERR, RESPONSE_OKAY};
-use crate::dut::{Inputs, Outputs, Width};
+use crate::dut::{Inputs, Outputs};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
 use crate::observation::{Moment, Observation};
 use handclasp_reference::io_memory::IoMemory;
@@ -21,7 +21,7 @@ struct Beat {
 #[derive(Debug)]
 pub(super) struct ReadChannels {
     io: Arc<dyn IoMemory>,
-    width: Width,
+    beat_bytes: usize,
     latency_cycles: u32,
     ar_stall: Stall,
     ar_stable: Stable<Address>,
@@ -33,14 +33,14 @@ pub(super) struct ReadChannels {
 impl ReadChannels {
     pub(super) fn new(
         io: Arc<dyn IoMemory>,
-        width: Width,
+        beat_bytes: usize,
         latency_cycles: u32,
         stall: StallConfig,
         seed: u64,
     ) -> Self {
         Self {
             io,
-            width,
+            beat_bytes,
             latency_cycles,
             ar_stall: Stall::new(stall, seed, 0),
             ar_stable: Stable::new("m_axi_ar"),
@@ -101,7 +101,7 @@ impl ReadChannels {
         self.ar_stable.observe(valid.then_some(offer), ready)?;
         self.ar_stall.observe(valid, valid && ready);
         if valid && ready {
-            let burst = Burst::accept("m_axi_ar", offer, self.width, at)?;
+            let burst = Burst::accept("m_axi_ar", offer, self.beat_bytes as u64, at)?;
             self.bursts.push_back(burst);
         }
         Ok(())
@@ -145,7 +145,7 @@ impl ReadChannels {
             return;
         }
         let mut bytes = [0; 64];
-        let beat = &mut bytes[..self.width.bytes()];
+        let beat = &mut bytes[..self.beat_bytes];
         let response = match self.io.read(burst.beat_address(), beat) {
             Ok(()) => RESPONSE_OKAY,
             Err(_) => RESPONSE_DECERR,

@@ -5,7 +5,7 @@ use std::sync::atomic::{fence, Ordering};
 use std::sync::Arc;
 
 use super::{Address, Burst, OUTSTANDING_BURSTS, RESPONSE_DECERR, RESPONSE_OKAY};
-use crate::dut::{Inputs, Outputs, Width};
+use crate::dut::{Inputs, Outputs};
 use crate::handshake::{Stable, Stall, StallConfig, Violation};
 use crate::observation::{Moment, Observation};
 use handclasp_reference::io_memory::IoMemory;
@@ -29,7 +29,7 @@ struct Answer {
 #[derive(Debug)]
 pub(super) struct WriteChannels {
     io: Arc<dyn IoMemory>,
-    width: Width,
+    beat_bytes: usize,
     latency_cycles: u32,
     aw_stall: Stall,
     aw_stable: Stable<Address>,
@@ -43,14 +43,14 @@ pub(super) struct WriteChannels {
 impl WriteChannels {
     pub(super) fn new(
         io: Arc<dyn IoMemory>,
-        width: Width,
+        beat_bytes: usize,
         latency_cycles: u32,
         stall: StallConfig,
         seed: u64,
     ) -> Self {
         Self {
             io,
-            width,
+            beat_bytes,
             latency_cycles,
             aw_stall: Stall::new(stall, seed, 2),
             aw_stable: Stable::new("m_axi_aw"),
@@ -120,7 +120,7 @@ impl WriteChannels {
         self.aw_stall.observe(valid, valid && ready);
         if valid && ready {
             self.writes.push_back(Write {
-                burst: Burst::accept("m_axi_aw", offer, self.width, at)?,
+                burst: Burst::accept("m_axi_aw", offer, self.beat_bytes as u64, at)?,
                 response: RESPONSE_OKAY,
             });
         }

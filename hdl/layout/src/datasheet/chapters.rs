@@ -53,7 +53,7 @@ pub(super) fn numbers(out: &mut String) {
 pub(super) fn ports(out: &mut String) {
     out.push_str(
         "## Ports\n\n\
-         The module is `handclasp_nic`. W is the width of the data paths in bits: 64 or 512. At every valid/ready pair a transfer happens in a \
+         The module is `handclasp_nic`. W is the width of the data paths in bits: 64 or 512. D is the width of the bus to the host's memory: 128 at W = 64, 512 at W = 512. At every valid/ready pair a transfer happens in a \
          cycle in which both are high; valid never waits for ready, and with valid high everything stays as it is until ready (AMBA AXI4 A3.2.1, \
          AXI4-Stream 2.2.1).\n\n",
     );
@@ -72,6 +72,8 @@ pub(super) fn ports(out: &mut String) {
                 Width::Bits(bits) => bits.to_string(),
                 Width::Data => "W".into(),
                 Width::Lanes => "W / 8".into(),
+                Width::Bus => "D".into(),
+                Width::BusLanes => "D / 8".into(),
             };
             let _ = writeln!(
                 out,

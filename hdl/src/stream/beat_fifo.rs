@@ -1,0 +1,113 @@
+//! A queue of `2^A` beats: a stream goes on while what is behind it waits.
+//!
+//! ```text
+//!            ┌──────────────────┐
+//!  s ───────>│ RAM of 2^A beats │───────> m
+//!            └──────────────────┘
+//! ```
+//!
+//! Latency: 2 cycles. Throughput: one beat in and one beat out a cycle. One clock; reset empties it. When full, `s.tready` is low and nothing is lost.
+//! No errors: `tuser` is not carried, `m.tuser` is always low.
+
+use crate::stream::{StreamSink, StreamSource};
+use handclasp_verilog::Ram;
+use rust_hdl::prelude::*;
+
+/// A FIFO of `2^A` beats. N is `A + 1`, the width of its indices.
+#[derive(LogicBlock)]
+pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usize> {
+    /// Clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Stream in.
+    pub s: StreamSink<W, K>,
+    /// Stream out.
+    pub m: StreamSource<W, K>,
+    /// There are beats in it.
+    pub busy: Signal<Out, Bit>,
+    data: Ram<Bits<W>, A>,
+    keep: Ram<Bits<K>, A>,
+    last: Ram<Bit, A>,
+    write_index: DFF<Bits<N>>,
+    read_index: DFF<Bits<N>>,
+    valid: DFF<Bit>,
+    is_empty: Signal<Local, Bit>,
+    push: Signal<Local, Bit>,
+    next_read_index: Signal<Local, Bits<N>>,
+    depth: Constant<Bits<N>>,
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
+    for BeatFifo<W, K, A, N>
+{
+    fn default() -> Self {
+        const { assert!(K * 8 == W && N == A + 1) };
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            s: Default::default(),
+            m: Default::default(),
+            busy: Default::default(),
+            data: Default::default(),
+            keep: Default::default(),
+            last: Default::default(),
+            write_index: Default::default(),
+            read_index: Default::default(),
+            valid: Default::default(),
+            is_empty: Default::default(),
+            push: Default::default(),
+            next_read_index: Default::default(),
+            depth: Constant::new((1_usize << A).to_bits()),
+        }
+    }
+}
+
+impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
+    for BeatFifo<W, K, A, N>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clk, write_index, read_index, valid);
+        clock!(self, clk, data, keep, last);
+
+        self.s.tready.next =
+            (self.write_index.q.val() - self.read_index.q.val()) != self.depth.val();
+        self.push.next = self.s.tvalid.val() & self.s.tready.val();
+        self.data.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
+        self.keep.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
+        self.last.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
+        self.data.write_data.next = self.s.tdata.val();
+        self.keep.write_data.next = self.s.tkeep.val();
+        self.last.write_data.next = self.s.tlast.val();
+        self.data.write_enable.next = self.push.val();
+        self.keep.write_enable.next = self.push.val();
+        self.last.write_enable.next = self.push.val();
+        if self.push.val() {
+            self.write_index.d.next = self.write_index.q.val() + 1;
+        }
+
+        self.next_read_index.next = self.read_index.q.val();
+        if self.valid.q.val() & self.m.tready.val() {
+            self.next_read_index.next = self.read_index.q.val() + 1;
+        }
+        self.read_index.d.next = self.next_read_index.val();
+        self.data.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
+        self.keep.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
+        self.last.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
+        self.valid.d.next = self.next_read_index.val() != self.write_index.q.val();
+        self.m.tdata.next = self.data.read_data.val();
+        self.m.tkeep.next = self.keep.read_data.val();
+        self.m.tlast.next = self.last.read_data.val();
+        self.m.tuser.next = false;
+        self.m.tvalid.next = self.valid.q.val();
+        self.is_empty.next = self.write_index.q.val() == self.read_index.q.val();
+        self.busy.next = !self.is_empty.val();
+
+        if self.rst.val() {
+            self.write_index.d.next = 0.into();
+            self.read_index.d.next = 0.into();
+            self.valid.d.next = false;
+        }
+    }
+}
