@@ -34,8 +34,7 @@ pub const MODULE: &str = "handclasp_nic";
 /// The NIC with data paths of 64 bits: 10 Gbit/s at 156.25 MHz.
 pub type HandclaspNic64 = HandclaspNic<64, 8, 128, 16, 3, 4, 10, 11, 11, 12, 5, 6, 4, 5, 5, 6>;
 /// The NIC with data paths of 512 bits: 100 Gbit/s at 250 MHz.
-pub type HandclaspNic512 =
-    HandclaspNic<512, 64, 512, 64, 6, 6, 9, 10, 10, 11, 7, 8, 7, 8, 8, 9>;
+pub type HandclaspNic512 = HandclaspNic<512, 64, 512, 64, 6, 6, 9, 10, 10, 11, 7, 8, 7, 8, 8, 9>;
 
 /// Why there is no Verilog.
 #[derive(Debug, Error)]
@@ -305,8 +304,7 @@ impl<
         const EN: usize,
         const WA: usize,
         const WN: usize,
-    > Logic
-    for HandclaspNic<W, K, D, DK, S, DS, TA, TN, RA, RN, C, CN, EA, EN, WA, WN>
+    > Logic for HandclaspNic<W, K, D, DK, S, DS, TA, TN, RA, RN, C, CN, EA, EN, WA, WN>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -460,7 +458,8 @@ impl<
         // Receive.
         StreamSink::<W, K>::link(&mut self.s_axis_rx, &mut self.rx.s_axis_rx);
         self.rx.now.next = self.now.val();
-        self.rx.rx_enable.next = self.registers.rx_enable.val();
+        self.rx.rx_enable.next =
+            self.registers.rx_enable.val() & !self.registers.quiesce.val();
         self.rx.promiscuous.next = self.registers.promiscuous.val();
         self.rx.monitor.next = self.registers.monitor.val();
         self.rx.mac.next = self.registers.mac.val();

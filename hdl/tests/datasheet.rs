@@ -1,6 +1,7 @@
 //! What the datasheet says of frames, against the blocks that do it.
 
 use handclasp_hdl::fields;
+use handclasp_hdl::rx::dispatch::Dispatch;
 use handclasp_hdl::rx::verdict::Verdict;
 use handclasp_hdl::tx::options::Options;
 use handclasp_layout::frame::{Outcome, DELIVERY_STEPS, RECEIVE_STEPS, SENT_OPTIONS};
@@ -28,8 +29,6 @@ fn sound() -> Verdict {
     block.address.next.dst_mac = MAC.into();
     block.mac.next = MAC.into();
     block.local_ip.next = LOCAL_IP.into();
-    block.rx_room.next = true;
-    block.slot_valid.next = true;
     block
 }
 
@@ -90,13 +89,48 @@ fn room_is_looked_at_last_and_for_the_event_first() {
         (true, false, DELIVERY_STEPS[1].outcome),
         (true, true, Outcome::Deliver(queue::Verdict::Miss)),
     ] {
-        let mut block = sound();
-        block.rx_room.next = has_room;
-        block.slot_valid.next = has_slot;
-        assert_eq!(outcome(&mut block), wanted);
-        // What is dropped for another reason stays that.
-        block.flags.next.is_fragment = true;
-        assert_eq!(outcome(&mut block), Outcome::Drop(DropReason::Fragment));
+        for verdict in [queue::Verdict::Miss, queue::Verdict::Drop] {
+            let mut block = Dispatch::<2, 3>::default();
+            block.connect_all();
+            block.rst.next = true;
+            tick(&mut block);
+            block.rst.next = false;
+            block.queue_runs.next = true;
+            tick(&mut block);
+            block.verdict.next = (verdict as u64).into();
+            block.drop_reason.next = match verdict {
+                queue::Verdict::Drop => (DropReason::Fragment as u64).into(),
+                _ => 0.into(),
+            };
+            block.needs_slot.next = true;
+            block.rx_room.next = has_room;
+            block.slot_valid.next = has_slot;
+            block.trim_ready.next = true;
+            block.decoded_valid.next = true;
+            let settles = simulate(&mut block, 100);
+            assert!(settles && block.decoded_ready.val());
+            let delivers = block.rx_reserve.val().any();
+            tick(&mut block);
+            let reason = u64::from(block.count_drop_reason.val()) as u8;
+            let outcome = match block.count_drop.val() {
+                true => Outcome::Drop(DropReason::try_from(reason).unwrap()),
+                false => Outcome::Deliver(verdict),
+            };
+            // What is dropped for another reason stays that.
+            match verdict {
+                queue::Verdict::Drop => assert_eq!(outcome, Outcome::Drop(DropReason::Fragment)),
+                _ => assert_eq!(outcome, wanted),
+            }
+            assert_eq!(delivers, matches!(outcome, Outcome::Deliver(_)));
+        }
+    }
+}
+
+/// One clock cycle.
+fn tick(block: &mut Dispatch<2, 3>) {
+    for level in [false, true, false] {
+        block.clk.next = level.into();
+        assert!(simulate(block, 100), "the block does not settle");
     }
 }
 

@@ -454,7 +454,11 @@ fn writer_keeps_its_promised_speed<const W: usize, const K: usize, const S: usiz
         first(&mut answer, bench.uut.m_axi_bvalid.val(), now);
     }
     assert_eq!(address, Some(3), "3 cycles from request to awvalid");
-    assert_eq!(data, Some(3), "and the first beat is taken, to be at wvalid 1 later");
+    assert_eq!(
+        data,
+        Some(3),
+        "and the first beat is taken, to be at wvalid 1 later"
+    );
     assert_eq!(answer, Some(4 + 16), "a beat a cycle");
     assert_eq!(bench.cycles - 1, 4 + 16 + 1, "1 cycle from answer to done");
 

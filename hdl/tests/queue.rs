@@ -556,7 +556,10 @@ fn a_refused_event_is_told_at_its_place() {
         assert_eq!(event.status, Status::WriteError as u8);
         assert_eq!(event.address, bench.base + 2 * 64);
         // Once, and nothing is written over what stands behind.
-        assert_eq!(bench.seen[3..], sent.iter().skip(3).cloned().collect::<Vec<_>>());
+        assert_eq!(
+            bench.seen[3..],
+            sent.iter().skip(3).cloned().collect::<Vec<_>>()
+        );
         assert_eq!(bench.counted, sent.len(), "what was refused is not counted");
         assert_eq!(u64::from(bench.uut.events_written.val()), sent.len() as u64);
     }

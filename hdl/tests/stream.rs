@@ -287,7 +287,11 @@ fn skid_keeps_order_at_full_speed() {
             }
             if uut.m_valid.val() {
                 let word = u64::from(uut.m_data.val().get_bits::<64>(0));
-                assert_eq!(waiting.unwrap_or(word), word, "a word changed while it waited");
+                assert_eq!(
+                    waiting.unwrap_or(word),
+                    word,
+                    "a word changed while it waited"
+                );
                 assert_eq!(word, popped * 77);
                 waiting = Some(word);
                 if uut.m_ready.val() {
@@ -360,7 +364,10 @@ fn widen<const W: usize, const K: usize, const D: usize, const DK: usize>() {
         let mut uut = connected::<Widen<W, K, D, DK>>();
         uut.reset();
         let (sent, out, cycles) = pass!(uut, rng, K, idle, stall);
-        assert_eq!(out, (1..70_usize).map(|len| len.div_ceil(DK)).sum::<usize>());
+        assert_eq!(
+            out,
+            (1..70_usize).map(|len| len.div_ceil(DK)).sum::<usize>()
+        );
         if idle == 0.0 && stall == 0.0 {
             assert_eq!(cycles, sent + 1, "latency 1, a beat in each cycle");
         }

@@ -59,7 +59,7 @@ steps! {
     DELIVERY_STEPS, "What a frame that is to be delivered goes through, in this order.";
     Drop NoEvent "The event ring has fewer free places than RX_ROOM_ENTRIES.";
     Drop NoSlot "The frame needs a receive slot (it is Raw, or has payload), and none is free.";
-    Drop Disabled "The bus answered the write of the payload with an error. There is no event even in monitor mode: the queue has stopped.";
+    Drop Disabled "The bus answered the write of the payload, or of a payload before it, with an error, or the queue has stopped before the event was handed over. There is no event even in monitor mode: the queue has stopped.";
 }
 
 /// Free places in the event ring that a frame needs: one for each of its events (AddressEvent, SackEvent, RxEvent), and 4 that

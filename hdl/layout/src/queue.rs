@@ -288,7 +288,7 @@ codes! {
     1 Rx, "RxEvent.";
     2 Sack, "SackEvent; the RxEvent it belongs to follows.";
     3 Completion, "CompletionEvent.";
-    4 QueueStopped, "CompletionEvent whose status is a DMA error: the queue takes no more commands and delivers no more frames until it is enabled anew.";
+    4 QueueStopped, "CompletionEvent whose status is a DMA error: the queue takes no more commands and delivers no more frames until it is enabled anew. When the bus refused an event, it stands at that event's place, and events that were under way may follow; when it is refused there as well, only STATUS.stopped tells.";
     5 Address, "AddressEvent; the RxEvent that it belongs to follows.";
 }
 

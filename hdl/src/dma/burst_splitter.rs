@@ -133,8 +133,8 @@ impl<const K: usize> Logic for BurstSplitter<K> {
         }
         // Every burst but the first begins at a boundary.
         if self.advance.val() & self.active.q.val() {
-            self.addr.d.next = (self.addr.q.val() & self.boundary_addr_mask.val())
-                + self.boundary_bytes.val();
+            self.addr.d.next =
+                (self.addr.q.val() & self.boundary_addr_mask.val()) + self.boundary_bytes.val();
             self.beats_left.d.next = self.beats_left.q.val() - self.to_boundary.q.val();
             self.to_boundary.d.next = self.boundary_beats.val();
         }

@@ -44,13 +44,7 @@ struct WriteAnswer {
 
 /// The write master: D bits a beat, S is log2(K), N is A + 1.
 #[derive(LogicBlock)]
-pub struct Writer<
-    const D: usize,
-    const K: usize,
-    const S: usize,
-    const A: usize,
-    const N: usize,
-> {
+pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -140,8 +134,10 @@ pub struct Writer<
     is_last: DFF<Bit>,
     /// Beats behind the next one.
     beats_behind: DFF<Bits<8>>,
-    /// The event being sent; its low D bits are the next beat.
+    /// The event being sent.
     event: DFF<Bits<512>>,
+    /// Its next beat.
+    event_beat: DFF<Bits<4>>,
     /// The last burst was an event: a waiting payload is next.
     payload_turn: DFF<Bit>,
     /// An answer came at the last clock edge.
@@ -158,7 +154,6 @@ pub struct Writer<
     take_payload: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
     event_len: Constant<Bits<8>>,
-    beat_bits: Constant<Bits<10>>,
     beat_size: Constant<Bits<3>>,
     all_lanes: Constant<Bits<K>>,
 }
@@ -217,6 +212,7 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             is_last: Default::default(),
             beats_behind: Default::default(),
             event: Default::default(),
+            event_beat: Default::default(),
             payload_turn: Default::default(),
             answered: Default::default(),
             refused: Default::default(),
@@ -229,7 +225,6 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             take_payload: Default::default(),
             done: Default::default(),
             event_len: Constant::new((ENTRY_BYTES / K - 1).to_bits()),
-            beat_bits: Constant::new(D.to_bits()),
             beat_size: Constant::new(S.to_bits()),
             all_lanes: Constant::new(Bits::<K>::mask()),
         }
@@ -241,7 +236,17 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, active, is_event, is_last, beats_behind, event, payload_turn);
+        dff_setup!(
+            self,
+            clk,
+            active,
+            is_event,
+            is_last,
+            beats_behind,
+            event,
+            event_beat,
+            payload_turn
+        );
         dff_setup!(self, clk, answered, refused, payload_error);
         self.splitter.clk.next = self.clk.val();
         self.address.clk.next = self.clk.val();
@@ -266,17 +271,21 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.payload.tready.next =
             self.active.q.val() & !self.is_event.q.val() & self.slice.s.tready.val();
         if self.is_event.q.val() {
-            self.slice.s.tdata.next = self.event.q.val().get_bits::<D>(0);
+            self.slice.s.tdata.next = 0.into();
+            for i in 0..(512 / D) {
+                if self.event_beat.q.val() == i.to_bits() {
+                    self.slice.s.tdata.next = self.event.q.val().get_bits::<D>(D * i);
+                }
+            }
             self.slice.s.tkeep.next = self.all_lanes.val();
             self.beat_valid.next = self.active.q.val();
         }
         self.slice.s.tlast.next = self.is_last.q.val();
         self.slice.s.tuser.next = false;
         self.slice.s.tvalid.next = self.beat_valid.val();
-        self.ends.next =
-            self.beat_valid.val() & self.slice.s.tready.val() & self.is_last.q.val();
+        self.ends.next = self.beat_valid.val() & self.slice.s.tready.val() & self.is_last.q.val();
         if self.beat_valid.val() & self.slice.s.tready.val() {
-            self.event.d.next = self.event.q.val() >> self.beat_bits.val();
+            self.event_beat.d.next = self.event_beat.q.val() + 1;
             self.beats_behind.d.next = self.beats_behind.q.val() - 1;
             self.is_last.d.next = self.beats_behind.q.val() == 1;
             if self.is_last.q.val() {
@@ -319,6 +328,7 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             self.is_last.d.next = self.event_len.val() == 0;
             self.beats_behind.d.next = self.event_len.val();
             self.event.d.next = self.event_data.val();
+            self.event_beat.d.next = 0.into();
             self.payload_turn.d.next = true;
         } else if self.take_payload.val() {
             self.active.d.next = true;

@@ -133,6 +133,8 @@ pub struct EventQueue {
     outstanding: DFF<Bits<16>>,
     /// Events whose writes have been answered.
     written: DFF<Bits<32>>,
+    /// All answers have come since an event was refused.
+    retry_ready: DFF<Bit>,
     /// Index of the first event that the bus refused.
     refused_index: DFF<Bits<32>>,
     held: DFF<Bit>,
@@ -225,6 +227,7 @@ impl Default for EventQueue {
             phase: Default::default(),
             outstanding: Default::default(),
             written: Default::default(),
+            retry_ready: Default::default(),
             refused_index: Default::default(),
             held: Default::default(),
             addr: Default::default(),
@@ -265,9 +268,29 @@ impl Default for EventQueue {
 impl Logic for EventQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, retry, was_enabled, clearing, place, phase, outstanding, written);
+        dff_setup!(
+            self,
+            clk,
+            retry,
+            was_enabled,
+            clearing,
+            place,
+            phase,
+            outstanding,
+            written
+        );
         dff_setup!(self, clk, promised, used, free, recent, older, settling, room_rx, room_tx);
-        dff_setup!(self, clk, refused_index, held, addr, data, within_frame, tx_turn);
+        dff_setup!(
+            self,
+            clk,
+            retry_ready,
+            refused_index,
+            held,
+            addr,
+            data,
+            within_frame,
+            tx_turn
+        );
         dff_setup!(self, clk, has_stopped, stop_waits, stop_status, stop_addr);
 
         self.size.next = self.one.val() << self.event_log2.val();
@@ -301,8 +324,10 @@ impl Logic for EventQueue {
         self.take_rx.next = self.rx_event_valid.val() & self.rx_event_ready.val();
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
         self.is_quiet.next = (self.outstanding.q.val() == 0) & !self.held.q.val();
+        self.retry_ready.d.next =
+            (self.retry.q.val() == RetryState::Drain) & self.is_quiet.val();
         self.take_retry.next = (self.retry.q.val() == RetryState::Drain)
-            & self.is_quiet.val()
+            & self.retry_ready.q.val()
             & self.queue_enable.val();
 
         // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that

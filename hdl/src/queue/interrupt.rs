@@ -3,10 +3,10 @@
 //! ```text
 //!  arm_write, arm_index ──> armed, index ─┐
 //!  events_written ──────────── later? ────┤
-//!  now - last >= moderation ──────────────┴──> request ──> msix_vector, msix_valid
+//!  now - not_before >= 0 ─────────────────┴──> request ──> msix_vector, msix_valid
 //! ```
 //!
-//! One arming gives at most one message (register INTERRUPT_ARM). There is no timer: `now` is compared with the time of the last message, and
+//! One arming gives at most one message (register INTERRUPT_ARM). There is no timer: when a message goes, the time of the next one is kept, and
 //! while a due message waits for it, `busy` is high, so that a simulator does not skip over that time.
 //!
 //! Latency: 1 cycle from `events_written`, 2 from arming for an event that is already written, to `msix_valid`.
@@ -48,28 +48,30 @@ pub struct Interrupt {
     pub busy: Signal<Out, Bit>,
     was_enabled: DFF<Bit>,
     armed: DFF<Bit>,
-    index: DFF<Bits<32>>,
-    /// Time of the last message, if there was one.
-    last: DFF<Bits<64>>,
+    /// The index behind the armed one: `events_written` when that event is written.
+    index_behind: DFF<Bits<32>>,
+    /// When the next message may go, if there was one.
+    not_before: DFF<Bits<64>>,
     has_last: DFF<Bit>,
     request: DFF<Bit>,
     vector: DFF<Bits<16>>,
     distance: Signal<Local, Bits<32>>,
     is_due: Signal<Local, Bit>,
+    since: Signal<Local, Bits<64>>,
     is_moderated: Signal<Local, Bit>,
 }
 
 #[kernel]
 impl Logic for Interrupt {
     fn update(&mut self) {
-        // Indices are free-running: `index` lies before `events_written` when the distance is 1 to 2^31.
-        self.distance.next = self.events_written.val() - self.index.q.val() - 1;
+        // Indices are free-running: `events_written` has come to `index_behind` when it is less than 2^31 ahead. So is time.
+        self.distance.next = self.events_written.val() - self.index_behind.q.val();
         self.is_due.next = self.armed.q.val()
             & self.was_enabled.q.val()
             & !self.request.q.val()
             & !self.distance.val().get_bit(31);
-        self.is_moderated.next = self.has_last.q.val()
-            & ((self.now.val() - self.last.q.val()) < bit_cast::<64, 32>(self.moderation.val()));
+        self.since.next = self.now.val() - self.not_before.q.val();
+        self.is_moderated.next = self.has_last.q.val() & self.since.val().get_bit(63);
 
         self.count_interrupt.next = false;
         if self.msix_ready.val() {
@@ -79,13 +81,14 @@ impl Logic for Interrupt {
             self.request.d.next = true;
             self.vector.d.next = self.msix_vector_register.val();
             self.armed.d.next = false;
-            self.last.d.next = self.now.val();
+            self.not_before.d.next =
+                self.now.val() + bit_cast::<64, 32>(self.moderation.val());
             self.has_last.d.next = true;
             self.count_interrupt.next = true;
         }
         if self.arm_write.val() {
             self.armed.d.next = true;
-            self.index.d.next = self.arm_index.val();
+            self.index_behind.d.next = self.arm_index.val() + 1;
         }
         self.was_enabled.d.next = self.queue_enable.val();
         if self.queue_enable.val() & !self.was_enabled.q.val() {

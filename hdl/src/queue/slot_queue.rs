@@ -87,7 +87,16 @@ impl Default for SlotQueue {
 impl Logic for SlotQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, index, index_behind, valid, number, addr, was_enabled);
+        dff_setup!(
+            self,
+            clk,
+            index,
+            index_behind,
+            valid,
+            number,
+            addr,
+            was_enabled
+        );
 
         self.slot_valid.next = self.valid.q.val();
         self.slot_number.next = self.number.q.val();

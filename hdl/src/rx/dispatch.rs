@@ -342,9 +342,26 @@ impl<const A: usize, const N: usize> Default for Dispatch<A, N> {
 impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, entries, has_entries, step, delivers_frame, frame_slot, frame_reason);
+        dff_setup!(
+            self,
+            clk,
+            entries,
+            has_entries,
+            step,
+            delivers_frame,
+            frame_slot,
+            frame_reason
+        );
         dff_setup!(self, clk, next_event, next_last, next_waits, next_valid);
-        dff_setup!(self, clk, answers, good_answers, has_failed, discards, committed);
+        dff_setup!(
+            self,
+            clk,
+            answers,
+            good_answers,
+            has_failed,
+            discards,
+            committed
+        );
         dff_setup!(self, clk, drop_pulse, drop_pulse_reason);
         self.trims.clk.next = self.clk.val();
         self.requests.clk.next = self.clk.val();
@@ -370,9 +387,8 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         } else {
             self.fresh_delivers.next = true;
         }
-        self.fresh_event.next = self.runs.val()
-            & self.rx_room.val()
-            & (self.fresh_delivers.val() | self.monitor.val());
+        self.fresh_event.next =
+            self.runs.val() & self.rx_room.val() & (self.fresh_delivers.val() | self.monitor.val());
         self.is_first.next = self.step.q.val() == DispatchStep::First;
         self.delivers.next = self.fresh_delivers.val();
         self.uses_slot.next = self.fresh_delivers.val() & self.needs_slot.val();
@@ -408,6 +424,56 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.event_out.next.has_slot = true;
             self.event_out.next.slot = self.slot_number.val();
         }
+
+        // The oldest event: that of `waiting`, or the newest when nothing is before it.
+        self.head_bits.next = self.waiting.pop_data.val().event;
+        self.head_last.next = self.waiting.pop_data.val().is_last;
+        self.head_waits.next = self.waiting.pop_data.val().waits;
+        self.head_valid.next = self.waiting.pop_valid.val();
+        if !self.has_entries.q.val() {
+            self.head_bits.next = self.next_event.q.val();
+            self.head_last.next = self.next_last.q.val();
+            self.head_waits.next = false;
+            self.head_valid.next = self.next_valid.q.val() & !self.next_waits.q.val();
+        }
+        self.head.next = self.head_bits.val().into();
+        self.head_ready.next =
+            self.head_valid.val() & (!self.head_waits.val() | self.answers.q.val().any());
+        self.head_bad.next =
+            !self.runs.val() | (self.head_waits.val() & !self.good_answers.q.val().any());
+        self.event_data.next = self.head_bits.val();
+        self.event_last.next = self.head_last.val();
+        self.event_valid.next =
+            self.head_ready.val() & (self.committed.q.val() | !self.head_bad.val());
+        self.delivered.next = self.event_valid.val() & self.event_ready.val();
+        // One drop is counted in a cycle, that of a frame from the input first.
+        self.discarded.next = self.head_ready.val()
+            & !self.committed.q.val()
+            & self.head_bad.val()
+            & !self.drop_pulse.q.val();
+        if self.event_valid.val() {
+            self.committed.d.next = !(self.event_ready.val() & self.head_last.val());
+        }
+        self.leaves.next = self.delivered.val() | self.discarded.val();
+        self.pop.next = self.leaves.val() & self.has_entries.q.val();
+        self.waiting.pop_ready.next = self.pop.val();
+        self.push.next = self.next_valid.q.val()
+            & (self.has_entries.q.val() | self.next_waits.q.val())
+            & self.waiting.push_ready.val();
+        self.waiting.push_data.next.event = self.next_event.q.val();
+        self.waiting.push_data.next.is_last = self.next_last.q.val();
+        self.waiting.push_data.next.waits = self.next_waits.q.val();
+        self.waiting.push_valid.next = self.push.val();
+        self.next_leaves.next = self.push.val() | (self.leaves.val() & !self.has_entries.q.val());
+        self.entries_now.next = self.entries.q.val();
+        if self.push.val() & !self.pop.val() {
+            self.entries_now.next = self.entries.q.val() + 1;
+        }
+        if self.pop.val() & !self.push.val() {
+            self.entries_now.next = self.entries.q.val() - 1;
+        }
+        self.entries.d.next = self.entries_now.val();
+        self.has_entries.d.next = self.entries_now.val().any();
 
         // Whether it goes on at this clock edge.
         self.open.next = (!self.next_valid.q.val() | self.next_leaves.val())
@@ -489,57 +555,6 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.request_len_bytes.next = self.requests.m_data.val().len_bytes;
         self.request_valid.next = self.requests.m_valid.val();
         self.requests.m_ready.next = self.request_ready.val();
-
-        // The oldest event: that of `waiting`, or the newest when nothing is before it.
-        self.head_bits.next = self.waiting.pop_data.val().event;
-        self.head_last.next = self.waiting.pop_data.val().is_last;
-        self.head_waits.next = self.waiting.pop_data.val().waits;
-        self.head_valid.next = self.waiting.pop_valid.val();
-        if !self.has_entries.q.val() {
-            self.head_bits.next = self.next_event.q.val();
-            self.head_last.next = self.next_last.q.val();
-            self.head_waits.next = false;
-            self.head_valid.next = self.next_valid.q.val() & !self.next_waits.q.val();
-        }
-        self.head.next = self.head_bits.val().into();
-        self.head_ready.next =
-            self.head_valid.val() & (!self.head_waits.val() | self.answers.q.val().any());
-        self.head_bad.next = !self.runs.val()
-            | (self.head_waits.val() & !self.good_answers.q.val().any());
-        self.event_data.next = self.head_bits.val();
-        self.event_last.next = self.head_last.val();
-        self.event_valid.next =
-            self.head_ready.val() & (self.committed.q.val() | !self.head_bad.val());
-        self.delivered.next = self.event_valid.val() & self.event_ready.val();
-        // One drop is counted in a cycle, that of a frame from the input first.
-        self.discarded.next = self.head_ready.val()
-            & !self.committed.q.val()
-            & self.head_bad.val()
-            & !self.drop_pulse.q.val();
-        if self.event_valid.val() {
-            self.committed.d.next = !(self.event_ready.val() & self.head_last.val());
-        }
-        self.leaves.next = self.delivered.val() | self.discarded.val();
-        self.pop.next = self.leaves.val() & self.has_entries.q.val();
-        self.waiting.pop_ready.next = self.pop.val();
-        self.push.next = self.next_valid.q.val()
-            & (self.has_entries.q.val() | self.next_waits.q.val())
-            & self.waiting.push_ready.val();
-        self.waiting.push_data.next.event = self.next_event.q.val();
-        self.waiting.push_data.next.is_last = self.next_last.q.val();
-        self.waiting.push_data.next.waits = self.next_waits.q.val();
-        self.waiting.push_valid.next = self.push.val();
-        self.next_leaves.next =
-            self.push.val() | (self.leaves.val() & !self.has_entries.q.val());
-        self.entries_now.next = self.entries.q.val();
-        if self.push.val() & !self.pop.val() {
-            self.entries_now.next = self.entries.q.val() + 1;
-        }
-        if self.pop.val() & !self.push.val() {
-            self.entries_now.next = self.entries.q.val() - 1;
-        }
-        self.entries.d.next = self.entries_now.val();
-        self.has_entries.d.next = self.entries_now.val().any();
 
         // Answers of the bus come in the order of the requests, so each is for the oldest event that waits.
         self.consumes.next = self.leaves.val() & self.head_waits.val();

@@ -133,8 +133,12 @@ impl<const W: usize, const K: usize, const S: usize> Default for Trim<W, K, S> {
             one_byte: Default::default(),
             merged: Default::default(),
             rotated: (0..S + 1).map(|_| Signal::default()).collect(),
-            down_bits: (0..S).map(|i| Constant::new((8_usize << i).to_bits())).collect(),
-            up_bits: (0..S).map(|i| Constant::new((W - (8 << i)).to_bits())).collect(),
+            down_bits: (0..S)
+                .map(|i| Constant::new((8_usize << i).to_bits()))
+                .collect(),
+            up_bits: (0..S)
+                .map(|i| Constant::new((W - (8 << i)).to_bits()))
+                .collect(),
             bytes_per_beat: Constant::new(K.to_bits()),
             log2_bytes_per_beat: Constant::new(S.to_bits()),
             all_lanes: Constant::new(Bits::<K>::mask()),
@@ -145,7 +149,17 @@ impl<const W: usize, const K: usize, const S: usize> Default for Trim<W, K, S> {
 impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, active, skip_beats, skips, lane, wanted_bytes, wants, error);
+        dff_setup!(
+            self,
+            clk,
+            active,
+            skip_beats,
+            skips,
+            lane,
+            wanted_bytes,
+            wants,
+            error
+        );
         dff_setup!(
             self,
             clk,
@@ -172,17 +186,15 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         self.m.tvalid.next = self.output_valid.q.val();
         self.m.tlast.next = self.output_last.q.val();
         self.m.tuser.next = self.output_user.q.val();
-        self.busy.next =
-            self.active.q.val() | self.pending.q.val() | self.output_valid.q.val();
+        self.busy.next = self.active.q.val() | self.pending.q.val() | self.output_valid.q.val();
 
         // A beat goes on when `previous` is free, or becomes free: then the packet's next beat, if that is needed, is this one.
         self.room.next = self.m.tready.val() | !self.output_valid.q.val();
         self.open.next = self.active.q.val() & (!self.pending.q.val() | self.room.val());
         self.s.tready.next = self.open.val();
         self.take.next = self.open.val() & self.s.tvalid.val();
-        self.gives.next = self.pending.q.val()
-            & self.room.val()
-            & (self.alone.q.val() | self.s.tvalid.val());
+        self.gives.next =
+            self.pending.q.val() & self.room.val() & (self.alone.q.val() | self.s.tvalid.val());
 
         // What becomes of the beat at the input.
         self.is_last.next = self.wanted_bytes.q.val() <= self.bytes_per_beat.val();
@@ -200,8 +212,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.completes.d.next = self.is_last.val() | self.s.tlast.val();
             self.keep.d.next = self.all_lanes.val();
             if self.is_last.val() {
-                self.keep.d.next = self.all_lanes.val()
-                    >> (self.bytes_per_beat.val() - self.wanted_bytes.q.val());
+                self.keep.d.next =
+                    self.all_lanes.val() >> (self.bytes_per_beat.val() - self.wanted_bytes.q.val());
             }
             self.previous_error.d.next = self.error.q.val()
                 | self.s.tuser.val()
@@ -211,8 +223,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
                 self.skip_beats.d.next = self.skip_beats.q.val() - 1;
                 self.skips.d.next = self.skip_beats.q.val() != 1;
             } else {
-                self.wanted_bytes.d.next =
-                    self.wanted_bytes.q.val() - self.bytes_per_beat.val();
+                self.wanted_bytes.d.next = self.wanted_bytes.q.val() - self.bytes_per_beat.val();
                 self.wants.d.next = self.wants.q.val() & !self.is_last.val();
             }
             if self.s.tlast.val() {
@@ -236,8 +247,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         }
 
         // The upper lanes of `previous` and the lower ones of the beat at the input, turned until the first byte is in lane 0.
-        self.from_previous.next = self.all_lanes.val()
-            << bit_cast::<16, S>(self.previous_lane.q.val());
+        self.from_previous.next =
+            self.all_lanes.val() << bit_cast::<16, S>(self.previous_lane.q.val());
         self.merged.next = 0.into();
         for end in (K - 1)..K {
             for i in 0..K {
@@ -245,8 +256,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
                 if self.from_previous.val().get_bit(end - i) {
                     self.one_byte.next = self.previous.q.val().get_bits::<8>(8 * (end - i));
                 }
-                self.merged.next =
-                    (self.merged.val() << 8) | bit_cast::<W, 8>(self.one_byte.val());
+                self.merged.next = (self.merged.val() << 8) | bit_cast::<W, 8>(self.one_byte.val());
             }
         }
         self.rotated[0].next = self.merged.val();
@@ -264,8 +274,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             }
             self.output_keep.d.next = self.keep.q.val();
             self.output_last.d.next = self.completes.q.val();
-            self.output_user.d.next = self.previous_error.q.val()
-                | (!self.alone.q.val() & self.s.tuser.val());
+            self.output_user.d.next =
+                self.previous_error.q.val() | (!self.alone.q.val() & self.s.tuser.val());
         }
 
         if self.rst.val() {

@@ -77,9 +77,7 @@ impl<const W: usize, const K: usize, const D: usize, const DK: usize> Default
     }
 }
 
-impl<const W: usize, const K: usize, const D: usize, const DK: usize> Logic
-    for Widen<W, K, D, DK>
-{
+impl<const W: usize, const K: usize, const D: usize, const DK: usize> Logic for Widen<W, K, D, DK> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, part, full, last, user);

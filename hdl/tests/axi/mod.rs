@@ -261,7 +261,13 @@ impl WriteSlave {
         }
     }
 
-    pub fn sample<const W: usize, const K: usize, const S: usize, const A: usize, const N: usize>(
+    pub fn sample<
+        const W: usize,
+        const K: usize,
+        const S: usize,
+        const A: usize,
+        const N: usize,
+    >(
         &mut self,
         m: &Writer<W, K, S, A, N>,
         memory: &mut Memory,
