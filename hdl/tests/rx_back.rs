@@ -713,7 +713,7 @@ fn promised_places_count() {
         }
         bench.run();
         let written = bench.model.get("events_written");
-        assert_eq!(written, 3, "while 6 of 8 are free");
-        assert_eq!(bench.drops[&(DropReason::NoEvent as u64)], 7);
+        assert_eq!(written, 2, "while 7 of 8 are free");
+        assert_eq!(bench.drops[&(DropReason::NoEvent as u64)], 8);
     }
 }
