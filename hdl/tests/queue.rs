@@ -874,7 +874,7 @@ fn pushes_and_doorbells_keep_their_order<const W: usize, const K: usize>() {
             } else {
                 producer += 1;
                 bench.ring_doorbell(producer);
-                let pause = bench.rng.random_range(1..12);
+                let pause = bench.rng.random_range(1..80);
                 bench.cycles(pause);
             }
         }

@@ -168,6 +168,7 @@ pub struct Executor {
     asks: Signal<Local, Bit>,
     /// How the held command has ended so far.
     ended: Signal<Local, Bits<8>>,
+    payload_last_byte: Signal<Local, Bits<11>>,
     last_byte: Signal<Local, Bits<12>>,
     status_ok: Constant<Bits<8>>,
     status_bad_command: Constant<Bits<8>>,
@@ -246,6 +247,7 @@ impl Default for Executor {
             enter: Default::default(),
             asks: Default::default(),
             ended: Default::default(),
+            payload_last_byte: Default::default(),
             last_byte: Default::default(),
             status_ok: status(Status::Ok),
             status_bad_command: status(Status::BadCommand),
@@ -457,9 +459,10 @@ impl Logic for Executor {
         self.job.next.has_completion = self.checked.q.val().want_completion
             | (self.done.q.val().status != self.status_ok.val());
         self.job.next.done = self.done.q.val();
-        self.job.next.payload_last_byte = self.checked.q.val().payload_len_bytes - 1;
+        self.payload_last_byte.next = self.checked.q.val().payload_len_bytes - 1;
+        self.job.next.payload_last_byte = self.payload_last_byte.val();
         self.job.next.header_len_bytes = 0.into();
-        self.last_byte.next = bit_cast::<12, 11>(self.job.val().payload_last_byte);
+        self.last_byte.next = bit_cast::<12, 11>(self.payload_last_byte.val());
         if self.checked.q.val().is_segment {
             self.job.next.header_len_bytes =
                 self.tcp_end_bytes.val() + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
@@ -479,7 +482,7 @@ impl Logic for Executor {
             self.job.next.frame_last_byte = bit_cast::<11, 12>(self.frame_min_last_byte.val());
         }
         self.job_push.next = self.enter.val();
-        if self.enter.val() & self.job.val().is_frame & self.job.val().is_segment {
+        if self.enter.val() & self.checked.q.val().is_frame & self.checked.q.val().is_segment {
             self.identification.d.next = self.identification.q.val() + 1;
         }
         self.checksum.connection.next = self.held_context.q.val();
