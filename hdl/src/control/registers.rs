@@ -11,19 +11,18 @@
 //! Address and data of a write may come in any order. Every access is answered OKAY: unlisted offsets read 0 and ignore writes, as does
 //! writing what is read-only or reading what is write-only. Strobes are honoured, also for doorbells.
 //!
-//! Latency: write 1 cycle from the later of address and data to the new value, 2 to `bvalid`; read 2 cycles from `arvalid` to `rvalid`. Throughput: one write in 2 cycles
-//! and one read in 3. One clock; reset takes everything to 0. A QUEUE_ENABLE that rises zeroes the doorbells. No errors, no counters of its own.
+//! Latency: write 2 cycles from the address, and 1 from the data, to the new value, 1 more to `bvalid`; read 3 cycles from `arvalid` to `rvalid`. Throughput: one write in
+//! 3 cycles and one read in 4. One clock; reset takes everything to 0. A QUEUE_ENABLE that rises zeroes the doorbells. No errors, no counters of its own.
 
 use super::axi_lite::AxiLiteSlave;
 use super::counters::COUNTER_COUNT;
 use crate::fields;
 use handclasp_layout::register::{
     self, Access, Capabilities, Register, CONNECTIONS_LOG2, COUNTER_BASE, LAYOUT_VERSION,
-    MAGIC_VALUE, QUEUES, SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX,
+    MAGIC_VALUE, QUEUES, QUEUE_BASE, SLOT_BYTES_LOG2_DEFAULT, SLOT_BYTES_LOG2_MAX,
 };
 use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
-use std::array;
 
 /// The registers that can be written, in the order of `Registers::word`.
 const WORDS: [Register; 27] = [
@@ -64,6 +63,14 @@ const FIXED: [Register; 4] = [
     register::WIDTH,
     register::CAPABILITIES,
 ];
+
+/// log2 of the bytes of a group of registers: an offset is a group's number, and a place in it.
+const GROUP_LOG2: u32 = 8;
+
+/// A register's place in its group.
+const fn place(register: &Register) -> u32 {
+    register.offset % (1 << GROUP_LOG2) / 4
+}
 
 /// Values of `FIXED`, for data paths of `width` bits.
 fn fixed_values(width: usize) -> [u32; 4] {
@@ -148,33 +155,56 @@ pub struct Registers<const W: usize> {
     pub arm_index: Signal<Out, Bits<32>>,
     /// An access is under way.
     pub busy: Signal<Out, Bit>,
-    word: [DFF<Bits<32>>; 27],
+    /// The registers' bytes, the lowest first: each has a strobe, which becomes the flip-flops' clock enable.
+    byte_0: [DFF<Bits<8>>; 27],
+    byte_1: [DFF<Bits<8>>; 27],
+    byte_2: [DFF<Bits<8>>; 27],
+    byte_3: [DFF<Bits<8>>; 27],
+    lane_0: Signal<Local, Bits<8>>,
+    lane_1: Signal<Local, Bits<8>>,
+    lane_2: Signal<Local, Bits<8>>,
+    lane_3: Signal<Local, Bits<8>>,
+    word: [Signal<Local, Bits<32>>; 27],
     #[value(WORDS.map(|register| register.offset.to_bits()))]
     word_offset: [Constant<Bits<16>>; 27],
-    #[value(WORDS.map(|register| register.access == Access::ReadWrite))]
-    word_is_readable: [Constant<Bit>; 27],
+    #[value(WORDS.map(|register| place(&register).to_bits()))]
+    word_place: [Constant<Bits<6>>; 27],
+    #[value(WORDS.map(|register| register.access == Access::ReadWrite && register.offset < COUNTER_BASE))]
+    word_is_control: [Constant<Bit>; 27],
+    #[value(WORDS.map(|register| register.access == Access::ReadWrite && register.offset >= QUEUE_BASE))]
+    word_is_queue: [Constant<Bit>; 27],
     #[value(fixed_values(W).map(|value| value.to_bits()))]
     fixed: [Constant<Bits<32>>; 4],
-    #[value(FIXED.map(|register| register.offset.to_bits()))]
-    fixed_offset: [Constant<Bits<16>>; 4],
-    #[value(array::from_fn::<_, COUNTER_COUNT, _>(|n| (COUNTER_BASE as usize + 4 * n).to_bits()))]
-    counter_offset: [Constant<Bits<16>>; COUNTER_COUNT],
+    #[value(FIXED.map(|register| place(&register).to_bits()))]
+    fixed_place: [Constant<Bits<6>>; 4],
     write_addr: DFF<Bits<16>>,
     write_addr_held: DFF<Bit>,
     write_data: DFF<Bits<32>>,
     write_strobe: DFF<Bits<4>>,
     write_data_held: DFF<Bit>,
+    /// The register that the held address names.
+    write_hit: DFF<Bits<27>>,
+    /// It has been looked for.
+    write_decoded: DFF<Bit>,
     write_answer: DFF<Bit>,
     armed: DFF<Bit>,
     read_addr: DFF<Bits<16>>,
     read_addr_held: DFF<Bit>,
+    /// The candidates of each group of registers are there.
+    read_chosen: DFF<Bit>,
+    read_control: DFF<Bits<32>>,
+    read_counter: DFF<Bits<32>>,
+    read_queue: DFF<Bits<32>>,
     read_data: DFF<Bits<32>>,
     read_answer: DFF<Bit>,
     write: Signal<Local, Bit>,
-    written_bits: Signal<Local, Bits<32>>,
-    /// The bits of each byte lane.
-    #[value([0, 8, 16, 24].map(|place| (0xff_u32 << place).to_bits()))]
-    lane_bits: [Constant<Bits<32>>; 4],
+    incremented: Signal<Local, Bits<32>>,
+    hit: Signal<Local, Bits<27>>,
+    read_place: Signal<Local, Bits<6>>,
+    read_group: Signal<Local, Bits<8>>,
+    control_word: Signal<Local, Bits<32>>,
+    counter_word: Signal<Local, Bits<32>>,
+    queue_word: Signal<Local, Bits<32>>,
     control: Signal<Local, fields::Control>,
     status: Signal<Local, fields::NicStatus>,
     status_word: Signal<Local, Bits<32>>,
@@ -183,7 +213,11 @@ pub struct Registers<const W: usize> {
 #[kernel]
 impl<const W: usize> Logic for Registers<W> {
     fn update(&mut self) {
-        let status_offset: Bits<16> = register::STATUS.offset;
+        let status_place: Bits<6> = place(&register::STATUS);
+        let control_group: Bits<8> = register::CONTROL.offset >> GROUP_LOG2;
+        let counter_group: Bits<8> = COUNTER_BASE >> GROUP_LOG2;
+        let queue_group: Bits<8> = QUEUE_BASE >> GROUP_LOG2;
+        let zero: Bits<8> = 0;
         let slot_log2_min: Bits<32> = SLOT_BYTES_LOG2_DEFAULT;
         let slot_log2_max: Bits<32> = SLOT_BYTES_LOG2_MAX;
         // An offset without its lowest two bits.
@@ -206,83 +240,115 @@ impl<const W: usize> Logic for Registers<W> {
         if self.s_axil.bready.val() {
             self.write_answer.d.next = false;
         }
-        self.written_bits.next = 0.into();
-        for i in 0..4 {
-            if self.write_strobe.q.val().get_bit(i) {
-                self.written_bits.next = self.written_bits.val() | self.lane_bits[i].val();
-            }
+        self.hit.next = 0.into();
+        for i in 0..27 {
+            self.hit.next = self
+                .hit
+                .val()
+                .replace_bit(i, self.write_addr.q.val() == self.word_offset[i].val());
         }
-        self.write.next = self.write_addr_held.q.val()
+        self.write_hit.d.next = self.hit.val();
+        self.write_decoded.d.next = self.write_addr_held.q.val();
+        self.write.next = self.write_decoded.q.val()
+            & self.write_addr_held.q.val()
             & self.write_data_held.q.val()
             & (self.s_axil.bready.val() | !self.write_answer.q.val());
         self.armed.d.next = false;
         // A push rings the doorbell; a write in the same cycle, being absolute, counts instead.
+        self.incremented.next = self.word[17].val() + 1;
         if self.command_push.val() {
-            self.word[17].d.next = self.word[17].q.val() + 1;
+            self.byte_0[17].d.next = self.incremented.val().get_bits::<8>(0);
+            self.byte_1[17].d.next = self.incremented.val().get_bits::<8>(8);
+            self.byte_2[17].d.next = self.incremented.val().get_bits::<8>(16);
+            self.byte_3[17].d.next = self.incremented.val().get_bits::<8>(24);
         }
         if self.write.val() {
             self.write_addr_held.d.next = false;
+            self.write_decoded.d.next = false;
             self.write_data_held.d.next = false;
             self.write_answer.d.next = true;
             for i in 0..27 {
-                if self.write_addr.q.val() == self.word_offset[i].val() {
-                    self.word[i].d.next = (self.word[i].q.val() & !self.written_bits.val())
-                        | (self.write_data.q.val() & self.written_bits.val());
+                if self.write_hit.q.val().get_bit(i) {
+                    if self.write_strobe.q.val().get_bit(0) {
+                        self.byte_0[i].d.next = self.write_data.q.val().get_bits::<8>(0);
+                    }
+                    if self.write_strobe.q.val().get_bit(1) {
+                        self.byte_1[i].d.next = self.write_data.q.val().get_bits::<8>(8);
+                    }
+                    if self.write_strobe.q.val().get_bit(2) {
+                        self.byte_2[i].d.next = self.write_data.q.val().get_bits::<8>(16);
+                    }
+                    if self.write_strobe.q.val().get_bit(3) {
+                        self.byte_3[i].d.next = self.write_data.q.val().get_bits::<8>(24);
+                    }
                 }
             }
-            self.armed.d.next = self.write_addr.q.val() == self.word_offset[20].val();
+            self.armed.d.next = self.write_hit.q.val().get_bit(20);
             // QUEUE_ENABLE rises: the doorbells start at 0, as the queue's own indices do.
-            if (self.write_addr.q.val() == self.word_offset[16].val())
+            if self.write_hit.q.val().get_bit(16)
                 & self.write_strobe.q.val().get_bit(0)
                 & self.write_data.q.val().get_bit(0)
-                & !self.word[16].q.val().get_bit(0)
+                & !self.word[16].val().get_bit(0)
             {
-                self.word[17].d.next = 0.into();
-                self.word[18].d.next = 0.into();
-                self.word[19].d.next = 0.into();
+                for i in 17..20 {
+                    self.byte_0[i].d.next = zero;
+                    self.byte_1[i].d.next = zero;
+                    self.byte_2[i].d.next = zero;
+                    self.byte_3[i].d.next = zero;
+                }
             }
         }
 
         // Configuration and doorbells.
-        self.control.next = self.word[0].q.val().into();
+        for i in 0..27 {
+            self.lane_0.next = self.byte_0[i].q.val();
+            self.lane_1.next = self.byte_1[i].q.val();
+            self.lane_2.next = self.byte_2[i].q.val();
+            self.lane_3.next = self.byte_3[i].q.val();
+            self.word[i].next = bit_cast::<32, 8>(self.lane_0.val())
+                | (bit_cast::<32, 8>(self.lane_1.val()) << 8)
+                | (bit_cast::<32, 8>(self.lane_2.val()) << 16)
+                | (bit_cast::<32, 8>(self.lane_3.val()) << 24);
+        }
+        self.control.next = self.word[0].val().into();
         self.rx_enable.next = self.control.val().rx_enable;
         self.tx_enable.next = self.control.val().tx_enable;
         self.promiscuous.next = self.control.val().promiscuous;
         self.monitor.next = self.control.val().monitor;
         self.quiesce.next = self.control.val().quiesce;
-        self.mac.next = bit_cast::<48, 32>(self.word[1].q.val())
-            | (bit_cast::<48, 32>(self.word[2].q.val()) << 32);
-        self.local_ip.next = self.word[3].q.val();
-        self.hash_key.next = (bit_cast::<128, 32>(self.word[4].q.val()) << 96)
-            | (bit_cast::<128, 32>(self.word[21].q.val()) << 64)
-            | (bit_cast::<128, 32>(self.word[22].q.val()) << 32)
-            | bit_cast::<128, 32>(self.word[23].q.val());
-        self.multicast.next = bit_cast::<64, 32>(self.word[24].q.val())
-            | (bit_cast::<64, 32>(self.word[25].q.val()) << 32);
+        self.mac.next =
+            bit_cast::<48, 32>(self.word[1].val()) | (bit_cast::<48, 32>(self.word[2].val()) << 32);
+        self.local_ip.next = self.word[3].val();
+        self.hash_key.next = (bit_cast::<128, 32>(self.word[4].val()) << 96)
+            | (bit_cast::<128, 32>(self.word[21].val()) << 64)
+            | (bit_cast::<128, 32>(self.word[22].val()) << 32)
+            | bit_cast::<128, 32>(self.word[23].val());
+        self.multicast.next = bit_cast::<64, 32>(self.word[24].val())
+            | (bit_cast::<64, 32>(self.word[25].val()) << 32);
         // What is out of range counts as the default.
-        self.slot_bytes_log2.next = bit_cast::<4, 32>(self.word[26].q.val());
-        if (self.word[26].q.val() < slot_log2_min) | (self.word[26].q.val() > slot_log2_max) {
+        self.slot_bytes_log2.next = bit_cast::<4, 32>(self.word[26].val());
+        if (self.word[26].val() < slot_log2_min) | (self.word[26].val() > slot_log2_max) {
             self.slot_bytes_log2.next = bit_cast::<4, 32>(slot_log2_min);
         }
-        self.command_base.next = bit_cast::<64, 32>(self.word[5].q.val())
-            | (bit_cast::<64, 32>(self.word[6].q.val()) << 32);
-        self.command_log2.next = bit_cast::<4, 32>(self.word[7].q.val());
-        self.event_base.next = bit_cast::<64, 32>(self.word[8].q.val())
-            | (bit_cast::<64, 32>(self.word[9].q.val()) << 32);
-        self.event_log2.next = bit_cast::<4, 32>(self.word[10].q.val());
-        self.slot_base.next = bit_cast::<64, 32>(self.word[11].q.val())
-            | (bit_cast::<64, 32>(self.word[12].q.val()) << 32);
-        self.slot_log2.next = bit_cast::<4, 32>(self.word[13].q.val());
-        self.msix_vector.next = bit_cast::<16, 32>(self.word[14].q.val());
-        self.moderation.next = self.word[15].q.val();
-        self.queue_enable.next = self.word[16].q.val().get_bit(0);
-        self.command_producer.next = self.word[17].q.val();
-        self.event_consumer.next = self.word[18].q.val();
-        self.slot_producer.next = self.word[19].q.val();
-        self.arm_index.next = self.word[20].q.val();
+        self.command_base.next =
+            bit_cast::<64, 32>(self.word[5].val()) | (bit_cast::<64, 32>(self.word[6].val()) << 32);
+        self.command_log2.next = bit_cast::<4, 32>(self.word[7].val());
+        self.event_base.next =
+            bit_cast::<64, 32>(self.word[8].val()) | (bit_cast::<64, 32>(self.word[9].val()) << 32);
+        self.event_log2.next = bit_cast::<4, 32>(self.word[10].val());
+        self.slot_base.next = bit_cast::<64, 32>(self.word[11].val())
+            | (bit_cast::<64, 32>(self.word[12].val()) << 32);
+        self.slot_log2.next = bit_cast::<4, 32>(self.word[13].val());
+        self.msix_vector.next = bit_cast::<16, 32>(self.word[14].val());
+        self.moderation.next = self.word[15].val();
+        self.queue_enable.next = self.word[16].val().get_bit(0);
+        self.command_producer.next = self.word[17].val();
+        self.event_consumer.next = self.word[18].val();
+        self.slot_producer.next = self.word[19].val();
+        self.arm_index.next = self.word[20].val();
         self.arm_write.next = self.armed.q.val();
 
-        // Reads: the register is chosen in the one cycle in which its address is held, and not in every cycle of an idle NIC.
+        // Reads: first the candidate of each group of registers, then the group.
         self.status.next = bits::<32>(0).into();
         self.status.next.ready = self.ready.val();
         self.status.next.link_up = self.link_up.val();
@@ -290,7 +356,8 @@ impl<const W: usize> Logic for Registers<W> {
         self.status.next.busy = self.nic_busy.val();
         self.status.next.quiesced = self.control.val().quiesce & !self.nic_busy.val();
         self.status_word.next = self.status.val().into();
-        self.s_axil.arready.next = !self.read_addr_held.q.val() & !self.read_answer.q.val();
+        self.s_axil.arready.next =
+            !self.read_addr_held.q.val() & !self.read_chosen.q.val() & !self.read_answer.q.val();
         self.s_axil.rdata.next = self.read_data.q.val();
         self.s_axil.rresp.next = 0.into();
         self.s_axil.rvalid.next = self.read_answer.q.val();
@@ -301,29 +368,53 @@ impl<const W: usize> Logic for Registers<W> {
         if self.s_axil.rready.val() {
             self.read_answer.d.next = false;
         }
+        self.read_place.next = self.read_addr.q.val().get_bits::<6>(2);
+        self.control_word.next = 0.into();
+        self.queue_word.next = 0.into();
+        for i in 0..27 {
+            if self.read_place.val() == self.word_place[i].val() {
+                if self.word_is_control[i].val() {
+                    self.control_word.next = self.control_word.val() | self.word[i].val();
+                }
+                if self.word_is_queue[i].val() {
+                    self.queue_word.next = self.queue_word.val() | self.word[i].val();
+                }
+            }
+        }
+        for i in 0..4 {
+            if self.read_place.val() == self.fixed_place[i].val() {
+                self.control_word.next = self.control_word.val() | self.fixed[i].val();
+            }
+        }
+        if self.read_place.val() == status_place {
+            self.control_word.next = self.control_word.val() | self.status_word.val();
+        }
+        self.counter_word.next = 0.into();
+        for i in 0..30 {
+            if self.read_place.val() == i.to_bits() {
+                self.counter_word.next = self.counter_word.val() | self.counter[i].val();
+            }
+        }
         if self.read_addr_held.q.val() {
             self.read_addr_held.d.next = false;
+            self.read_chosen.d.next = true;
+            self.read_control.d.next = self.control_word.val();
+            self.read_counter.d.next = self.counter_word.val();
+            self.read_queue.d.next = self.queue_word.val();
+        }
+        self.read_group.next = self.read_addr.q.val().get_bits::<8>(8);
+        if self.read_chosen.q.val() {
+            self.read_chosen.d.next = false;
             self.read_answer.d.next = true;
             self.read_data.d.next = 0.into();
-            for i in 0..27 {
-                if self.word_is_readable[i].val()
-                    & (self.read_addr.q.val() == self.word_offset[i].val())
-                {
-                    self.read_data.d.next = self.word[i].q.val();
-                }
+            if self.read_group.val() == control_group {
+                self.read_data.d.next = self.read_control.q.val();
             }
-            for i in 0..4 {
-                if self.read_addr.q.val() == self.fixed_offset[i].val() {
-                    self.read_data.d.next = self.fixed[i].val();
-                }
+            if self.read_group.val() == counter_group {
+                self.read_data.d.next = self.read_counter.q.val();
             }
-            if self.read_addr.q.val() == status_offset {
-                self.read_data.d.next = self.status_word.val();
-            }
-            for i in 0..30 {
-                if self.read_addr.q.val() == self.counter_offset[i].val() {
-                    self.read_data.d.next = self.counter[i].val();
-                }
+            if self.read_group.val() == queue_group {
+                self.read_data.d.next = self.read_queue.q.val();
             }
         }
         self.busy.next = self.write_addr_held.q.val()
@@ -331,12 +422,18 @@ impl<const W: usize> Logic for Registers<W> {
             | self.write_answer.q.val()
             | self.armed.q.val()
             | self.read_addr_held.q.val()
+            | self.read_chosen.q.val()
             | self.read_answer.q.val();
 
         if self.rst.val() {
             for i in 0..27 {
-                self.word[i].d.next = 0.into();
+                self.byte_0[i].d.next = zero;
+                self.byte_1[i].d.next = zero;
+                self.byte_2[i].d.next = zero;
+                self.byte_3[i].d.next = zero;
             }
+            self.write_decoded.d.next = false;
+            self.read_chosen.d.next = false;
             self.write_addr_held.d.next = false;
             self.write_data_held.d.next = false;
             self.write_answer.d.next = false;
