@@ -1,6 +1,7 @@
 """What scripts/synth does once its tools are there: see there for the usage."""
 
 import argparse
+import concurrent.futures
 import pathlib
 import re
 import subprocess
@@ -14,6 +15,7 @@ from netlist import Netlist
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "target" / "synth"
+SNAPSHOT = ROOT / "hdl" / "PERFORMANCE.md"
 CORE = "handclasp_nic"
 FAMILIES = {64: "ecp5", 512: "xcup"}
 
@@ -77,29 +79,33 @@ def blocks(arguments):
 def core(arguments):
     """The whole core: by hierarchy, flat, and placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
     sections = {}
-    for width in arguments.width or [64, 512]:
+    for width in arguments.width or FAMILIES:
         verilog = verilog_of(width, arguments.verilog)
         family = FAMILIES[width]
         hierarchy = synthesise(verilog, width, "", flat=False)
         rows = report.by_hierarchy(hierarchy, family)
         flat = synthesise(verilog, width, "", flat=True)
         rows.append(report.whole(flat, family))
-        sections[f"area-w{width}"] = report.table(rows, family) + "\n\n" + report.levels(flat)
+        sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat)])
         print(f"\nW = {width}, {family}\n{sections[f'area-w{width}']}")
         if arguments.place and family == "ecp5":
             sections["clock"] = place.told(place.runs(flat, OUTPUT, arguments.speed, arguments.seeds))
             print(sections["clock"])
-    snapshot.renew(ROOT / "hdl" / "PERFORMANCE.md", sections)
+    snapshot.renew(SNAPSHOT, sections)
+    print(f"\nwrote {', '.join(sections)} in {SNAPSHOT}")
 
 
 def check(arguments):
-    """Compares the area by hierarchy with the snapshot."""
+    """Compares the area by hierarchy with the snapshot; both widths at once."""
+    widths = arguments.width or list(FAMILIES)
+    verilog = {width: verilog_of(width, arguments.verilog) for width in widths}
+    with concurrent.futures.ThreadPoolExecutor(len(widths)) as pool:
+        netlists = list(pool.map(lambda width: synthesise(verilog[width], width, "", flat=False), widths))
     grown = []
-    for width in arguments.width or [64]:
-        hierarchy = synthesise(verilog_of(width, arguments.verilog), width, "", flat=False)
-        rows = report.by_hierarchy(hierarchy, FAMILIES[width])
-        print(report.table(rows, FAMILIES[width]))
-        grown += snapshot.grown(ROOT / "hdl" / "PERFORMANCE.md", f"area-w{width}", rows)
+    for width, netlist in zip(widths, netlists):
+        rows = report.by_hierarchy(netlist, FAMILIES[width])
+        print(f"\nW = {width}, {FAMILIES[width]}\n{report.table(rows, FAMILIES[width])}")
+        grown += [f"W = {width}, {line}" for line in snapshot.grown(SNAPSHOT, f"area-w{width}", rows)]
     if grown:
         raise yosys.Failure("the gateware grew by over 3 %: " + "; ".join(grown) + ". If that is meant, renew hdl/PERFORMANCE.md with `make synth`")
 
