@@ -53,11 +53,11 @@ def synthesise(verilog, width, block, flat):
     """The netlist of a block, or of the whole core."""
     top = module_of(block, verilog)
     name = block or (CORE if top == CORE else top)
-    stem = OUTPUT / f"{name.replace('.', '_')}_w{width}_{'flat' if flat else 'hierarchy'}"
+    output = OUTPUT / f"{name.replace('.', '_')}_w{width}_{'flat' if flat else 'hierarchy'}.json"
     OUTPUT.mkdir(parents=True, exist_ok=True)
     what = f"synthesis of {name}, W = {width}, {'flat' if flat else 'by hierarchy'}"
-    yosys.run(what, yosys.script(verilog, top, FAMILIES[width], flat, f"{stem}.json"), stem)
-    return Netlist(f"{stem}.json", top, name)
+    yosys.run(what, yosys.script(verilog, top, FAMILIES[width], flat, output), output)
+    return Netlist(output, top, name)
 
 
 def blocks(arguments):

@@ -19,6 +19,8 @@ def script(verilog, top, family, flat, output):
     else:
         passes = f"synth_xilinx -family {family} -top {top} -noiopad -noclkbuf {'-flatten ' if flat else ''}-run begin:check"
     kind = "-sv " if verilog.suffix == ".sv" else ""
+    # What was mapped by hierarchy is written a second time with its blocks joined, for the paths that go through several.
+    joined = [] if flat else ["flatten", f"write_json {output.with_name(output.stem + '_joined.json')}"]
     return "\n".join([
         f"read_verilog {kind}{verilog}",
         f"hierarchy -check -top {top}",
@@ -27,6 +29,7 @@ def script(verilog, top, family, flat, output):
         "check -noinit",
         "blackbox =A:whitebox",
         f"write_json {output}",
+        *joined,
         "",
     ])
 
