@@ -39,6 +39,8 @@ def verilog_of(width, folder):
 def module_of(block, verilog):
     """The module of a block that is named by its fields."""
     modules = re.findall(r"^module (\w+)", verilog.read_text(encoding="utf-8"), re.MULTILINE)
+    if not modules:
+        raise yosys.Failure(f"there is no module in {verilog}")
     if not block:
         return CORE if CORE in modules else modules[0]
     module = f"{CORE}_{block.replace('.', '_')}"
