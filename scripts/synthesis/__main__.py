@@ -2,6 +2,7 @@
 
 import argparse
 import concurrent.futures
+import os
 import pathlib
 import re
 import subprocess
@@ -79,32 +80,35 @@ def blocks(arguments):
 
 
 def core(arguments):
-    """The whole core: by hierarchy, flat, and placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
+    """The whole core: by hierarchy, flat at W = 64, placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
+    netlists = core_netlists(arguments, flat_too=True)
     sections = {}
     for width in arguments.width or FAMILIES:
-        verilog = verilog_of(width, arguments.verilog)
         family = FAMILIES[width]
-        hierarchy = synthesise(verilog, width, "", flat=False)
-        rows = report.by_hierarchy(hierarchy, family)
-        flat = synthesise(verilog, width, "", flat=True)
-        rows.append(report.whole(flat, family))
-        sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat)])
+        hierarchy, flat = netlists[width, False], netlists.get((width, True))
+        rows = report.by_hierarchy(hierarchy, family) + ([report.whole(flat, family)] if flat else [])
+        sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat or hierarchy.joined())])
         print(f"\nW = {width}, {family}\n{sections[f'area-w{width}']}")
-        if arguments.place and family == "ecp5":
+        if arguments.place and flat:
             sections["clock"] = place.told(place.runs(flat, OUTPUT, arguments.speed, arguments.seeds))
             print(sections["clock"])
     snapshot.renew(SNAPSHOT, sections)
     print(f"\nwrote {', '.join(sections)} in {SNAPSHOT}")
 
 
-def check(arguments):
-    """Compares the area by hierarchy with the snapshot; both widths at once."""
+def core_netlists(arguments, flat_too):
+    """{(width, whether flat): netlist}, as many at once as there are processors. Flat, W = 512 takes longer than one likes to wait."""
     widths = arguments.width or list(FAMILIES)
+    wanted = [(width, False) for width in widths] + [(width, True) for width in widths if flat_too and FAMILIES[width] == "ecp5"]
     verilog = {width: verilog_of(width, arguments.verilog) for width in widths}
-    with concurrent.futures.ThreadPoolExecutor(len(widths)) as pool:
-        netlists = list(pool.map(lambda width: synthesise(verilog[width], width, "", flat=False), widths))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(wanted, pool.map(lambda one: synthesise(verilog[one[0]], one[0], "", flat=one[1]), wanted)))
+
+
+def check(arguments):
+    """Compares the area by hierarchy with the snapshot."""
     grown = []
-    for width, netlist in zip(widths, netlists):
+    for (width, _), netlist in core_netlists(arguments, flat_too=False).items():
         rows = report.by_hierarchy(netlist, FAMILIES[width])
         print(f"\nW = {width}, {FAMILIES[width]}\n{report.table(rows, FAMILIES[width])}")
         grown += [f"W = {width}, {line}" for line in snapshot.grown(SNAPSHOT, f"area-w{width}", rows)]
