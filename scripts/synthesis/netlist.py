@@ -2,6 +2,7 @@
 
 import collections
 import json
+import pathlib
 
 # Cells through which a path goes on, and how many levels each is. The multiplexers of an ECP5 slice are behind its LUTs and cost
 # little; its carry chain goes 2 bits a cell. In UltraScale+ each cell counts as one level, as Vivado counts them.
@@ -22,8 +23,13 @@ class Netlist:
         with open(path, encoding="utf-8") as file:
             self.design = json.load(file)
         self.modules = self.design["modules"]
+        self.path = pathlib.Path(path)
         self.top = top
         self.name = name
+
+    def joined(self):
+        """The same cells with all blocks in one module."""
+        return Netlist(self.path.with_name(f"{self.path.stem}_joined.json"), self.top, self.name)
 
     def instances(self, module=None, path=""):
         """(path of fields, module's name) of every block, parents first."""
