@@ -685,7 +685,7 @@ fn latency_and_throughput() {
     let wanted = [
         ("padded", (16, 8.0), (11, 6.0)),
         ("ack", (17, 9.0), (12, 6.0)),
-        ("syn", (21, 11.0), (13, 8.0)),
+        ("syn", (21, 10.0), (13, 9.0)),
     ];
     let measured = wanted.map(|(name, ..)| {
         let frame = frame(name);
