@@ -323,7 +323,8 @@ impl Nic {
     /// which waits for its frame.
     fn accept_other(&mut self, kind: EventKind) -> Result<Option<Event>, Lie> {
         let entry = &self.entry;
-        if self.sack.is_some() || (self.address.is_some() && kind != EventKind::Sack) {
+        let tears = self.sack.is_some() || (self.address.is_some() && kind != EventKind::Sack);
+        if tears && kind != EventKind::QueueStopped {
             return Err(Lie::FrameTorn);
         }
         let event = match kind {
@@ -340,9 +341,12 @@ impl Nic {
                 self.commands.complete(completion.command_index)?;
                 Some(Event::Completion(completion))
             }
-            EventKind::QueueStopped => Some(Event::Stopped(Stopped::check(
-                &CompletionEvent::decode(entry),
-            )?)),
+            EventKind::QueueStopped => {
+                let stopped = Stopped::check(&CompletionEvent::decode(entry))?;
+                // It may stand where the bus refused one of a frame's events: then that frame is lost.
+                (self.address, self.sack) = (None, None);
+                Some(Event::Stopped(stopped))
+            }
         };
         self.events.advance();
         Ok(event)

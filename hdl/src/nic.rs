@@ -565,6 +565,7 @@ impl<
         self.nic_busy.next = self.command_push.busy.val()
             | self.command_queue.busy.val()
             | self.event_queue.busy.val()
+            | self.slot_queue.busy.val()
             | self.interrupt.busy.val()
             | self.reader.busy.val()
             | self.writer.busy.val()

@@ -272,9 +272,11 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             self.active.q.val() & !self.is_event.q.val() & self.slice.s.tready.val();
         if self.is_event.q.val() {
             self.slice.s.tdata.next = 0.into();
-            for i in 0..(512 / D) {
-                if self.event_beat.q.val() == i.to_bits() {
-                    self.slice.s.tdata.next = self.event.q.val().get_bits::<D>(D * i);
+            for bits in D..(D + 1) {
+                for i in 0..(512 / D) {
+                    if self.event_beat.q.val() == i.to_bits() {
+                        self.slice.s.tdata.next = self.event.q.val().get_bits::<D>(bits * i);
+                    }
                 }
             }
             self.slice.s.tkeep.next = self.all_lanes.val();

@@ -14,7 +14,7 @@
 //!
 //! Arbitration: receive first, then a waiting completion has its turn; nothing comes between the events of one frame.
 //!
-//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 3 from `event_consumer` to `rx_room`. Throughput: one
+//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 4 from `event_consumer` to `rx_room`. Throughput: one
 //! event a cycle. One clock; reset and a rising `queue_enable` take the indices to 0 (after the writes under way). Without `queue_enable` events are taken and forgotten, so
 //! that nobody waits for a ring that is not there. The lowest 12 bits of the base read as 0.
 //!
@@ -43,8 +43,8 @@ enum RetryState {
     Done,
 }
 
-/// More free places than this need not be told apart.
-const FREE_MAX: usize = 31;
+/// More spare places than this need not be told apart.
+const SPARE_MAX: usize = 31;
 
 /// The event queue.
 #[derive(LogicBlock)]
@@ -115,15 +115,19 @@ pub struct EventQueue {
     clearing: DFF<Bits<2>>,
     /// Events taken, and promised by receive.
     promised: DFF<Bits<32>>,
-    /// Of them those that the host has not read, a cycle ago.
+    /// Doorbell and size as registers: what is computed from them is a cycle late.
+    consumer: DFF<Bits<32>>,
+    mask: DFF<Bits<16>>,
+    /// Of the promised events those that the host has not read, a cycle ago.
     used: DFF<Bits<32>>,
-    /// Free places two cycles ago, 31 if there are more.
-    free: DFF<Bits<5>>,
-    /// Events promised at the last clock edge, and at the one before: they are not in `free` yet.
+    /// Free places less one two cycles ago, 31 if there are more; unless there are none.
+    spare: DFF<Bits<5>>,
+    is_full: DFF<Bit>,
+    /// Events promised at the last clock edge, and at the one before: they are not in `spare` yet.
     recent: DFF<Bits<5>>,
     older: DFF<Bits<5>>,
-    /// `used` or `free` changed: what depends on them follows.
-    settling: DFF<Bit>,
+    /// Cycles until a change of doorbell or size shows in the room.
+    settling: DFF<Bits<2>>,
     room_rx: DFF<Bit>,
     room_tx: DFF<Bit>,
     /// Place and phase of the next event.
@@ -148,10 +152,10 @@ pub struct EventQueue {
     stop_waits: DFF<Bit>,
     stop_status: DFF<Bits<8>>,
     stop_addr: DFF<Bits<64>>,
-    size: Signal<Local, Bits<32>>,
-    mask: Signal<Local, Bits<32>>,
-    used_now: Signal<Local, Bits<32>>,
-    free_now: Signal<Local, Bits<32>>,
+    mask_now: Signal<Local, Bits<32>>,
+    spare_now: Signal<Local, Bits<32>>,
+    size: Signal<Local, Bits<16>>,
+    size_differs: Signal<Local, Bit>,
     promise: Signal<Local, Bits<5>>,
     missing: Signal<Local, Bits<5>>,
     open: Signal<Local, Bit>,
@@ -166,8 +170,8 @@ pub struct EventQueue {
     /// All events have `kind` and `phase` at the same place.
     chosen: Signal<Local, CompletionEvent>,
     one: Constant<Bits<32>>,
-    most: Constant<Bits<32>>,
-    rx_room_entries: Constant<Bits<5>>,
+    most: Constant<Bits<5>>,
+    rx_room_less_one: Constant<Bits<5>>,
     log2_entry_bytes: Constant<Bits<4>>,
     base_mask: Constant<Bits<64>>,
     stopped_kind: Constant<Bits<8>>,
@@ -177,9 +181,11 @@ pub struct EventQueue {
 
 impl Default for EventQueue {
     fn default() -> Self {
-        // At one time at most 3 frames with 3 events each and 3 others are not in `free` yet.
+        // At one time at most 3 frames with 3 events each and 3 others are not in `spare` yet.
         const {
-            assert!(ENTRY_BYTES * 8 == 512 && RING_LOG2_MAX < 16 && RX_ROOM_ENTRIES + 12 < FREE_MAX)
+            assert!(
+                ENTRY_BYTES * 8 == 512 && RING_LOG2_MAX < 16 && RX_ROOM_ENTRIES + 12 < SPARE_MAX
+            )
         };
         Self {
             clk: Default::default(),
@@ -216,8 +222,11 @@ impl Default for EventQueue {
             was_enabled: Default::default(),
             clearing: Default::default(),
             promised: Default::default(),
+            consumer: Default::default(),
+            mask: Default::default(),
             used: Default::default(),
-            free: Default::default(),
+            spare: Default::default(),
+            is_full: Default::default(),
             recent: Default::default(),
             older: Default::default(),
             settling: Default::default(),
@@ -238,10 +247,10 @@ impl Default for EventQueue {
             stop_waits: Default::default(),
             stop_status: Default::default(),
             stop_addr: Default::default(),
+            mask_now: Default::default(),
+            spare_now: Default::default(),
             size: Default::default(),
-            mask: Default::default(),
-            used_now: Default::default(),
-            free_now: Default::default(),
+            size_differs: Default::default(),
             promise: Default::default(),
             missing: Default::default(),
             open: Default::default(),
@@ -254,8 +263,8 @@ impl Default for EventQueue {
             shown_place: Default::default(),
             chosen: Default::default(),
             one: Constant::new(bits(1)),
-            most: Constant::new(FREE_MAX.to_bits()),
-            rx_room_entries: Constant::new(RX_ROOM_ENTRIES.to_bits()),
+            most: Constant::new(SPARE_MAX.to_bits()),
+            rx_room_less_one: Constant::new((RX_ROOM_ENTRIES - 1).to_bits()),
             log2_entry_bytes: Constant::new(clog2(ENTRY_BYTES).to_bits()),
             base_mask: Constant::new(BASE_MASK.into()),
             stopped_kind: Constant::new((EventKind::QueueStopped as u8).to_bits()),
@@ -279,7 +288,10 @@ impl Logic for EventQueue {
             outstanding,
             written
         );
-        dff_setup!(self, clk, promised, used, free, recent, older, settling, room_rx, room_tx);
+        dff_setup!(
+            self, clk, promised, consumer, mask, used, spare, is_full, recent, older, settling,
+            room_rx, room_tx
+        );
         dff_setup!(
             self,
             clk,
@@ -293,8 +305,10 @@ impl Logic for EventQueue {
         );
         dff_setup!(self, clk, has_stopped, stop_waits, stop_status, stop_addr);
 
-        self.size.next = self.one.val() << self.event_log2.val();
-        self.mask.next = self.size.val() - 1;
+        self.mask_now.next = (self.one.val() << self.event_log2.val()) - 1;
+        self.mask.d.next = bit_cast::<16, 32>(self.mask_now.val());
+        self.size_differs.next = self.mask.d.val() != self.mask.q.val();
+        self.size.next = ((self.mask.q.val() << 1) | 1) ^ self.mask.q.val();
 
         // Whose turn it is. First what is left of a frame, then the event that says that the queue has stopped.
         self.open.next = self.was_enabled.q.val()
@@ -330,20 +344,20 @@ impl Logic for EventQueue {
             & self.queue_enable.val();
 
         // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that
-        // are promised show in `free` two cycles later; until then they are counted in `recent` and `older`.
-        self.used_now.next = self.promised.q.val() - self.event_consumer.val();
-        self.used.d.next = self.used_now.val();
-        self.free_now.next = self.size.val() - self.used.q.val();
-        self.free.d.next = bit_cast::<5, 32>(self.free_now.val());
-        if self.free_now.val() > self.most.val() {
-            self.free.d.next = bit_cast::<5, 32>(self.most.val());
+        // are promised show in `spare` two cycles later; until then they are counted in `recent` and `older`.
+        self.consumer.d.next = self.event_consumer.val();
+        if (self.event_consumer.val() != self.consumer.q.val()) | self.size_differs.val() {
+            self.settling.d.next = 3.into();
+        } else if self.settling.q.val().any() {
+            self.settling.d.next = self.settling.q.val() - 1;
         }
-        if self.used.q.val() > self.size.val() {
-            self.free.d.next = 0.into();
+        self.used.d.next = self.promised.q.val() - self.consumer.q.val();
+        self.spare_now.next = bit_cast::<32, 16>(self.mask.q.val()) - self.used.q.val();
+        self.is_full.d.next = self.spare_now.val().get_bit(31);
+        self.spare.d.next = bit_cast::<5, 32>(self.spare_now.val());
+        if (self.spare_now.val() >> 5).any() {
+            self.spare.d.next = self.most.val();
         }
-        self.settling.d.next = (self.used_now.val() != self.used.q.val())
-            | (self.free.d.val() != self.free.q.val())
-            | (self.clearing.q.val() != 0);
         self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val());
         if self.open.val() & (self.take_stop.val() | self.take_tx.val()) {
             self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val()) + 1;
@@ -352,9 +366,9 @@ impl Logic for EventQueue {
         self.older.d.next = self.recent.q.val();
         self.missing.next = self.promise.val() + self.recent.q.val() + self.older.q.val();
         self.promised.d.next = self.promised.q.val() + bit_cast::<32, 5>(self.promise.val());
-        self.room_rx.d.next =
-            self.free.q.val() >= (self.rx_room_entries.val() + self.missing.val());
-        self.room_tx.d.next = self.free.q.val() > self.missing.val();
+        self.room_rx.d.next = !self.is_full.q.val()
+            & (self.spare.q.val() >= (self.rx_room_less_one.val() + self.missing.val()));
+        self.room_tx.d.next = !self.is_full.q.val() & (self.spare.q.val() >= self.missing.val());
         self.rx_room.next = self.room_rx.q.val() & (self.clearing.q.val() == 0);
 
         // The event, its place and its phase: 1 on the first pass.
@@ -372,9 +386,11 @@ impl Logic for EventQueue {
         }
         self.chosen.next.phase = self.phase.q.val();
         if self.take_retry.val() {
-            self.chosen.next.phase = (self.refused_index.q.val() & self.size.val()) == 0;
-            self.shown_place.next =
-                bit_cast::<64, 32>(self.refused_index.q.val() & self.mask.val());
+            self.chosen.next.phase =
+                (bit_cast::<16, 32>(self.refused_index.q.val()) & self.size.val()) == 0;
+            self.shown_place.next = bit_cast::<64, 16>(
+                bit_cast::<16, 32>(self.refused_index.q.val()) & self.mask.q.val(),
+            );
         }
 
         if self.event_ready.val() {
@@ -393,7 +409,7 @@ impl Logic for EventQueue {
             }
             if !self.take_retry.val() {
                 self.place.d.next = self.place.q.val() + 1;
-                if bit_cast::<32, 16>(self.place.q.val()) == self.mask.val() {
+                if self.place.q.val() == self.mask.q.val() {
                     self.place.d.next = 0.into();
                     self.phase.d.next = !self.phase.q.val();
                 }
@@ -482,7 +498,7 @@ impl Logic for EventQueue {
         }
         self.busy.next = !self.is_quiet.val()
             | (self.clearing.q.val() != 0)
-            | self.settling.q.val()
+            | self.settling.q.val().any()
             | (self.recent.q.val() != 0)
             | (self.older.q.val() != 0)
             | (self.retry.q.val() == RetryState::Drain)

@@ -41,10 +41,15 @@ pub struct SlotQueue {
     pub slot_addr: Signal<Out, Bits<64>>,
     /// The shown slot is taken at this clock edge; only while `slot_valid`.
     pub slot_take: Signal<In, Bit>,
+    /// The size has changed: what is shown follows.
+    pub busy: Signal<Out, Bit>,
     /// The index of the slot that is shown, and the one behind it.
     index: DFF<Bits<32>>,
     index_behind: DFF<Bits<32>>,
     valid: DFF<Bit>,
+    /// The size as a register.
+    mask: DFF<Bits<32>>,
+    settling: DFF<Bit>,
     number: DFF<Bits<16>>,
     addr: DFF<Bits<64>>,
     was_enabled: DFF<Bit>,
@@ -69,6 +74,9 @@ impl Default for SlotQueue {
             slot_number: Default::default(),
             slot_addr: Default::default(),
             slot_take: Default::default(),
+            busy: Default::default(),
+            mask: Default::default(),
+            settling: Default::default(),
             index: Default::default(),
             index_behind: Default::default(),
             valid: Default::default(),
@@ -92,6 +100,8 @@ impl Logic for SlotQueue {
             clk,
             index,
             index_behind,
+            mask,
+            settling,
             valid,
             number,
             addr,
@@ -113,8 +123,10 @@ impl Logic for SlotQueue {
             self.next_index.next = 0.into();
             self.index_behind.d.next = 1.into();
         }
-        self.next_number.next =
-            self.next_index.val() & ((self.one.val() << self.slot_log2.val()) - 1);
+        self.mask.d.next = (self.one.val() << self.slot_log2.val()) - 1;
+        self.settling.d.next = self.mask.d.val() != self.mask.q.val();
+        self.busy.next = self.settling.q.val();
+        self.next_number.next = self.next_index.val() & self.mask.q.val();
         self.index.d.next = self.next_index.val();
         self.valid.d.next =
             self.queue_enable.val() & (self.next_index.val() != self.slot_producer.val());

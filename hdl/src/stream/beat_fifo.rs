@@ -10,7 +10,7 @@
 //! No errors: `tuser` is not carried, `m.tuser` is always low.
 
 use crate::stream::{StreamSink, StreamSource};
-use handclasp_verilog::Ram;
+use handclasp_verilog::ApartRam;
 use rust_hdl::prelude::*;
 
 /// A FIFO of `2^A` beats. N is `A + 1`, the width of its indices.
@@ -26,9 +26,9 @@ pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usi
     pub m: StreamSource<W, K>,
     /// There are beats in it.
     pub busy: Signal<Out, Bit>,
-    data: Ram<Bits<W>, A>,
-    keep: Ram<Bits<K>, A>,
-    last: Ram<Bit, A>,
+    data: ApartRam<Bits<W>, A>,
+    keep: ApartRam<Bits<K>, A>,
+    last: ApartRam<Bit, A>,
     write_index: DFF<Bits<N>>,
     read_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
