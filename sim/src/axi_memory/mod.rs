@@ -8,7 +8,7 @@ mod write;
 
 use std::sync::Arc;
 
-use crate::dut::{Inputs, Outputs};
+use crate::dut::{Inputs, Outputs, Width};
 use crate::handshake::{StallConfig, Violation};
 use crate::observation::{Moment, Observation, Span};
 use handclasp_reference::io_memory::IoMemory;
