@@ -115,7 +115,19 @@ impl RxBench {
         self.writer = Writer::Idle;
         (self.address, self.sack) = (None, None);
         (self.waiting_event, self.waiting_beat) = (None, None);
-        self.model.set("s_axis_rx_tvalid", 0);
+        // Nobody answers while nobody asks.
+        let idle = [
+            "s_axis_rx_tvalid",
+            "event_ready",
+            "request_ready",
+            "payload_tready",
+            "done_valid",
+            "flow_valid",
+            "listen_valid",
+        ];
+        for name in idle {
+            self.model.set(name, 0);
+        }
         self.model.set("rst", 1);
         self.model.step();
         self.model.step();
