@@ -435,10 +435,7 @@ impl<
         self.reader.command_request_valid.next = self.command_queue.request_valid.val();
         self.command_queue.request_ready.next = self.reader.command_request_ready.val();
         StreamSource::<D, DK>::join(&mut self.reader.command, &mut self.narrow_commands.s);
-        StreamSource::<W, K>::join(
-            &mut self.narrow_commands.m,
-            &mut self.command_queue.entries,
-        );
+        StreamSource::<W, K>::join(&mut self.narrow_commands.m, &mut self.command_queue.entries);
         self.tx.command.next = self.command_queue.command.val();
         self.tx.command_index.next = self.command_queue.command_index.val();
         self.tx.command_valid.next = self.command_queue.command_valid.val();
@@ -458,8 +455,7 @@ impl<
         // Receive.
         StreamSink::<W, K>::link(&mut self.s_axis_rx, &mut self.rx.s_axis_rx);
         self.rx.now.next = self.now.val();
-        self.rx.rx_enable.next =
-            self.registers.rx_enable.val() & !self.registers.quiesce.val();
+        self.rx.rx_enable.next = self.registers.rx_enable.val() & !self.registers.quiesce.val();
         self.rx.promiscuous.next = self.registers.promiscuous.val();
         self.rx.monitor.next = self.registers.monitor.val();
         self.rx.mac.next = self.registers.mac.val();

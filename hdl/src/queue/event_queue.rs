@@ -324,8 +324,7 @@ impl Logic for EventQueue {
         self.take_rx.next = self.rx_event_valid.val() & self.rx_event_ready.val();
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
         self.is_quiet.next = (self.outstanding.q.val() == 0) & !self.held.q.val();
-        self.retry_ready.d.next =
-            (self.retry.q.val() == RetryState::Drain) & self.is_quiet.val();
+        self.retry_ready.d.next = (self.retry.q.val() == RetryState::Drain) & self.is_quiet.val();
         self.take_retry.next = (self.retry.q.val() == RetryState::Drain)
             & self.retry_ready.q.val()
             & self.queue_enable.val();

@@ -81,8 +81,7 @@ impl Logic for Interrupt {
             self.request.d.next = true;
             self.vector.d.next = self.msix_vector_register.val();
             self.armed.d.next = false;
-            self.not_before.d.next =
-                self.now.val() + bit_cast::<64, 32>(self.moderation.val());
+            self.not_before.d.next = self.now.val() + bit_cast::<64, 32>(self.moderation.val());
             self.has_last.d.next = true;
             self.count_interrupt.next = true;
         }
