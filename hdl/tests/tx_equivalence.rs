@@ -157,9 +157,10 @@ fn tx_paths() {
         [
             "tx_path_w64.payload_tready",
             "tx_path_w64.m_axis_tx_tuser",
+            "tx_path_w512.payload_tready",
             "tx_path_w512.m_axis_tx_tuser"
         ],
-        "the buffer does not fill up between two random resets, and tuser never changes"
+        "the buffers do not fill up between two random resets, and tuser never changes"
     );
 }
 
