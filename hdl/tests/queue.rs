@@ -996,7 +996,7 @@ fn command_queue_keeps_its_promised_speed<const W: usize, const K: usize>() {
         }
         first = first.or((!bench.taken.is_empty()).then_some(cycle));
     }
-    assert_eq!(request, Some(1), "1 cycle from doorbell to request");
+    assert_eq!(request, Some(2), "2 cycles from doorbell to request");
     let last_beat = last_beat.expect("the first entry came");
     assert_eq!(
         first,

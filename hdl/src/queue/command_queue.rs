@@ -15,7 +15,7 @@
 //! A push raises `command_producer` as a doorbell does, and brings a copy of the entry. The copy is taken when the queue has everything before it
 //! and has room; else the entry is fetched.
 //!
-//! Latency: 1 cycle from doorbell register to request, 2 from the entry's last beat, be it read or pushed, to `command_valid`. Throughput: one command a cycle from
+//! Latency: 2 cycles from doorbell register to request, 2 from the entry's last beat, be it read or pushed, to `command_valid`. Throughput: one command a cycle from
 //! the Fifo; one entry in 512 / W cycles from the bus; one fetch every 2 cycles. One clock; reset and a rising `queue_enable` take the
 //! indices to 0.
 //!
@@ -91,6 +91,13 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     was_enabled: DFF<Bit>,
     /// Index of the next entry to ask for.
     fetched: DFF<Bits<32>>,
+    /// Everything before the producer has been asked for. This and the next two are a cycle late: `fetched` does not move in the cycle before
+    /// they are looked at, but by a push, when there is nothing to fetch.
+    is_level: DFF<Bit>,
+    /// The producer is behind the next entry to ask for, in the same 8.
+    is_near: DFF<Bit>,
+    /// Its place in them.
+    goal: DFF<Bits<3>>,
     /// Entries in the Fifo, or on their way to it.
     held: DFF<Bits<N>>,
     /// The Fifo has room for a whole fetch.
@@ -112,15 +119,11 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     next_index: DFF<Bits<32>>,
     is_running: Signal<Local, Bit>,
     flush: Signal<Local, Bit>,
-    /// The producer is behind the next entry to ask for, in the same 8.
-    is_near: Signal<Local, Bit>,
     count: Signal<Local, Bits<4>>,
     place: Signal<Local, Bits<64>>,
     issue: Signal<Local, Bit>,
     arrive: Signal<Local, Bit>,
     pop: Signal<Local, Bit>,
-    /// Everything before the producer has been asked for.
-    is_level: Signal<Local, Bit>,
     /// Nothing is being fetched.
     is_quiet: Signal<Local, Bit>,
     push_whole_now: Signal<Local, Bit>,
@@ -180,6 +183,9 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Default
             state: Default::default(),
             was_enabled: Default::default(),
             fetched: Default::default(),
+            is_level: Default::default(),
+            is_near: Default::default(),
+            goal: Default::default(),
             held: Default::default(),
             has_room: Default::default(),
             address: Default::default(),
@@ -193,13 +199,11 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Default
             next_index: Default::default(),
             is_running: Default::default(),
             flush: Default::default(),
-            is_near: Default::default(),
             count: Default::default(),
             place: Default::default(),
             issue: Default::default(),
             arrive: Default::default(),
             pop: Default::default(),
-            is_level: Default::default(),
             is_quiet: Default::default(),
             push_whole_now: Default::default(),
             take_push: Default::default(),
@@ -230,6 +234,9 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             state,
             was_enabled,
             fetched,
+            is_level,
+            is_near,
+            goal,
             held,
             has_room,
             address,
@@ -257,13 +264,13 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.fifo.rst.next = self.rst.val() | self.flush.val();
 
         // How much to fetch: what is there, up to the next multiple of FETCH_ENTRIES.
-        self.is_near.next = ((self.command_producer.val() >> self.log2_fetch_entries.val())
+        self.is_near.d.next = ((self.command_producer.val() >> self.log2_fetch_entries.val())
             == (self.fetched.q.val() >> self.log2_fetch_entries.val()))
             & (self.command_producer.val().get_bits::<3>(0)
                 > self.fetched.q.val().get_bits::<3>(0));
         self.count.next = self.fetch_entries.val();
-        if self.is_near.val() {
-            self.count.next = bit_cast::<4, 3>(self.command_producer.val().get_bits::<3>(0));
+        if self.is_near.q.val() {
+            self.count.next = bit_cast::<4, 3>(self.goal.q.val());
         }
         self.count.next =
             self.count.val() - bit_cast::<4, 3>(self.fetched.q.val().get_bits::<3>(0));
@@ -274,7 +281,8 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.request_len_bytes.next = self.len_bytes.q.val();
         self.request_valid.next = self.state.q.val() == FetchState::Request;
         self.issue.next = false;
-        self.is_level.next = self.command_producer.val() == self.fetched.q.val();
+        self.is_level.d.next = self.command_producer.val() == self.fetched.q.val();
+        self.goal.d.next = self.command_producer.val().get_bits::<3>(0);
 
         match self.state.q.val() {
             // Waits for entries, and for room for a whole fetch.
@@ -284,7 +292,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
                 self.len_bytes.d.next =
                     bit_cast::<16, 4>(self.count.val()) << self.log2_entry_bytes.val();
                 if self.is_running.val()
-                    & !self.is_level.val()
+                    & !self.is_level.q.val()
                     & self.has_room.q.val()
                     & !self.failed.q.val()
                 {
@@ -326,7 +334,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             self.is_quiet.val() & (self.push_first.val() | self.push_whole.q.val());
         self.take_push.next = self.push.val()
             & self.push_whole_now.val()
-            & self.is_level.val()
+            & self.is_level.q.val()
             & self.is_running.val()
             & self.has_room.q.val()
             & !self.failed.q.val();
@@ -397,10 +405,14 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         if self.queue_enable.val() & !self.was_enabled.q.val() {
             self.fetched.d.next = 0.into();
             self.next_index.d.next = 0.into();
+            self.is_level.d.next = true;
         }
         self.fetching.next =
             (self.state.q.val() != FetchState::Idle) | self.outstanding.q.val().any();
-        self.busy.next = self.fetching.val() | self.held.q.val().any();
+        // What is about to be fetched counts: nobody else knows of it any more.
+        self.busy.next = self.fetching.val()
+            | self.held.q.val().any()
+            | (self.is_running.val() & !self.is_level.q.val() & !self.failed.q.val());
 
         if self.rst.val() {
             self.state.d.next = FetchState::Idle;
@@ -408,6 +420,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             self.fetched.d.next = 0.into();
             self.held.d.next = 0.into();
             self.has_room.d.next = true;
+            self.is_level.d.next = true;
             self.outstanding.d.next = 0.into();
             self.stale.d.next = 0.into();
             self.failed.d.next = false;

@@ -130,15 +130,17 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     output_completes: DFF<Bit>,
     may_complete: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
-    begins: Signal<Local, Bit>,
+    /// There is a beat to send.
+    has_beat: Signal<Local, Bit>,
+    /// It goes to the output.
     emit: Signal<Local, Bit>,
-    ends: Signal<Local, Bit>,
+    /// A job without a frame ends.
+    ends_without: Signal<Local, Bit>,
     /// The job ends, with or without a frame.
     finish: Signal<Local, Bit>,
     next_beat: Signal<Local, Bits<8>>,
     header_beats: Signal<Local, Bits<8>>,
     last_beat: Signal<Local, Bits<8>>,
-    at_payload: Signal<Local, Bit>,
     take_rotated: Signal<Local, Bit>,
     rotate: Signal<Local, Bit>,
     turned: Signal<Local, Bits<W>>,
@@ -220,14 +222,13 @@ impl<const W: usize, const K: usize, const S: usize> Default for Assembler<W, K,
             output_completes: Default::default(),
             may_complete: Default::default(),
             advance: Default::default(),
-            begins: Default::default(),
+            has_beat: Default::default(),
             emit: Default::default(),
-            ends: Default::default(),
+            ends_without: Default::default(),
             finish: Default::default(),
             next_beat: Default::default(),
             header_beats: Default::default(),
             last_beat: Default::default(),
-            at_payload: Default::default(),
             take_rotated: Default::default(),
             rotate: Default::default(),
             turned: Default::default(),
@@ -309,16 +310,12 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         self.last_beat.next =
             bit_cast::<8, 11>(self.held.q.val().frame_last_byte >> self.beat_bytes_log2.val());
 
-        self.begins.next = false;
-        self.finish.next = false;
+        self.has_beat.next = false;
+        self.ends_without.next = false;
         self.emit.next = false;
-        self.done_valid.next = false;
-        self.done_sends.next = false;
         self.payload_take.next = false;
         self.payload_take_sum.next = false;
         self.take_rotated.next = false;
-        self.ends.next = self.is_last.q.val();
-        self.at_payload.next = self.in_payload.q.val();
         self.sum.next = bit_cast::<17, 16>(self.held_sum_tcp.q.val())
             + bit_cast::<17, 16>(self.payload_sum.val());
 
@@ -326,8 +323,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             AssemblerState::Idle => {}
             AssemblerState::Fresh => {
                 if !self.held.q.val().is_frame {
-                    self.done_valid.next = self.held.q.val().has_completion;
-                    self.finish.next = self.may_complete.val();
+                    self.ends_without.next = self.may_complete.val();
                 } else if self.held.q.val().has_payload {
                     if self.stored_valid.val()
                         & (self.held.q.val().has_payload_sum | self.payload_sum_valid.val())
@@ -344,14 +340,14 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
                         }
                     }
                 } else {
-                    self.begins.next = self.may_complete.val();
+                    self.has_beat.next = self.may_complete.val();
                 }
             }
             AssemblerState::Begin => {
-                self.begins.next = self.may_complete.val() & self.rotated_valid.q.val();
+                self.has_beat.next = self.may_complete.val() & self.rotated_valid.q.val();
             }
             AssemblerState::Send => {
-                self.emit.next = self.advance.val();
+                self.has_beat.next = true;
             }
             AssemblerState::Discard => {
                 self.take_rotated.next = true;
@@ -364,14 +360,11 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             }
         }
 
-        if self.begins.val() {
-            self.emit.next = self.advance.val();
-            self.ends.next = !self.last_beat.val().any();
-            self.at_payload.next = !self.header_beats.val().any();
-            if self.advance.val() {
-                self.state.d.next = AssemblerState::Send;
-            }
+        self.emit.next = self.has_beat.val() & self.advance.val();
+        if self.emit.val() {
+            self.state.d.next = AssemblerState::Send;
         }
+        self.finish.next = self.ends_without.val() | (self.emit.val() & self.is_last.q.val());
 
         // The beat.
         self.header.mac.next = self.mac.val();
@@ -381,20 +374,20 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         self.header.beat.next = self.header_beat.q.val();
         self.header.carry_in.next = self.header_carry.q.val();
         self.payload_now.next = 0.into();
-        if self.at_payload.val() & self.rotated_valid.q.val() {
+        if self.in_payload.q.val() & self.rotated_valid.q.val() {
             self.payload_now.next = self.rotated.q.val();
         }
         self.missing.next = !bit_cast::<S, 11>(self.held.q.val().frame_last_byte);
         if self.emit.val() {
-            self.take_rotated.next = self.at_payload.val();
+            self.take_rotated.next = self.in_payload.q.val();
             self.output_valid.d.next = true;
             self.output_data.d.next = self.header.data.val()
                 | (self.payload_now.val() & self.behind_header.q.val())
                 | self.carry.q.val();
             self.output_keep.d.next = self.keep_all.val();
-            self.output_last.d.next = self.ends.val();
+            self.output_last.d.next = self.is_last.q.val();
             self.output_is_segment.d.next = self.held.q.val().is_segment;
-            self.output_completes.d.next = self.ends.val() & self.held.q.val().has_completion;
+            self.output_completes.d.next = self.is_last.q.val() & self.held.q.val().has_completion;
             self.header_carry.d.next = self.header.carry_out.val();
             self.carry.d.next = self.payload_now.val() & !self.behind_header.q.val();
             self.beat.d.next = self.next_beat.val();
@@ -403,16 +396,15 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             }
             self.is_last.d.next = self.next_beat.val() == self.last_beat.val();
             self.in_payload.d.next =
-                self.at_payload.val() | (self.next_beat.val() == self.header_beats.val());
-            if self.ends.val() {
+                self.in_payload.q.val() | (self.next_beat.val() == self.header_beats.val());
+            if self.is_last.q.val() {
                 self.output_keep.d.next = self.keep_all.val() >> self.missing.val();
                 self.carry.d.next = 0.into();
-                self.done_valid.next = self.held.q.val().has_completion;
-                self.done_sends.next = true;
-                self.finish.next = true;
             }
         }
         self.done.next = self.done_held.q.val();
+        self.done_sends.next = !self.ends_without.val();
+        self.done_valid.next = self.finish.val() & self.held.q.val().has_completion;
 
         // Payload: a word from the buffer, turned to where it belongs. Headers end 2 bytes behind a multiple of 4.
         self.turned.next = self.word.q.val();
@@ -459,15 +451,21 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             self.state.d.next = AssemblerState::Idle;
             if self.job_valid.val() {
                 self.state.d.next = AssemblerState::Fresh;
-                self.held.d.next = self.job.val();
-                self.done_held.d.next = self.job.val().done;
-                self.held_sum_ip.d.next = self.sum_ip.val();
-                self.held_sum_tcp.d.next = self.sum_tcp.val();
-                self.beat.d.next = 0.into();
-                self.header_beat.d.next = 0.into();
-                self.rotated_words.d.next = 0.into();
-                self.has_more_words.d.next = self.job.val().is_frame & self.job.val().has_payload;
             }
+            // Whether there is one or not: fewer signals decide about so many bits.
+            self.held.d.next = self.job.val();
+            self.done_held.d.next = self.job.val().done;
+            self.held_sum_ip.d.next = self.sum_ip.val();
+            self.held_sum_tcp.d.next = self.sum_tcp.val();
+            self.beat.d.next = 0.into();
+            self.header_beat.d.next = 0.into();
+            self.is_last.d.next =
+                !(self.job.val().frame_last_byte >> self.beat_bytes_log2.val()).any();
+            self.in_payload.d.next =
+                !(self.job.val().header_len_bytes >> self.beat_bytes_log2.val()).any();
+            self.rotated_words.d.next = 0.into();
+            self.has_more_words.d.next =
+                self.job_valid.val() & self.job.val().is_frame & self.job.val().has_payload;
         }
 
         self.count_frame.next =

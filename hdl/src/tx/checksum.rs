@@ -52,10 +52,10 @@ pub struct Checksum {
     ts_val: DFF<Bits<17>>,
     ts_ecr: DFF<Bits<17>>,
     sack: [DFF<Bits<17>>; 6],
-    /// First words of the options, MSS.
-    option_words: DFF<Bits<17>>,
-    /// What differs in them from command to command: SACK length, window scale.
-    option_lengths: DFF<Bits<7>>,
+    /// First words of the options, with MSS, scale and SACK length: MSS, the other two of a SYN, timestamps and SACK.
+    mss: DFF<Bits<17>>,
+    syn_options: DFF<Bits<17>>,
+    other_options: DFF<Bits<17>>,
     payload_sum: DFF<Bits<16>>,
     group: [DFF<Bits<20>>; 5],
     addresses: DFF<Bits<20>>,
@@ -69,7 +69,10 @@ pub struct Checksum {
     pair: Signal<Local, Bits<32>>,
     remote_ip: Signal<Local, Bits<32>>,
     local_ip: Signal<Local, Bits<32>>,
-    kinds: Signal<Local, Bits<17>>,
+    scale: Signal<Local, Bits<17>>,
+    permitted: Signal<Local, Bits<17>>,
+    stamps: Signal<Local, Bits<17>>,
+    blocks: Signal<Local, Bits<17>>,
     tos_word: Signal<Local, Bits<16>>,
     ttl_word: Signal<Local, Bits<16>>,
     ip_once: Signal<Local, Bits<17>>,
@@ -113,8 +116,9 @@ impl Default for Checksum {
             ts_val: Default::default(),
             ts_ecr: Default::default(),
             sack: Default::default(),
-            option_words: Default::default(),
-            option_lengths: Default::default(),
+            mss: Default::default(),
+            syn_options: Default::default(),
+            other_options: Default::default(),
             payload_sum: Default::default(),
             group: Default::default(),
             addresses: Default::default(),
@@ -128,7 +132,10 @@ impl Default for Checksum {
             pair: Default::default(),
             remote_ip: Default::default(),
             local_ip: Default::default(),
-            kinds: Default::default(),
+            scale: Default::default(),
+            permitted: Default::default(),
+            stamps: Default::default(),
+            blocks: Default::default(),
             tos_word: Default::default(),
             ttl_word: Default::default(),
             ip_once: Default::default(),
@@ -160,8 +167,9 @@ impl Logic for Checksum {
             window,
             ts_val,
             ts_ecr,
-            option_words,
-            option_lengths,
+            mss,
+            syn_options,
+            other_options,
             payload_sum
         );
         dff_setup!(
@@ -200,21 +208,23 @@ impl Logic for Checksum {
                 }
             }
         }
-        self.kinds.next = 0.into();
-        if self.command.val().has_mss {
-            self.kinds.next = self.mss_kind.val();
-        }
+        self.scale.next = 0.into();
         if self.command.val().has_window_scale {
-            self.kinds.next = self.kinds.val() + self.window_scale_kind.val();
+            self.scale.next =
+                self.window_scale_kind.val() + bit_cast::<17, 4>(self.command.val().window_scale);
         }
+        self.permitted.next = 0.into();
         if self.command.val().has_sack_permitted {
-            self.kinds.next = self.kinds.val() + self.sack_permitted_kind.val();
+            self.permitted.next = self.sack_permitted_kind.val();
         }
+        self.stamps.next = 0.into();
         if self.command.val().has_timestamps {
-            self.kinds.next = self.kinds.val() + self.timestamps_kind.val();
+            self.stamps.next = self.timestamps_kind.val();
         }
+        self.blocks.next = 0.into();
         if self.command.val().sack_count.any() {
-            self.kinds.next = self.kinds.val() + self.sack_kind.val();
+            self.blocks.next =
+                self.sack_kind.val() + (bit_cast::<17, 4>(self.command.val().sack_count) << 3);
         }
         if self.advance.val() {
             self.pair.next = self.command.val().seq;
@@ -235,16 +245,12 @@ impl Logic for Checksum {
                 self.ts_ecr.d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
                     + bit_cast::<17, 16>(self.pair.val().get_bits::<16>(0));
             }
-            self.option_words.d.next = self.kinds.val();
+            self.mss.d.next = 0.into();
             if self.command.val().has_mss {
-                self.option_words.d.next =
-                    self.kinds.val() + bit_cast::<17, 16>(self.command.val().mss);
+                self.mss.d.next = self.mss_kind.val() + bit_cast::<17, 16>(self.command.val().mss);
             }
-            self.option_lengths.d.next = bit_cast::<7, 4>(self.command.val().sack_count) << 3;
-            if self.command.val().has_window_scale {
-                self.option_lengths.d.next = (bit_cast::<7, 4>(self.command.val().sack_count) << 3)
-                    + bit_cast::<7, 4>(self.command.val().window_scale);
-            }
+            self.syn_options.d.next = self.scale.val() + self.permitted.val();
+            self.other_options.d.next = self.stamps.val() + self.blocks.val();
             self.payload_sum.d.next = 0.into();
             if self.command.val().has_payload_sum & self.command.val().payload_len_bytes.any() {
                 self.payload_sum.d.next = self.command.val().payload_sum;
@@ -258,7 +264,7 @@ impl Logic for Checksum {
         self.group[0].d.next = bit_cast::<20, 17>(self.seq.q.val())
             + bit_cast::<20, 17>(self.ack.q.val())
             + bit_cast::<20, 17>(self.window.q.val())
-            + bit_cast::<20, 7>(self.option_lengths.q.val());
+            + bit_cast::<20, 17>(self.other_options.q.val());
         self.group[1].d.next = bit_cast::<20, 17>(self.ts_val.q.val())
             + bit_cast::<20, 17>(self.ts_ecr.q.val())
             + bit_cast::<20, 17>(self.sack[0].q.val())
@@ -267,13 +273,14 @@ impl Logic for Checksum {
             + bit_cast::<20, 17>(self.sack[3].q.val())
             + bit_cast::<20, 17>(self.sack[4].q.val())
             + bit_cast::<20, 17>(self.sack[5].q.val());
-        self.group[3].d.next = bit_cast::<20, 17>(self.option_words.q.val())
+        self.group[3].d.next = bit_cast::<20, 17>(self.mss.q.val())
             + (bit_cast::<20, 4>(self.tcp_words.val()) << 12)
             + bit_cast::<20, 16>(self.connection.val().remote_port)
             + bit_cast::<20, 16>(self.connection.val().local_port);
         // Of the pseudo-header protocol and TCP length.
         self.group[4].d.next = bit_cast::<20, 16>(self.total_len_bytes.val())
             + bit_cast::<20, 16>(self.payload_sum.q.val())
+            + bit_cast::<20, 17>(self.syn_options.q.val())
             + self.protocol_less_ip_header.val();
         self.remote_ip.next = self.connection.val().remote_ip;
         self.local_ip.next = self.connection.val().local_ip;
