@@ -1,6 +1,8 @@
 """What scripts/synth does once its tools are there: see there for the usage."""
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import re
 import subprocess
@@ -14,6 +16,7 @@ from netlist import Netlist
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "target" / "synth"
+SNAPSHOT = ROOT / "hdl" / "PERFORMANCE.md"
 CORE = "handclasp_nic"
 FAMILIES = {64: "ecp5", 512: "xcup"}
 
@@ -37,6 +40,8 @@ def verilog_of(width, folder):
 def module_of(block, verilog):
     """The module of a block that is named by its fields."""
     modules = re.findall(r"^module (\w+)", verilog.read_text(encoding="utf-8"), re.MULTILINE)
+    if not modules:
+        raise yosys.Failure(f"there is no module in {verilog}")
     if not block:
         return CORE if CORE in modules else modules[0]
     module = f"{CORE}_{block.replace('.', '_')}"
@@ -51,11 +56,11 @@ def synthesise(verilog, width, block, flat):
     """The netlist of a block, or of the whole core."""
     top = module_of(block, verilog)
     name = block or (CORE if top == CORE else top)
-    stem = OUTPUT / f"{name.replace('.', '_')}_w{width}_{'flat' if flat else 'hierarchy'}"
+    output = OUTPUT / f"{name.replace('.', '_')}_w{width}_{'flat' if flat else 'hierarchy'}.json"
     OUTPUT.mkdir(parents=True, exist_ok=True)
     what = f"synthesis of {name}, W = {width}, {'flat' if flat else 'by hierarchy'}"
-    yosys.run(what, yosys.script(verilog, top, FAMILIES[width], flat, f"{stem}.json"), stem)
-    return Netlist(f"{stem}.json", top, name)
+    yosys.run(what, yosys.script(verilog, top, FAMILIES[width], flat, output), output)
+    return Netlist(output, top, name)
 
 
 def blocks(arguments):
@@ -75,31 +80,38 @@ def blocks(arguments):
 
 
 def core(arguments):
-    """The whole core: by hierarchy, flat, and placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
+    """The whole core: by hierarchy, flat at W = 64, placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
+    netlists = core_netlists(arguments, flat_too=True)
     sections = {}
-    for width in arguments.width or [64, 512]:
-        verilog = verilog_of(width, arguments.verilog)
+    for width in arguments.width or FAMILIES:
         family = FAMILIES[width]
-        hierarchy = synthesise(verilog, width, "", flat=False)
-        rows = report.by_hierarchy(hierarchy, family)
-        flat = synthesise(verilog, width, "", flat=True)
-        rows.append(report.whole(flat, family))
-        sections[f"area-w{width}"] = report.table(rows, family) + "\n\n" + report.levels(flat)
+        hierarchy, flat = netlists[width, False], netlists.get((width, True))
+        rows = report.by_hierarchy(hierarchy, family) + ([report.whole(flat, family)] if flat else [])
+        sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat or hierarchy.joined())])
         print(f"\nW = {width}, {family}\n{sections[f'area-w{width}']}")
-        if arguments.place and family == "ecp5":
+        if arguments.place and flat:
             sections["clock"] = place.told(place.runs(flat, OUTPUT, arguments.speed, arguments.seeds))
             print(sections["clock"])
-    snapshot.renew(ROOT / "hdl" / "PERFORMANCE.md", sections)
+    snapshot.renew(SNAPSHOT, sections)
+    print(f"\nwrote {', '.join(sections)} in {SNAPSHOT}")
+
+
+def core_netlists(arguments, flat_too):
+    """{(width, whether flat): netlist}, as many at once as there are processors. Flat, W = 512 takes longer than one likes to wait."""
+    widths = arguments.width or list(FAMILIES)
+    wanted = [(width, False) for width in widths] + [(width, True) for width in widths if flat_too and FAMILIES[width] == "ecp5"]
+    verilog = {width: verilog_of(width, arguments.verilog) for width in widths}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(wanted, pool.map(lambda one: synthesise(verilog[one[0]], one[0], "", flat=one[1]), wanted)))
 
 
 def check(arguments):
     """Compares the area by hierarchy with the snapshot."""
     grown = []
-    for width in arguments.width or [64]:
-        hierarchy = synthesise(verilog_of(width, arguments.verilog), width, "", flat=False)
-        rows = report.by_hierarchy(hierarchy, FAMILIES[width])
-        print(report.table(rows, FAMILIES[width]))
-        grown += snapshot.grown(ROOT / "hdl" / "PERFORMANCE.md", f"area-w{width}", rows)
+    for (width, _), netlist in core_netlists(arguments, flat_too=False).items():
+        rows = report.by_hierarchy(netlist, FAMILIES[width])
+        print(f"\nW = {width}, {FAMILIES[width]}\n{report.table(rows, FAMILIES[width])}")
+        grown += [f"W = {width}, {line}" for line in snapshot.grown(SNAPSHOT, f"area-w{width}", rows)]
     if grown:
         raise yosys.Failure("the gateware grew by over 3 %: " + "; ".join(grown) + ". If that is meant, renew hdl/PERFORMANCE.md with `make synth`")
 

@@ -11,12 +11,17 @@ COLUMNS = {
         "RAMB36": ["RAMB36E2"],
         "RAMB18": ["RAMB18E2"],
         "LUT RAM": ["RAM32X1D", "RAM64X1D", "RAM128X1D", "RAM256X1D", "RAM32M", "RAM64M", "RAM32M16", "RAM64M8", "SRL16E", "SRLC32E"],
-        "CARRY8": ["CARRY8"],
+        "CARRY4": ["CARRY4"],
     },
 }
 WHOLE, FLAT, HEADERS = "whole, by hierarchy", "whole, flat", "header path"
-# The blocks that the issue calls the header path of rx and tx: from the first byte to the event without the payload, and back.
-HEADER_PATH = ["rx.ingress", "rx.decoder", "rx.judge", "tx.header_builder", "tx.payload_buffer", "tx.assembler"]
+# The header path is what knows headers: both paths without what carries out, keeps and moves payloads.
+HEADER_PATH, NO_HEADERS = ["rx", "tx"], ["rx.dispatch", "rx.trim", "tx.contexts", "tx.completion"]
+# What is to be reached, by the heading of the row and of the column: must, goal.
+GOALS = {
+    "ecp5": {(FLAT, "LUT4"): (16_000, 9_000), (HEADERS, "LUT4"): (8_000, 4_200)},
+    "xcup": {(WHOLE, "levels"): (8, 6)},
+}
 
 
 def counts(cells, family):
@@ -25,7 +30,7 @@ def counts(cells, family):
 
 
 def by_hierarchy(netlist, family):
-    """(name, counts, levels inside) of every block that is not only a memory, with what is in it; then sums."""
+    """(name, counts, levels inside) of every block down to three fields, memories apart, with what is in it; then sums."""
     totals, own = collections.defaultdict(collections.Counter), {}
     for path, module in netlist.instances():
         own[path] = module
@@ -33,19 +38,15 @@ def by_hierarchy(netlist, family):
         parts = path.split(".") if path else []
         for depth in range(len(parts) + 1):
             totals[".".join(parts[:depth])].update(cells)
-    parents = {path.rpartition(".")[0] for path in own if path}
     rows = [
         (path, counts(totals[path], family), netlist.longest(own[path])[0])
         for path in own
-        if path and (path in parents or sum(counts(totals[path], family)[:2]) > 0)
+        if path and path.count(".") < 3 and not path.endswith(".ram")
     ]
-    present = [block for block in HEADER_PATH if block in own]
-    header = collections.Counter()
-    for block in present:
-        header.update(totals[block])
-    if present:
-        rows.append((HEADERS, counts(header, family), None))
-    rows.append((WHOLE, counts(totals[""], family), None))
+    header = sum((totals[block] for block in HEADER_PATH), collections.Counter())
+    header.subtract(sum((totals[block] for block in NO_HEADERS), collections.Counter()))
+    rows.append((HEADERS, counts(header, family), None))
+    rows.append((WHOLE, counts(totals[""], family), netlist.joined().longest()[0]))
     return rows
 
 
@@ -62,6 +63,14 @@ def table(rows, family):
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     aligned = [[line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))] for line in [lines[0], rule, *lines[1:]]]
     return "\n".join(f"| {' | '.join(line)} |" for line in aligned)
+
+
+def goals(rows, family):
+    """What was to be reached, and where it stands."""
+    named = {name: dict(zip([*COLUMNS[family], "levels"], [*numbers, level])) for name, numbers, level in rows}
+    lines = ["| | must | goal | now |", "|---|---:|---:|---:|"]
+    lines += [f"| {row}: {column} | {must:,} | {goal:,} | **{named[row][column]:,.0f}** |" for (row, column), (must, goal) in GOALS[family].items()]
+    return "\n".join(lines)
 
 
 def levels(netlist):

@@ -27,7 +27,6 @@ def renew(path, sections):
             raise yosys.Failure(f"{path} has no section {name!r}")
         text = pattern(name).sub(lambda match: f"{match[1]}\n{body}\n\n{measured}\n\n{match[2]}", text)
     path.write_text(text, encoding="utf-8")
-    print(f"\nwrote {', '.join(sections)} in {path}")
 
 
 def grown(path, name, rows):
@@ -40,7 +39,7 @@ def grown(path, name, rows):
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| block"):
             headings = cells
-        elif line.startswith("| ") and headings:
+        elif line.startswith("| ") and headings and not line.startswith("| --"):
             before[cells[0]] = [int(cell.replace(",", "")) for cell in cells[1:-1]]
     if report.WHOLE not in before:
         raise yosys.Failure(f"the section {name!r} of {path} has no figures: run `make synth`")

@@ -19,6 +19,8 @@ def script(verilog, top, family, flat, output):
     else:
         passes = f"synth_xilinx -family {family} -top {top} -noiopad -noclkbuf {'-flatten ' if flat else ''}-run begin:check"
     kind = "-sv " if verilog.suffix == ".sv" else ""
+    # What was mapped by hierarchy is written a second time with its blocks joined, for the paths that go through several.
+    joined = [] if flat else ["flatten", f"write_json {output.with_name(output.stem + '_joined.json')}"]
     return "\n".join([
         f"read_verilog {kind}{verilog}",
         f"hierarchy -check -top {top}",
@@ -27,6 +29,7 @@ def script(verilog, top, family, flat, output):
         "check -noinit",
         "blackbox =A:whitebox",
         f"write_json {output}",
+        *joined,
         "",
     ])
 
@@ -48,11 +51,11 @@ def run(what, passes, stem):
 
 
 def wait(process, what, log, began, step):
-    """Waits for a process, and tells every few seconds where its log is."""
+    """Waits for a process, and tells twice a minute where its log is."""
     said = 0
     while True:
         try:
-            process.wait(timeout=1)
+            process.wait(timeout=0.2)
             break
         except subprocess.TimeoutExpired:
             pass
@@ -60,16 +63,10 @@ def wait(process, what, log, began, step):
             process.kill()
             raise
         seconds = time.monotonic() - began
-        if seconds - said > (2 if sys.stderr.isatty() else 60):
+        if seconds - said > 30:
             said = seconds
-            steps = re.findall(step, log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-            tell(f"  {what}: {seconds:.0f} s, {steps[-1][:80] if steps else 'reading'}", last=False)
-    tell(f"  {what}: {time.monotonic() - began:.0f} s", last=True)
-
-
-def tell(line, last):
-    """A line of progress: rewritten on a terminal, one by one elsewhere."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
-    else:
-        print(line, file=sys.stderr, flush=True)
+            with open(log, "rb") as file:
+                file.seek(max(0, log.stat().st_size - 65536))
+                steps = re.findall(step, file.read().decode(errors="replace"), re.MULTILINE)
+            print(f"  {what}: {seconds:.0f} s so far, {steps[-1][:80] if steps else 'reading'}", file=sys.stderr, flush=True)
+    print(f"  {what}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
