@@ -9,8 +9,8 @@ import pathlib
 LEVELS = {"LUT4": 1, "CCU2C": 1, "TRELLIS_DPR16X4": 1, "PFUMX": 0, "L6MUX21": 0, "INV": 0}
 LEVELS |= {f"LUT{inputs}": 1 for inputs in (1, 2, 3, 5, 6)} | {name: 1 for name in ("MUXF7", "MUXF8", "MUXF9", "CARRY4", "CARRY8")}
 LEVELS |= {name: 1 for name in ("RAM32X1D", "RAM64X1D", "RAM128X1D", "RAM256X1D", "RAM32M", "RAM64M", "RAM32M16", "RAM64M8", "SRL16E", "SRLC32E")}
-# From one cell of a carry chain to the next.
-CARRY_HOP = {"CCU2C": ("CIN", 1 / 8), "CARRY4": ("CI", 1), "CARRY8": ("CI", 1)}
+# From one cell of a carry chain to the next. yosys maps UltraScale+ to CARRY4; two of them make a CARRY8.
+CARRY_HOP = {"CCU2C": ("CIN", 1 / 8), "CARRY4": ("CI", 1 / 2), "CARRY8": ("CI", 1)}
 # In memories of LUTs only the read address leads to the output at once.
 MEMORY_READ = {"TRELLIS_DPR16X4": ("RAD",), "SRL16E": ("A",), "SRLC32E": ("A",)}
 MEMORY_READ_XILINX = ("DPRA", "ADDRA", "ADDRB", "ADDRC", "ADDRD", "ADDRE", "ADDRF", "ADDRG", "ADDRH", "A")

@@ -40,8 +40,7 @@ def wrapped(netlist):
     serial = next(fresh)
     last = flop(serial, next(fresh))
     outputs = []
-    for name, port in module["ports"].items():
-        module["netnames"].setdefault(f"wrapper.{name}", {"hide_name": 0, "bits": port["bits"], "attributes": {}})
+    for port in module["ports"].values():
         for bit in port["bits"]:
             if port["direction"] == "input" and bit != clock:
                 last = flop(last, bit)

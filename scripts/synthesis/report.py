@@ -11,7 +11,7 @@ COLUMNS = {
         "RAMB36": ["RAMB36E2"],
         "RAMB18": ["RAMB18E2"],
         "LUT RAM": ["RAM32X1D", "RAM64X1D", "RAM128X1D", "RAM256X1D", "RAM32M", "RAM64M", "RAM32M16", "RAM64M8", "SRL16E", "SRLC32E"],
-        "CARRY8": ["CARRY8"],
+        "CARRY4": ["CARRY4"],
     },
 }
 WHOLE, FLAT, HEADERS = "whole, by hierarchy", "whole, flat", "header path"

@@ -65,6 +65,8 @@ def wait(process, what, log, began, step):
         seconds = time.monotonic() - began
         if seconds - said > 30:
             said = seconds
-            steps = re.findall(step, log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+            with open(log, "rb") as file:
+                file.seek(max(0, log.stat().st_size - 65536))
+                steps = re.findall(step, file.read().decode(errors="replace"), re.MULTILINE)
             print(f"  {what}: {seconds:.0f} s so far, {steps[-1][:80] if steps else 'reading'}", file=sys.stderr, flush=True)
     print(f"  {what}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
