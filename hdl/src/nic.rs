@@ -460,6 +460,8 @@ impl<
         self.rx.monitor.next = self.registers.monitor.val();
         self.rx.mac.next = self.registers.mac.val();
         self.rx.local_ip.next = self.registers.local_ip.val();
+        self.rx.multicast.next = self.registers.multicast.val();
+        self.rx.slot_bytes_log2.next = self.registers.slot_bytes_log2.val();
         self.rx.hash_key.next = self.registers.hash_key.val();
         self.rx.queue_runs.next =
             self.registers.queue_enable.val() & !self.event_queue.stopped.val();

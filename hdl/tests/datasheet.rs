@@ -11,24 +11,19 @@ use handclasp_layout::table::get_little_endian;
 use num_bigint::BigUint;
 use rust_hdl::prelude::*;
 
-const MAC: u64 = 0x0200_c000_0202;
-const LOCAL_IP: u64 = 0xc000_0202;
-
 /// A block for a frame that fulfils no step's condition but the last one's: a sound segment that matches nothing.
 fn sound() -> Verdict {
     let mut block = Verdict::default();
     block.connect_all();
     block.flags.next.is_ip = true;
     block.flags.next.is_tcp = true;
-    block.rx_event.next.ip_checksum_ok = true;
-    block.rx_event.next.tcp_checksum_ok = true;
-    block.address.next.dst_ip = LOCAL_IP.into();
-    block.rx_event.next.payload_len_bytes = 1.into();
+    block.flags.next.is_ours = true;
+    block.flags.next.is_our_ip = true;
+    block.ip_checksum_ok.next = true;
+    block.tcp_checksum_ok.next = true;
+    block.has_payload.next = true;
     block.rx_enable.next = true;
     block.queue_runs.next = true;
-    block.address.next.dst_mac = MAC.into();
-    block.mac.next = MAC.into();
-    block.local_ip.next = LOCAL_IP.into();
     block
 }
 
@@ -37,16 +32,16 @@ const CONDITIONS: &[fn(&mut Verdict)] = &[
     |block| block.flags.next.is_oversize = true,
     |block| block.flags.next.is_runt = true,
     |block| block.queue_runs.next = false,
-    |block| block.address.next.dst_mac = 1.into(),
+    |block| block.flags.next.is_ours = false,
     |block| block.flags.next.is_ip = false,
     |block| block.flags.next.bad_ip_header = true,
-    |block| block.rx_event.next.ip_checksum_ok = false,
-    |block| block.address.next.dst_ip = 1.into(),
+    |block| block.ip_checksum_ok.next = false,
+    |block| block.flags.next.is_our_ip = false,
     |block| block.flags.next.is_fragment = true,
     |block| block.flags.next.is_tcp = false,
     |block| block.flags.next.bad_tcp_header = true,
-    |block| block.rx_event.next.tcp_checksum_ok = false,
-    |block| block.rx_event.next.bad_options = true,
+    |block| block.tcp_checksum_ok.next = false,
+    |block| block.bad_options.next = true,
     |block| block.is_flow.next = true,
     |block| block.is_listening.next = true,
     |_| (),

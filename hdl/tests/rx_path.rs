@@ -2,7 +2,10 @@
 
 mod bench;
 
-use bench::rx::{Received, RxBench, Traffic, CONNECTION, FLOW_PORT, GENERATION, LISTEN_PORT};
+use bench::rx::{
+    Received, RxBench, Traffic, CONNECTION, FLOW_PORT, GENERATION, HASH_KEY, LISTEN_PORT,
+};
+use bench::toeplitz::toeplitz;
 use handclasp_hdl::rx::{RxPath512, RxPath64};
 use handclasp_layout::queue::{
     AddressEvent, DropReason, EventKind, RxEvent, SackEvent, Status, Verdict,
@@ -71,6 +74,14 @@ fn differences(golden: &Golden, received: &Received) -> Vec<String> {
         .fields
         .get("payload_len_bytes")
         .map_or(0, |len| len.parse().expect("a number"));
+    let number = |name: &str| -> u64 {
+        let value = golden.fields.get(name);
+        value.map_or(0, |value| value.parse().expect("a number"))
+    };
+    let tuple = u128::from(number("src_ip")) << 64
+        | u128::from(number("dst_ip")) << 32
+        | u128::from(number("src_port")) << 16
+        | u128::from(number("dst_port"));
     let bytes = received.event.encode();
     for field in RxEvent::TABLE.fields {
         let value =
@@ -84,6 +95,7 @@ fn differences(golden: &Golden, received: &Received) -> Vec<String> {
                 u64::from(golden.fields.contains_key("is_ipv4") && golden.verdict != Verdict::Flow)
             }
             "generation" if golden.verdict == Verdict::Flow => GENERATION.into(),
+            "rss_hash" if number("is_tcp") == 1 => toeplitz(HASH_KEY, tuple).into(),
             "has_slot" => u64::from(golden.verdict != Verdict::Drop && payload_len > 0),
             other => golden
                 .fields
@@ -93,10 +105,6 @@ fn differences(golden: &Golden, received: &Received) -> Vec<String> {
         compare(field.name, value.to_string(), wanted.to_string());
     }
 
-    let number = |name: &str| -> u64 {
-        let value = golden.fields.get(name);
-        value.map_or(0, |value| value.parse().expect("a number"))
-    };
     let mac = |at: usize| {
         let bytes = &golden.frame[at..at + 6];
         bytes
@@ -421,7 +429,8 @@ fn bad_long_and_superfluous_frames_are_counted_and_gone() {
             bench.cycle();
         }
         let overflowed = bench.counter("rx_drop_fifo_overflow");
-        assert!((40..90).contains(&overflowed), "{overflowed}");
+        // 64 frames of 254 bytes fill it.
+        assert!((25..90).contains(&overflowed), "{overflowed}");
         bench.traffic.stall = 0.0;
         bench.slots = 100;
         bench.run();
@@ -683,9 +692,9 @@ fn latency_and_throughput() {
     assert_eq!(padded.len(), 60);
     // Name; latency and cycles a frame at 64 bits, then at 512.
     let wanted = [
-        ("padded", (16, 8.0), (11, 6.0)),
-        ("ack", (17, 9.0), (12, 6.0)),
-        ("syn", (21, 10.0), (13, 9.0)),
+        ("padded", (12, 8.0), (7, 1.0)),
+        ("ack", (13, 9.0), (8, 2.0)),
+        ("syn", (15, 10.0), (9, 2.0)),
     ];
     let measured = wanted.map(|(name, ..)| {
         let frame = frame(name);

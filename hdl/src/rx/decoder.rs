@@ -1,23 +1,30 @@
-//! Finds out all that can be known about a frame: headers, options, checksums, connection, listener.
+//! Finds out all that can be known about a frame, and judges it: a pipeline from headers to the decoded event.
 //!
 //! ```text
-//!  frame ──> parser ──┬─> option walker ──┐
-//!                     ├─> flow table ─────┤
-//!                     └─> listener table ─┼──> decoded
-//!  checksum result ───────────────────────┘
+//!  headers ─┬──────────────> header FIFO ─────────────────────────┬───────────────┐
+//!           └─> parser ──┐                                        │ load          v
+//!  key ─┬─> flow table ──┼─> verdict ─┬─> judgement FIFO ─┬─> fields, judged, option walker ──> decoded
+//!       └─> listeners ───┤            └───── if empty ────┘
+//!  checksums ────────────┘
 //! ```
 //!
-//! Latency: `LATENCY_CYCLES` from `frame_valid` to `decoded_valid`, more for frames with over two options or while a command is under way in the flow
-//! table. Throughput: one frame in `LATENCY_CYCLES + 1` cycles. One clock; reset drops the frame under way. No errors: `flags` and the event
+//! Up to the judgement everything takes a fixed number of cycles, and nothing waits. Headers and judgements then queue; the frame that leaves them goes into the registers on the right, where
+//! options that are not usual are walked through, one list at a time (what that costs: see [`usual_options`](crate::rx::usual_options)).
+//!
+//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 3 cycles at W = 64, 4 at W = 512. Throughput: one frame a cycle; a frame with rare options as
+//! the walker says. One clock; reset drops every frame and clears both tables. No errors: the verdict and the event
 //! say what is wrong with the frame.
 
-use crate::fields::{AddressEvent, RxEvent, SackEvent};
+use crate::fields::{AddressEvent, RxEvent, SackEvent, TcpHeader};
 use crate::rx::flow_table::FlowTable;
-use crate::rx::frame::{ChecksumResult, Frame, HeaderFlags, TcpOptions};
+use crate::rx::frame::{FrameEnd, HeaderFields, HeaderFlags, Headers, Judged, Parsed, TcpOptions};
+use crate::rx::ingress::FRAMES_LOG2;
 use crate::rx::listener_table::ListenerTable;
-use crate::rx::option_walker::OptionWalker;
+use crate::rx::option_walker::{OptionWalker, OPTIONS_BITS};
 use crate::rx::parser::Parser;
-use handclasp_layout::queue::EventKind;
+use crate::rx::verdict::Verdict;
+use crate::stream::Fifo;
+use handclasp_layout::queue;
 use rust_hdl::prelude::*;
 
 /// The decoder.
@@ -29,37 +36,55 @@ pub struct Decoder {
     pub rst: Signal<In, Bit>,
     /// Secret of the flow table's hash.
     pub hash_key: Signal<In, Bits<128>>,
-    /// The next frame.
-    pub frame: Signal<In, Frame>,
-    /// There is one.
+    /// Frames are to be received.
+    pub rx_enable: Signal<In, Bit>,
+    /// The queue is enabled and has not stopped.
+    pub queue_runs: Signal<In, Bit>,
+    /// Address filters are off.
+    pub promiscuous: Signal<In, Bit>,
+    /// Own MAC address.
+    pub mac: Signal<In, Bits<48>>,
+    /// Multicast filter.
+    pub multicast: Signal<In, Bits<64>>,
+    /// Own IPv4 address.
+    pub local_ip: Signal<In, Bits<32>>,
+    /// A frame's headers.
+    pub headers: Signal<In, Headers>,
+    /// Its end.
+    pub frame_end: Signal<In, FrameEnd>,
+    /// For one cycle: both are there, and the frame is kept.
     pub frame_valid: Signal<In, Bit>,
-    /// It is taken at this clock edge.
-    pub frame_ready: Signal<Out, Bit>,
-    /// Its checksum results; they come later than the frame.
-    pub result: Signal<In, ChecksumResult>,
-    /// They are known.
-    pub result_valid: Signal<In, Bit>,
-    /// They are taken at this clock edge.
-    pub result_ready: Signal<Out, Bit>,
+    /// Key of the frame that is coming in, for the flow table.
+    pub lookup_key: Signal<In, Bits<96>>,
+    /// For one cycle: look it up, see `FlowTable`.
+    pub lookup_valid: Signal<In, Bit>,
+    /// See `FlowTable`.
+    pub lookup_near: Signal<In, Bit>,
+    /// 2 cycles after `frame_valid` (W = 512: 3): the IPv4 header's checksum is right.
+    pub ip_ok: Signal<In, Bit>,
+    /// At the same time: the TCP checksum is right.
+    pub tcp_ok: Signal<In, Bit>,
+    /// The oldest frame has left the FIFOs.
+    pub taken: Signal<Out, Bit>,
     /// The event of the frame, but for verdict, drop reason, connection and slot.
     pub rx_event: Signal<Out, RxEvent>,
     /// The event before it, if `sack_count` is not 0.
     pub sack: Signal<Out, SackEvent>,
-    /// What is wrong with the frame, and what it is.
-    pub flags: Signal<Out, HeaderFlags>,
-    /// The frame's addresses.
+    /// The event before both, if the host does not know the addresses.
     pub address: Signal<Out, AddressEvent>,
     /// Where the TCP payload begins in the frame.
     pub payload_at_bytes: Signal<Out, Bits<16>>,
-    /// The segment's connection is known.
-    pub is_flow: Signal<Out, Bit>,
-    /// Which one it is, else 0.
+    /// The segment's connection, if the verdict is `Flow`.
     pub connection: Signal<Out, Bits<16>>,
-    /// Its generation, else 0.
+    /// Its generation.
     pub generation: Signal<Out, Bits<8>>,
-    /// Somebody listens on the segment's port.
-    pub is_listening: Signal<Out, Bit>,
-    /// The frame is decoded: all of the outputs above are right.
+    /// A `Verdict`, room aside.
+    pub verdict: Signal<Out, Bits<8>>,
+    /// A `DropReason`.
+    pub drop_reason: Signal<Out, Bits<8>>,
+    /// The frame is to be delivered, and has something to put into a slot.
+    pub needs_slot: Signal<Out, Bit>,
+    /// The frame is decoded and judged: all of the outputs above are right.
     pub decoded_valid: Signal<Out, Bit>,
     /// It is taken at this clock edge.
     pub decoded_ready: Signal<In, Bit>,
@@ -94,49 +119,79 @@ pub struct Decoder {
     /// A frame or a command is under way.
     pub busy: Signal<Out, Bit>,
     parser: Parser,
-    walker: OptionWalker,
     flows: FlowTable,
     listeners: ListenerTable,
-    /// The parser holds a frame.
-    loaded: DFF<Bit>,
-    /// This is the first cycle in which it does.
-    fresh: DFF<Bit>,
-    flow_answered: DFF<Bit>,
-    listener_answered: DFF<Bit>,
+    judge: Verdict,
+    walker: OptionWalker,
+    fields_queue: Fifo<HeaderFields, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
+    judged_queue: Fifo<Judged, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
+    /// Judgements in `judged_queue`, those that do not show yet included.
+    judged_waiting: DFF<Bits<16>>,
+    /// One cycle more until the tables have answered, at W = 512.
+    flags_delay: Vec<DFF<HeaderFlags>>,
+    parsed_delay: Vec<DFF<Parsed>>,
+    done_delay: Vec<DFF<Bit>>,
+    fields: DFF<HeaderFields>,
+    judged: DFF<Judged>,
+    valid: DFF<Bit>,
+    flags: Signal<Local, HeaderFlags>,
+    parsed: Signal<Local, Parsed>,
+    /// A judgement is there.
+    judges: Signal<Local, Bit>,
+    /// It, and the oldest.
+    new_judged: Signal<Local, Judged>,
+    old_judged: Signal<Local, Judged>,
+    is_direct: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
-    known: Signal<Local, Bit>,
+    tcp: Signal<Local, TcpHeader>,
     options: Signal<Local, TcpOptions>,
+    rest: Signal<Local, Bits<OPTIONS_BITS>>,
+    timestamps: Signal<Local, Bits<64>>,
     edges: Signal<Local, Bits<256>>,
-    nothing: Constant<SackEvent>,
+    len_bytes: Signal<Local, Bits<16>>,
+    nothing: Constant<RxEvent>,
+    no_sack: Constant<SackEvent>,
+    no_address: Constant<AddressEvent>,
+    kind_rx: Constant<Bits<8>>,
     kind_sack: Constant<Bits<8>>,
+    kind_address: Constant<Bits<8>>,
+    verdict_drop: Constant<Bits<8>>,
+    verdict_raw: Constant<Bits<8>>,
+    reason_tcp_options: Constant<Bits<8>>,
 }
 
 impl Decoder {
-    /// Cycles from `frame_valid` to `decoded_valid`.
-    pub const LATENCY_CYCLES: usize = 1 + FlowTable::LOOKUP_CYCLES;
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
+    /// A decoder for a data path of `width` bits.
+    pub fn new(width: usize) -> Self {
+        let (hash_units, delay) = if width == 64 { (1, 0) } else { (3, 1) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
             hash_key: Default::default(),
-            frame: Default::default(),
+            rx_enable: Default::default(),
+            queue_runs: Default::default(),
+            promiscuous: Default::default(),
+            mac: Default::default(),
+            multicast: Default::default(),
+            local_ip: Default::default(),
+            headers: Default::default(),
+            frame_end: Default::default(),
             frame_valid: Default::default(),
-            frame_ready: Default::default(),
-            result: Default::default(),
-            result_valid: Default::default(),
-            result_ready: Default::default(),
+            lookup_key: Default::default(),
+            lookup_valid: Default::default(),
+            lookup_near: Default::default(),
+            ip_ok: Default::default(),
+            tcp_ok: Default::default(),
+            taken: Default::default(),
             rx_event: Default::default(),
             sack: Default::default(),
-            flags: Default::default(),
             address: Default::default(),
             payload_at_bytes: Default::default(),
-            is_flow: Default::default(),
             connection: Default::default(),
             generation: Default::default(),
-            is_listening: Default::default(),
+            verdict: Default::default(),
+            drop_reason: Default::default(),
+            needs_slot: Default::default(),
             decoded_valid: Default::default(),
             decoded_ready: Default::default(),
             flow_remove: Default::default(),
@@ -155,19 +210,41 @@ impl Default for Decoder {
             table_ready: Default::default(),
             busy: Default::default(),
             parser: Default::default(),
-            walker: Default::default(),
-            flows: Default::default(),
+            flows: FlowTable::new(hash_units),
             listeners: Default::default(),
-            loaded: Default::default(),
-            fresh: Default::default(),
-            flow_answered: Default::default(),
-            listener_answered: Default::default(),
+            judge: Default::default(),
+            walker: Default::default(),
+            fields_queue: Default::default(),
+            judged_queue: Default::default(),
+            judged_waiting: Default::default(),
+            flags_delay: (0..delay).map(|_| DFF::default()).collect(),
+            parsed_delay: (0..delay).map(|_| DFF::default()).collect(),
+            done_delay: (0..delay).map(|_| DFF::default()).collect(),
+            fields: Default::default(),
+            judged: Default::default(),
+            valid: Default::default(),
+            flags: Default::default(),
+            parsed: Default::default(),
+            judges: Default::default(),
+            new_judged: Default::default(),
+            old_judged: Default::default(),
+            is_direct: Default::default(),
             load: Default::default(),
-            known: Default::default(),
+            tcp: Default::default(),
             options: Default::default(),
+            rest: Default::default(),
+            timestamps: Default::default(),
             edges: Default::default(),
-            nothing: Constant::new(SackEvent::default()),
-            kind_sack: Constant::new((EventKind::Sack as u64).into()),
+            len_bytes: Default::default(),
+            nothing: Constant::new(RxEvent::default()),
+            no_sack: Constant::new(SackEvent::default()),
+            no_address: Constant::new(AddressEvent::default()),
+            kind_rx: Constant::new((queue::EventKind::Rx as u64).into()),
+            kind_sack: Constant::new((queue::EventKind::Sack as u64).into()),
+            kind_address: Constant::new((queue::EventKind::Address as u64).into()),
+            verdict_drop: Constant::new((queue::Verdict::Drop as u64).into()),
+            verdict_raw: Constant::new((queue::Verdict::Raw as u64).into()),
+            reason_tcp_options: Constant::new((queue::DropReason::TcpOptions as u64).into()),
         }
     }
 }
@@ -175,61 +252,211 @@ impl Default for Decoder {
 impl Logic for Decoder {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, loaded, fresh, flow_answered, listener_answered);
+        dff_setup!(self, clk, judged_waiting, fields, judged, valid);
         self.parser.clk.next = self.clk.val();
-        self.walker.clk.next = self.clk.val();
-        self.walker.rst.next = self.rst.val();
+        self.parser.rst.next = self.rst.val();
         self.flows.clk.next = self.clk.val();
         self.flows.rst.next = self.rst.val();
         self.listeners.clk.next = self.clk.val();
         self.listeners.rst.next = self.rst.val();
+        self.walker.clk.next = self.clk.val();
+        self.walker.rst.next = self.rst.val();
+        self.fields_queue.clk.next = self.clk.val();
+        self.fields_queue.rst.next = self.rst.val();
+        self.judged_queue.clk.next = self.clk.val();
+        self.judged_queue.rst.next = self.rst.val();
 
-        // Parse the frame; in the cycle after that start the option walker and both lookups.
-        self.frame_ready.next = !self.loaded.q.val();
-        self.load.next = self.frame_valid.val() & !self.loaded.q.val();
-        self.fresh.d.next = self.load.val();
-        self.parser.frame.next = self.frame.val();
-        self.parser.load.next = self.load.val();
-        self.walker.options.next = self.parser.options.val();
-        self.walker.len_bytes.next = self.parser.options_len_bytes.val();
-        self.walker.start.next = self.fresh.q.val();
-        self.flows.hash_key.next = self.hash_key.val();
-        self.flows.lookup_key.next = self.parser.key.val();
-        self.flows.lookup_valid.next = self.loaded.q.val() & !self.flow_answered.q.val();
-        self.listeners.lookup_port.next = self.parser.address.val().dst_port;
-        self.listeners.lookup_valid.next = self.loaded.q.val() & !self.listener_answered.q.val();
-        if self.flows.lookup_done.val() {
-            self.flow_answered.d.next = true;
+        // Queue the headers (the ingress sees to it that there is room), and parse them.
+        self.fields_queue.push_valid.next = self.frame_valid.val();
+        self.fields_queue.push_data.next.options = self.headers.val().options;
+        self.fields_queue.push_data.next.tcp = self.headers.val().tcp;
+        self.fields_queue.push_data.next.tos = bit_cast::<8, 160>(self.headers.val().ipv4 >> 144);
+        self.fields_queue.push_data.next.protocol =
+            bit_cast::<8, 160>(self.headers.val().ipv4 >> 80);
+        self.fields_queue.push_data.next.src_ip =
+            bit_cast::<32, 160>(self.headers.val().ipv4 >> 32);
+        self.fields_queue.push_data.next.dst_ip = bit_cast::<32, 160>(self.headers.val().ipv4);
+        self.fields_queue.push_data.next.src_mac = self.headers.val().src_mac;
+        self.fields_queue.push_data.next.dst_mac = self.headers.val().dst_mac;
+        self.fields_queue.push_data.next.vlan_tci = self.headers.val().vlan_tci;
+        self.len_bytes.next = self.frame_end.val().last_byte + 1;
+        if self.frame_end.val().last_byte.all() {
+            self.len_bytes.next = self.frame_end.val().last_byte;
         }
-        if self.listeners.lookup_done.val() {
-            self.listener_answered.d.next = true;
+        self.fields_queue.push_data.next.len_bytes = self.len_bytes.val();
+        self.fields_queue.push_data.next.timestamp = self.frame_end.val().timestamp;
+        self.parser.headers.next = self.headers.val();
+        self.parser.frame_end.next = self.frame_end.val();
+        self.parser.load.next = self.frame_valid.val();
+        self.parser.mac.next = self.mac.val();
+        self.parser.multicast.next = self.multicast.val();
+        self.parser.local_ip.next = self.local_ip.val();
+
+        // Both tables answer at the same time.
+        self.flows.hash_key.next = self.hash_key.val();
+        self.flows.lookup_key.next = self.lookup_key.val();
+        self.flows.lookup_valid.next = self.lookup_valid.val();
+        self.flows.lookup_near.next = self.lookup_near.val();
+        self.listeners.lookup_port.next = bit_cast::<16, 96>(self.lookup_key.val());
+        self.listeners.lookup_valid.next = self.flows.lookup_hashed.val();
+
+        // Judge.
+        self.flags.next = self.parser.flags.val();
+        self.parsed.next = self.parser.parsed.val();
+        self.judges.next = self.parser.done.val();
+        for i in 0..self.done_delay.len() {
+            self.flags_delay[i].clock.next = self.clk.val();
+            self.flags_delay[i].d.next = self.parser.flags.val();
+            self.flags.next = self.flags_delay[i].q.val();
+            self.parsed_delay[i].clock.next = self.clk.val();
+            self.parsed_delay[i].d.next = self.parser.parsed.val();
+            self.parsed.next = self.parsed_delay[i].q.val();
+            self.done_delay[i].clock.next = self.clk.val();
+            self.done_delay[i].d.next = self.parser.done.val() & !self.rst.val();
+            self.judges.next = self.done_delay[i].q.val();
+        }
+        self.judge.flags.next = self.flags.val();
+        self.judge.ip_checksum_ok.next = self.ip_ok.val();
+        self.judge.tcp_checksum_ok.next = self.tcp_ok.val();
+        // Options come later.
+        self.judge.bad_options.next = false;
+        self.judge.has_payload.next = self.parsed.val().payload_len_bytes.any();
+        self.judge.is_flow.next = self.flows.lookup_hit.val();
+        self.judge.is_listening.next = self.listeners.is_listening.val();
+        self.judge.rx_enable.next = self.rx_enable.val();
+        self.judge.queue_runs.next = self.queue_runs.val();
+        self.judge.promiscuous.next = self.promiscuous.val();
+        self.new_judged.next.verdict = bit_cast::<3, 8>(self.judge.verdict.val());
+        self.new_judged.next.drop_reason = bit_cast::<5, 8>(self.judge.drop_reason.val());
+        self.new_judged.next.needs_slot = self.judge.needs_slot.val();
+        self.new_judged.next.ip_checksum_ok = self.parsed.val().has_ipv4 & self.ip_ok.val();
+        // When the frame ends before the segment does, the checksum cannot be verified.
+        self.new_judged.next.tcp_checksum_ok =
+            self.parsed.val().has_tcp & !self.flags.val().bad_ip_header & self.tcp_ok.val();
+        self.new_judged.next.connection = self.flows.lookup_connection.val();
+        self.new_judged.next.generation = self.flows.lookup_generation.val();
+        self.new_judged.next.rss_hash = self.flows.lookup_hash.val();
+        self.new_judged.next.has_vlan = self.parsed.val().has_vlan;
+        self.new_judged.next.has_ipv4 = self.parsed.val().has_ipv4;
+        self.new_judged.next.has_tcp = self.parsed.val().has_tcp;
+        self.new_judged.next.payload_len_bytes = self.parsed.val().payload_len_bytes;
+        self.new_judged.next.payload_at_bytes = self.parsed.val().payload_at_bytes;
+        self.new_judged.next.options_len_bytes = self.parsed.val().options_len_bytes;
+        self.new_judged.next.has_rare_options = self.parsed.val().has_rare_options;
+        self.new_judged.next.has_mss = self.parsed.val().has_mss;
+        self.new_judged.next.has_sack_permitted = self.parsed.val().has_sack_permitted;
+        self.new_judged.next.window_scale_place = self.parsed.val().window_scale_place;
+        self.new_judged.next.timestamps_place = self.parsed.val().timestamps_place;
+
+        // Take the oldest frame. A judgement that finds none before it need not queue.
+        self.is_direct.next = !self.judged_waiting.q.val().any();
+        self.old_judged.next = self.judged_queue.pop_data.val();
+        if self.is_direct.val() {
+            self.old_judged.next = self.new_judged.val();
+        }
+        self.load.next = self.fields_queue.pop_valid.val()
+            & (self.judged_queue.pop_valid.val() | (self.is_direct.val() & self.judges.val()))
+            & (!self.valid.q.val() | (self.walker.done.val() & self.decoded_ready.val()));
+        self.judged_queue.push_data.next = self.new_judged.val();
+        self.judged_queue.push_valid.next =
+            self.judges.val() & !(self.is_direct.val() & self.load.val());
+        self.judged_queue.pop_ready.next = self.load.val() & !self.is_direct.val();
+        if self.judged_queue.push_valid.val() & !self.judged_queue.pop_ready.val() {
+            self.judged_waiting.d.next = self.judged_waiting.q.val() + 1;
+        }
+        if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
+            self.judged_waiting.d.next = self.judged_waiting.q.val() - 1;
+        }
+        self.fields_queue.pop_ready.next = self.load.val();
+        self.taken.next = self.load.val();
+        self.walker.options.next = self.fields_queue.pop_data.val().options;
+        self.walker.len_bytes.next = 0.into();
+        if self.old_judged.val().has_rare_options {
+            self.walker.len_bytes.next = self.old_judged.val().options_len_bytes;
+        }
+        self.walker.start.next = self.load.val();
+        if self.walker.done.val() & self.decoded_ready.val() {
+            self.valid.d.next = false;
         }
         if self.load.val() {
-            self.loaded.d.next = true;
-            self.flow_answered.d.next = false;
-            self.listener_answered.d.next = false;
+            self.valid.d.next = true;
+            self.judged.d.next = self.old_judged.val();
+            self.fields.d.next = self.fields_queue.pop_data.val();
+            // What is not there is zero.
+            if !self.old_judged.val().has_vlan {
+                self.fields.d.next.vlan_tci = 0.into();
+            }
+            if !self.old_judged.val().has_ipv4 {
+                self.fields.d.next.tos = 0.into();
+                self.fields.d.next.protocol = 0.into();
+                self.fields.d.next.src_ip = 0.into();
+                self.fields.d.next.dst_ip = 0.into();
+            }
+            if !self.old_judged.val().has_tcp {
+                self.fields.d.next.tcp = 0.into();
+            }
         }
 
-        // The frame is decoded when the walker and both tables have answered, and its checksum results are there.
-        self.known.next = self.loaded.q.val()
-            & !self.fresh.q.val()
-            & self.walker.done.val()
-            & (self.flow_answered.q.val() | self.flows.lookup_done.val())
-            & (self.listener_answered.q.val() | self.listeners.lookup_done.val());
-        self.decoded_valid.next = self.known.val() & self.result_valid.val();
-        self.result_ready.next = self.known.val() & self.decoded_ready.val();
-        if self.decoded_valid.val() & self.decoded_ready.val() {
-            self.loaded.d.next = false;
-        }
-
+        // Values of usual options stand where they came in; of rare ones, in the walker.
         self.options.next = self.walker.found.val();
-        self.rx_event.next = self.parser.rx_event.val();
-        self.rx_event.next.ip_checksum_ok =
-            self.parser.rx_event.val().is_ipv4 & self.result.val().ip_ok;
-        // When the frame ends before the segment does, the checksum cannot be verified.
-        self.rx_event.next.tcp_checksum_ok = self.parser.rx_event.val().is_tcp
-            & !self.parser.flags.val().bad_ip_header
-            & self.result.val().tcp_ok;
+        self.rest.next = self.walker.rest.val();
+        if self.judged.q.val().has_mss {
+            self.options.next.has_mss = true;
+            self.options.next.mss = self.rest.val().get_bits::<16>(288);
+        }
+        if self.judged.q.val().has_sack_permitted {
+            self.options.next.has_sack_permitted = true;
+        }
+        if self.judged.q.val().window_scale_place == 1 {
+            self.options.next.has_window_scale = true;
+            self.options.next.window_scale = self.rest.val().get_bits::<8>(256);
+        }
+        if self.judged.q.val().window_scale_place == 2 {
+            self.options.next.has_window_scale = true;
+            self.options.next.window_scale = self.rest.val().get_bits::<8>(224);
+        }
+        if self.judged.q.val().window_scale_place == 3 {
+            self.options.next.has_window_scale = true;
+            self.options.next.window_scale = self.rest.val().get_bits::<8>(160);
+        }
+        if self.judged.q.val().timestamps_place == 1 {
+            self.options.next.has_timestamps = true;
+            self.options.next.timestamps = self.rest.val().get_bits::<64>(224);
+        }
+        if self.judged.q.val().timestamps_place == 2 {
+            self.options.next.has_timestamps = true;
+            self.options.next.timestamps = self.rest.val().get_bits::<64>(192);
+        }
+        if self.judged.q.val().timestamps_place == 3 {
+            self.options.next.has_timestamps = true;
+            self.options.next.timestamps = self.rest.val().get_bits::<64>(160);
+        }
+
+        self.tcp.next = self.fields.q.val().tcp.into();
+        self.timestamps.next = self.options.val().timestamps;
+        self.rx_event.next = self.nothing.val();
+        self.rx_event.next.kind = self.kind_rx.val();
+        self.rx_event.next.timestamp = self.fields.q.val().timestamp;
+        self.rx_event.next.frame_len_bytes = self.fields.q.val().len_bytes;
+        self.rx_event.next.has_vlan = self.judged.q.val().has_vlan;
+        self.rx_event.next.vlan_tci = self.fields.q.val().vlan_tci;
+        self.rx_event.next.is_ipv4 = self.judged.q.val().has_ipv4;
+        self.rx_event.next.ip_checksum_ok = self.judged.q.val().ip_checksum_ok;
+        self.rx_event.next.ip_proto = self.fields.q.val().protocol;
+        self.rx_event.next.tos = self.fields.q.val().tos;
+        self.rx_event.next.is_tcp = self.judged.q.val().has_tcp;
+        self.rx_event.next.tcp_checksum_ok = self.judged.q.val().tcp_checksum_ok;
+        if self.judged.q.val().has_tcp {
+            self.rx_event.next.rss_hash = self.judged.q.val().rss_hash;
+        }
+        self.rx_event.next.seq = self.tcp.val().seq;
+        self.rx_event.next.ack = self.tcp.val().ack;
+        self.rx_event.next.tcp_flags = (bit_cast::<12, 3>(self.tcp.val().reserved) << 9)
+            | bit_cast::<12, 9>(self.tcp.val().tcp_flags);
+        self.rx_event.next.window = self.tcp.val().window;
+        self.rx_event.next.urgent = self.tcp.val().urgent;
+        self.rx_event.next.payload_len_bytes =
+            bit_cast::<24, 16>(self.judged.q.val().payload_len_bytes);
         self.rx_event.next.bad_options = self.options.val().bad_options;
         self.rx_event.next.has_mss = self.options.val().has_mss;
         self.rx_event.next.mss = self.options.val().mss;
@@ -237,11 +464,19 @@ impl Logic for Decoder {
         self.rx_event.next.window_scale = self.options.val().window_scale;
         self.rx_event.next.has_sack_permitted = self.options.val().has_sack_permitted;
         self.rx_event.next.has_timestamps = self.options.val().has_timestamps;
-        self.rx_event.next.ts_val = bit_cast::<32, 64>(self.options.val().timestamps >> 32);
-        self.rx_event.next.ts_ecr = bit_cast::<32, 64>(self.options.val().timestamps);
+        self.rx_event.next.ts_val = self.timestamps.val().get_bits::<32>(32);
+        self.rx_event.next.ts_ecr = self.timestamps.val().get_bits::<32>(0);
         self.rx_event.next.sack_count = self.options.val().sack_count;
+        self.address.next = self.no_address.val();
+        self.address.next.kind = self.kind_address.val();
+        self.address.next.src_ip = self.fields.q.val().src_ip;
+        self.address.next.dst_ip = self.fields.q.val().dst_ip;
+        self.address.next.src_port = self.tcp.val().src_port;
+        self.address.next.dst_port = self.tcp.val().dst_port;
+        self.address.next.src_mac = self.fields.q.val().src_mac;
+        self.address.next.dst_mac = self.fields.q.val().dst_mac;
         self.edges.next = self.options.val().sack_edges;
-        self.sack.next = self.nothing.val();
+        self.sack.next = self.no_sack.val();
         self.sack.next.kind = self.kind_sack.val();
         self.sack.next.sack0_left = self.edges.val().get_bits::<32>(224);
         self.sack.next.sack0_right = self.edges.val().get_bits::<32>(192);
@@ -251,13 +486,22 @@ impl Logic for Decoder {
         self.sack.next.sack2_right = self.edges.val().get_bits::<32>(64);
         self.sack.next.sack3_left = self.edges.val().get_bits::<32>(32);
         self.sack.next.sack3_right = self.edges.val().get_bits::<32>(0);
-        self.flags.next = self.parser.flags.val();
-        self.address.next = self.parser.address.val();
-        self.payload_at_bytes.next = self.parser.payload_at_bytes.val();
-        self.is_flow.next = self.flows.lookup_hit.val();
-        self.connection.next = self.flows.lookup_connection.val();
-        self.generation.next = self.flows.lookup_generation.val();
-        self.is_listening.next = self.listeners.is_listening.val();
+        self.payload_at_bytes.next = bit_cast::<16, 8>(self.judged.q.val().payload_at_bytes);
+        self.connection.next = self.judged.q.val().connection;
+        self.generation.next = self.judged.q.val().generation;
+        self.verdict.next = bit_cast::<8, 3>(self.judged.q.val().verdict);
+        self.drop_reason.next = bit_cast::<8, 5>(self.judged.q.val().drop_reason);
+        self.needs_slot.next = self.judged.q.val().needs_slot;
+        // RFC 9293 MUST-7. Only segments have options, and every other reason to drop one comes first.
+        if self.options.val().bad_options
+            & (self.verdict.val() != self.verdict_drop.val())
+            & (self.verdict.val() != self.verdict_raw.val())
+        {
+            self.verdict.next = self.verdict_drop.val();
+            self.drop_reason.next = self.reason_tcp_options.val();
+            self.needs_slot.next = false;
+        }
+        self.decoded_valid.next = self.valid.q.val() & self.walker.done.val();
 
         self.flows.flow_remove.next = self.flow_remove.val();
         self.flows.flow_key.next = self.flow_key.val();
@@ -273,11 +517,15 @@ impl Logic for Decoder {
         self.listen_ready.next = self.listeners.listen_ready.val();
         self.listen_done.next = self.listeners.listen_done.val();
         self.table_ready.next = self.flows.table_ready.val() & self.listeners.table_ready.val();
-        self.busy.next = self.loaded.q.val() | self.flows.busy.val() | self.listeners.busy.val();
+        // A frame between parser and registers is one that waits: the ingress counts those.
+        self.busy.next = self.valid.q.val()
+            | self.parser.busy.val()
+            | self.flows.busy.val()
+            | self.listeners.busy.val();
 
         if self.rst.val() {
-            self.loaded.d.next = false;
-            self.fresh.d.next = false;
+            self.judged_waiting.d.next = 0.into();
+            self.valid.d.next = false;
         }
     }
 }

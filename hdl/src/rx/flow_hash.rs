@@ -1,106 +1,153 @@
-//! Hashes a flow's key twice, under a secret.
+//! Hashes a flow's key under a secret: the Toeplitz hash of receive-side scaling, 96 bits in, 32 bits out.
 //!
 //! ```text
-//!  key, secret ──> round ──> round ──> half ──> round ──> round ──> first, second
+//!  key ────> word of this cycle ──┐
+//!                                 AND, XOR ──> ^ ──> hash
+//!  secret ─> 63 bits of it ───────┘            ^
+//!                                    sum of the words before
 //! ```
 //!
-//! Remote address, local address and ports go through four rounds of the shape of Xoodoo's: a parity that spreads each bit over its neighbours,
-//! rotations, and the three-word step `x ^ (!y & z)`, the only part that is not linear. The secret goes into each round. A round costs two
-//! levels of 6-input LUTs, and no carry chain.
+//! Bit i of the hash is the XOR of all key bits j whose secret bit i + j is set, counted from the most significant bit (Microsoft, "RSS hashing
+//! types"; its published vectors are in the test). The hash is linear, and over random secrets universal: who lacks the secret cannot choose keys that share
+//! a place. The host may read the hash of each segment in its event; it must not be shown to the peers, who could solve it for the secret.
 //!
-//! Strength: over random secrets, keys that differ in one or two bits share a set as often as any others (tested on what a peer can choose, its
-//! address and port). ChaCha quarter rounds were tried in its place and are too weak. After one, a change of the port can cancel a change of the
-//! address: such keys share both sets under 99 of 100 secrets. After two, addresses 128.0.128.0 apart share both sets under one secret of 130.
-//! This is no cryptographic function: an attacker who can measure which of his flows share a set finds the 32 bits of the secret by trying all of
-//! them. What he gains is that his flows can take all places of some new flow (`TableFull`).
-//!
-//! Latency: `LATENCY_CYCLES` (the outputs are combinational behind one register). Throughput: one key a cycle. One clock; no reset.
+//! With one unit (W = 64) the three words of the key are hashed one a cycle, first the remote address, then the local one, then the ports; each must be there in its
+//! cycle. With three units (W = 512) all at once. Latency from `start` to `done`: 2 cycles with one unit, 0 with three; `hash` is
+//! combinational and holds only with `done`. Throughput: a key in 3 cycles, or each cycle; `start` must not come while `running`. One clock; reset gives up the key under way.
 
 use rust_hdl::prelude::*;
 
-/// The hash, of S bits each.
-#[derive(LogicBlock, Default)]
-pub struct FlowHash<const S: usize> {
+/// The hash.
+#[derive(LogicBlock)]
+pub struct FlowHash {
     /// Clock.
     pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
     /// Remote address, local address, remote port, local port.
     pub key: Signal<In, Bits<96>>,
     /// The secret.
-    pub secret: Signal<In, Bits<32>>,
-    /// Set in the first half of the table.
-    pub first: Signal<Out, Bits<S>>,
-    /// Set in the second half.
-    pub second: Signal<Out, Bits<S>>,
-    rounds: [HashRound; 4],
-    half: DFF<Bits<96>>,
+    pub secret: Signal<In, Bits<128>>,
+    /// Hash the key, starting now.
+    pub start: Signal<In, Bit>,
+    /// With `done`: the hash.
+    pub hash: Signal<Out, Bits<32>>,
+    /// In this cycle `hash` is right.
+    pub done: Signal<Out, Bit>,
+    /// A key was started in an earlier cycle and is not finished, or is finished now.
+    pub running: Signal<Out, Bit>,
+    units: Vec<ToeplitzUnit>,
+    /// Word that is hashed in this cycle unless `start`; 0 when there is none.
+    step: DFF<Bits<2>>,
+    /// The secret for this cycle's word, when there is one unit.
+    window: Vec<DFF<Bits<63>>>,
+    /// Hash of the words before.
+    sum: DFF<Bits<32>>,
+    index: Signal<Local, Bits<2>>,
+    mixed: Signal<Local, Bits<32>>,
+    last_index: Constant<Bits<2>>,
 }
 
-impl<const S: usize> FlowHash<S> {
-    /// Cycles from `key` to `first` and `second`.
-    pub const LATENCY_CYCLES: usize = 1;
-}
+impl FlowHash {
+    /// A hash that takes `units` words of the key a cycle: 1 or 3.
+    pub fn new(units: usize) -> Self {
+        assert!(units == 1 || units == 3);
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            key: Default::default(),
+            secret: Default::default(),
+            start: Default::default(),
+            hash: Default::default(),
+            done: Default::default(),
+            running: Default::default(),
+            units: (0..units).map(|_| ToeplitzUnit::default()).collect(),
+            step: Default::default(),
+            window: (0..3 / units - 1).take(1).map(|_| DFF::default()).collect(),
+            sum: Default::default(),
+            index: Default::default(),
+            mixed: Default::default(),
+            last_index: Constant::new((3 / units - 1).to_bits()),
+        }
+    }
 
-impl<const S: usize> Logic for FlowHash<S> {
-    #[hdl_gen]
-    fn update(&mut self) {
-        dff_setup!(self, clk, half);
-
-        // The constants are digits of pi: they only have to differ.
-        self.rounds[0].round_secret.next = self.secret.val() ^ 0x243f6a88;
-        self.rounds[1].round_secret.next = self.secret.val() ^ 0x85a308d3_u64;
-        self.rounds[2].round_secret.next = self.secret.val() ^ 0x13198a2e;
-        self.rounds[3].round_secret.next = self.secret.val() ^ 0x03707344;
-
-        self.rounds[0].words.next = self.key.val();
-        self.rounds[1].words.next = self.rounds[0].mixed.val();
-        self.half.d.next = self.rounds[1].mixed.val();
-        self.rounds[2].words.next = self.half.q.val();
-        self.rounds[3].words.next = self.rounds[2].mixed.val();
-
-        self.first.next = self.rounds[3].mixed.val().get_bits::<S>(64);
-        self.second.next = self.rounds[3].mixed.val().get_bits::<S>(32);
+    /// Cycles from `start` to `done`.
+    pub const fn latency_cycles(units: usize) -> usize {
+        3 / units - 1
     }
 }
 
-/// One round: gates only.
-#[derive(LogicBlock, Default)]
-struct HashRound {
-    round_secret: Signal<In, Bits<32>>,
-    words: Signal<In, Bits<96>>,
-    mixed: Signal<Out, Bits<96>>,
-    parity: Signal<Local, Bits<32>>,
-    spread: Signal<Local, Bits<32>>,
-    a: Signal<Local, Bits<32>>,
-    b: Signal<Local, Bits<32>>,
-    c: Signal<Local, Bits<32>>,
-    b_step: Signal<Local, Bits<32>>,
-    c_step: Signal<Local, Bits<32>>,
-    a_mixed: Signal<Local, Bits<32>>,
-    b_mixed: Signal<Local, Bits<32>>,
-    c_mixed: Signal<Local, Bits<32>>,
-}
-
-impl Logic for HashRound {
+impl Logic for FlowHash {
     #[hdl_gen]
     fn update(&mut self) {
-        self.parity.next = self.words.val().get_bits::<32>(64)
-            ^ self.words.val().get_bits::<32>(32)
-            ^ self.words.val().get_bits::<32>(0);
-        self.spread.next = ((self.parity.val() << 5) | (self.parity.val() >> 27))
-            ^ ((self.parity.val() << 14) | (self.parity.val() >> 18));
+        dff_setup!(self, clk, step, sum);
 
-        self.a.next =
-            self.words.val().get_bits::<32>(64) ^ self.spread.val() ^ self.round_secret.val();
-        self.b_step.next = self.words.val().get_bits::<32>(32) ^ self.spread.val();
-        self.b.next = (self.b_step.val() << 1) | (self.b_step.val() >> 31);
-        self.c_step.next = self.words.val().get_bits::<32>(0) ^ self.spread.val();
-        self.c.next = (self.c_step.val() << 11) | (self.c_step.val() >> 21);
+        self.index.next = self.step.q.val();
+        // Unit u takes word u, with the secret from bit 32 u on.
+        for u in 0..self.units.len() {
+            self.units[u].word.next = self.key.val().get_bits::<32>(64 - 32 * u);
+            self.units[u].window.next = self.secret.val().get_bits::<63>(65 - 32 * u);
+        }
+        // A lone unit takes the others as well, later.
+        if self.index.val() == 1 {
+            self.units[0].word.next = self.key.val().get_bits::<32>(32);
+        }
+        if self.index.val() == 2 {
+            self.units[0].word.next = self.key.val().get_bits::<32>(0);
+        }
+        for i in 0..self.window.len() {
+            self.window[i].clock.next = self.clk.val();
+            self.window[i].d.next = self.secret.val().get_bits::<63>(65);
+            if self.start.val() {
+                self.window[i].d.next = self.secret.val().get_bits::<63>(33);
+            }
+            if self.index.val() == 1 {
+                self.window[i].d.next = self.secret.val().get_bits::<63>(1);
+            }
+            self.units[0].window.next = self.window[i].q.val();
+        }
+        self.mixed.next = self.sum.q.val();
+        if self.index.val() == 0 {
+            self.mixed.next = 0.into();
+        }
+        for u in 0..self.units.len() {
+            self.mixed.next = self.mixed.val() ^ self.units[u].hash.val();
+        }
 
-        self.a_mixed.next = self.a.val() ^ (!self.b.val() & self.c.val());
-        self.b_mixed.next = self.b.val() ^ (!self.c.val() & self.a.val());
-        self.c_mixed.next = self.c.val() ^ (!self.a.val() & self.b.val());
-        self.mixed.next = (bit_cast::<96, 32>(self.a_mixed.val()) << 64)
-            | (bit_cast::<96, 32>((self.b_mixed.val() << 1) | (self.b_mixed.val() >> 31)) << 32)
-            | bit_cast::<96, 32>((self.c_mixed.val() << 8) | (self.c_mixed.val() >> 24));
+        self.hash.next = self.mixed.val();
+        self.running.next = self.step.q.val().any();
+        self.done.next = (self.start.val() | self.step.q.val().any())
+            & (self.index.val() == self.last_index.val());
+        if self.done.val() {
+            self.step.d.next = 0.into();
+        } else if self.start.val() | self.step.q.val().any() {
+            self.step.d.next = self.index.val() + 1;
+            self.sum.d.next = self.mixed.val();
+        }
+
+        if self.rst.val() {
+            self.step.d.next = 0.into();
+        }
+    }
+}
+
+/// Hashes one word: gates only.
+#[derive(LogicBlock, Default)]
+struct ToeplitzUnit {
+    word: Signal<In, Bits<32>>,
+    /// The secret, from the bit on that belongs to the word's first.
+    window: Signal<In, Bits<63>>,
+    hash: Signal<Out, Bits<32>>,
+    chosen: Signal<Local, Bits<32>>,
+}
+
+impl Logic for ToeplitzUnit {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.hash.next = 0.into();
+        for i in 0_usize..32 {
+            self.chosen.next = self.word.val() & self.window.val().get_bits::<32>(i);
+            self.hash.next = self.hash.val().replace_bit(i, self.chosen.val().xor());
+        }
     }
 }

@@ -1,39 +1,31 @@
-//! Where frames come in: buffers each one whole, with its headers, length, arrival time and checksum results beside it.
+//! Where frames come in: buffers each one whole, and decides at its end whether it is kept.
 //!
 //! ```text
 //!           ┌──────┐   ┌─────────────┐
-//!  s ───┬──>│ beat │─┬>│ packet FIFO │──────────────────> m        the bytes
-//!       │   └──────┘ │ └─────────────┘
-//!       │            └>┌──────────┐   ┌──────────────┐
-//!       │              │ checksum │──>│ result FIFO  │──> ip_ok, tcp_ok
-//!       │   ┌────────┐ └──────────┘   └──────────────┘
-//!       └──>│ header │──────^         ┌──────────────┐
-//!           │ coll.  │───────────────>│ frame FIFO   │──> frame
-//!           └────────┘                └──────────────┘
+//!  s ──────>│ beat │──>│ packet FIFO │──> m       the bytes
+//!           └──────┘   └─────────────┘
+//!           ┌────────┐
+//!  tkeep ──>│ length │───────────────────> end, kept
+//!           └────────┘
 //! ```
 //!
 //! `s.tready` is always high: a frame that is marked bad (`tuser`, IEEE 802.3 clause 4.2.9: FCS wrong or aborted), does not fit, or is longer than a slot is
-//! dropped whole, and counted once. The frames that are kept come out in the order in which they came in: their bytes at `m`, their headers at
-//! `frame`, their checksum results at `result`.
+//! dropped whole, and counted once. It fits when the packet FIFO holds its bytes and less than `2^FRAMES_LOG2` frames wait that the decoder has not `taken`. The frames that are kept come out
+//! at `m` in the order in which they came in.
 //!
-//! In monitor mode (`monitor`) a frame that is longer than a slot is counted, and passes all the same, so that an event can tell of it. Its headers and
-//! checksum results are complete. Its length is right up to 65534; 65535 means that or more. Of its bytes, those that fit a slot are stored, and the
-//! last beat: the trimmer throws them away.
+//! In monitor mode (`monitor`) a frame that is longer than a slot is counted, and passes all the same, so that an event can tell of it. Its length is right up to
+//! 65534; 65535 means that or more. Of its bytes, those that fit a slot are stored, and the last beat: the trimmer throws them away.
 //!
-//! Latency from the last beat: 3 cycles to `frame_valid`, 3 to `m.tvalid`, 7 (W = 64) or 10 (W = 512) to `result_valid`. Throughput: one beat a cycle. One
+//! Latency from the last beat: 1 cycle to `kept`, 3 to `m.tvalid`. Throughput: one beat a cycle. One
 //! clock; reset forgets everything. Counters: `count_frame`, `count_bad_frame`, `count_fifo_overflow`, `count_oversize`.
 
-use crate::rx::checksum::Checksum;
-use crate::rx::frame::{ChecksumResult, Frame, HeaderBlock};
-use crate::rx::header_collector::HeaderCollector;
-use crate::stream::{Fifo, PacketFifo, StreamSink, StreamSource};
-use handclasp_layout::register::SLOT_BYTES;
+use crate::rx::frame::FrameEnd;
+use crate::stream::{PacketFifo, StreamSink, StreamSource};
+use handclasp_layout::register::SLOT_BYTES_LOG2_DEFAULT;
 use rust_hdl::prelude::*;
 
-/// log2 of the frames that wait here.
-const FRAMES_LOG2: usize = 5;
-/// log2 of the results that wait here: the decoder takes a frame before its result, so there may be one more of them.
-const RESULTS_LOG2: usize = FRAMES_LOG2 + 1;
+/// log2 of the frames that wait between ingress and dispatcher.
+pub const FRAMES_LOG2: usize = 6;
 
 /// The ingress, with a packet FIFO of `2^A` beats. N is `A + 1`.
 #[derive(LogicBlock)]
@@ -46,22 +38,18 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     pub now: Signal<In, Bits<64>>,
     /// Frames that are longer than a slot pass, to be told of.
     pub monitor: Signal<In, Bit>,
+    /// log2 of the bytes of a slot, 11 to 14.
+    pub slot_bytes_log2: Signal<In, Bits<4>>,
     /// Frames from the MAC.
     pub s: StreamSink<W, K>,
     /// Bytes of the frames that are kept.
     pub m: StreamSource<W, K>,
-    /// The oldest frame that has not been taken.
-    pub frame: Signal<Out, Frame>,
-    /// There is one.
-    pub frame_valid: Signal<Out, Bit>,
-    /// It is taken at this clock edge.
-    pub frame_ready: Signal<In, Bit>,
-    /// Checksums of the oldest frame whose result has not been taken.
-    pub result: Signal<Out, ChecksumResult>,
-    /// They are known.
-    pub result_valid: Signal<Out, Bit>,
-    /// They are taken at this clock edge.
-    pub result_ready: Signal<In, Bit>,
+    /// What is known of the frame whose last beat came in the last cycle.
+    pub frame_end: Signal<Out, FrameEnd>,
+    /// For one cycle: there is one, and it is kept.
+    pub kept: Signal<Out, Bit>,
+    /// The decoder is done with the oldest frame that was kept.
+    pub taken: Signal<In, Bit>,
     /// A frame ended, good or bad.
     pub count_frame: Signal<Out, Bit>,
     /// It was marked bad.
@@ -70,33 +58,34 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     pub count_fifo_overflow: Signal<Out, Bit>,
     /// It was longer than a slot.
     pub count_oversize: Signal<Out, Bit>,
-    /// A frame is coming in or waits.
+    /// A frame is coming in or waits for the decoder.
     pub busy: Signal<Out, Bit>,
-    collector: HeaderCollector<W, K>,
     packets: PacketFifo<W, K, A, N>,
-    frames: Fifo<Frame, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
-    checksum: Checksum<W>,
-    results: Fifo<ChecksumResult, RESULTS_LOG2, { RESULTS_LOG2 + 1 }>,
     in_frame: DFF<Bit>,
     timestamp: DFF<Bits<64>>,
+    /// Beats of the frame before the next one, up to the longest frame's.
+    beats: DFF<Bits<16>>,
+    /// As many frames wait as may.
+    is_full: DFF<Bit>,
+    waiting: DFF<Bits<16>>,
     /// The beat that arrived in the last cycle.
     beat_data: DFF<Bits<W>>,
     beat_keep: DFF<Bits<K>>,
     beat_valid: DFF<Bit>,
     beat_last: DFF<Bit>,
     beat_user: DFF<Bit>,
-    beat_bytes: DFF<Bits<16>>,
-    /// Bytes of the frame before that beat.
-    len_bytes: DFF<Bits<16>>,
-    kept_bytes: Signal<Local, Bits<16>>,
-    counted_bytes: Signal<Local, Bits<17>>,
-    total_bytes: Signal<Local, Bits<16>>,
-    is_oversize: Signal<Local, Bit>,
+    last_byte: DFF<Bits<16>>,
+    is_oversize: DFF<Bit>,
+    last_lane: Signal<Local, Bits<16>>,
+    /// Whole slots before this beat, if any.
+    slots: Signal<Local, Bits<16>>,
     ends: Signal<Local, Bit>,
     does_not_fit: Signal<Local, Bit>,
-    block: Signal<Local, HeaderBlock>,
-    slot_bytes: Constant<Bits<16>>,
-    most_bytes: Constant<Bits<16>>,
+    lanes_log2: Constant<Bits<16>>,
+    most_beats: Constant<Bits<16>>,
+    /// log2 of the beats of the smallest slot.
+    slot_beats_log2: Constant<Bits<16>>,
+    most_frames: Constant<Bits<16>>,
 }
 
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
@@ -108,42 +97,40 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
             rst: Default::default(),
             now: Default::default(),
             monitor: Default::default(),
+            slot_bytes_log2: Default::default(),
             s: Default::default(),
             m: Default::default(),
-            frame: Default::default(),
-            frame_valid: Default::default(),
-            frame_ready: Default::default(),
-            result: Default::default(),
-            result_valid: Default::default(),
-            result_ready: Default::default(),
+            frame_end: Default::default(),
+            kept: Default::default(),
+            taken: Default::default(),
             count_frame: Default::default(),
             count_bad_frame: Default::default(),
             count_fifo_overflow: Default::default(),
             count_oversize: Default::default(),
             busy: Default::default(),
-            collector: Default::default(),
             packets: Default::default(),
-            frames: Default::default(),
-            checksum: Default::default(),
-            results: Default::default(),
             in_frame: Default::default(),
             timestamp: Default::default(),
+            beats: Default::default(),
+            is_full: Default::default(),
+            waiting: Default::default(),
             beat_data: Default::default(),
             beat_keep: Default::default(),
             beat_valid: Default::default(),
             beat_last: Default::default(),
             beat_user: Default::default(),
-            beat_bytes: Default::default(),
-            len_bytes: Default::default(),
-            kept_bytes: Default::default(),
-            counted_bytes: Default::default(),
-            total_bytes: Default::default(),
+            last_byte: Default::default(),
             is_oversize: Default::default(),
+            last_lane: Default::default(),
+            slots: Default::default(),
             ends: Default::default(),
             does_not_fit: Default::default(),
-            block: Default::default(),
-            slot_bytes: Constant::new(SLOT_BYTES.to_bits()),
-            most_bytes: Constant::new(Bits::<16>::mask()),
+            lanes_log2: Constant::new((K.ilog2() as usize).to_bits()),
+            most_beats: Constant::new((0x10000 / K).to_bits()),
+            slot_beats_log2: Constant::new(
+                (SLOT_BYTES_LOG2_DEFAULT - K.ilog2() as usize).to_bits(),
+            ),
+            most_frames: Constant::new((1_usize << FRAMES_LOG2).to_bits()),
         }
     }
 }
@@ -151,26 +138,36 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for Ingress<W, K, A, N> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, in_frame, timestamp, len_bytes);
-        dff_setup!(self, clk, beat_data, beat_keep, beat_valid, beat_last, beat_user, beat_bytes);
-        self.collector.clk.next = self.clk.val();
-        self.collector.rst.next = self.rst.val();
+        dff_setup!(self, clk, in_frame, timestamp, beats, is_full, waiting);
+        dff_setup!(self, clk, beat_data, beat_keep, beat_valid, beat_last, beat_user);
+        dff_setup!(self, clk, last_byte, is_oversize);
         self.packets.clk.next = self.clk.val();
         self.packets.rst.next = self.rst.val();
-        self.frames.clk.next = self.clk.val();
-        self.frames.rst.next = self.rst.val();
-        self.checksum.clk.next = self.clk.val();
-        self.checksum.rst.next = self.rst.val();
-        self.results.clk.next = self.clk.val();
-        self.results.rst.next = self.rst.val();
 
-        // First cycle: register the beat, count its bytes, collect its headers.
+        // First cycle: keep the beat, and find the number of its last byte.
         self.s.tready.next = true;
-        self.kept_bytes.next = 0.into();
-        for i in 0..K {
-            if self.s.tkeep.val().get_bit(i) {
-                self.kept_bytes.next = (i + 1).to_bits();
+        self.last_lane.next = 0.into();
+        // `tkeep` is contiguous: the last lane is the one whose next is not there.
+        for i in 0..(K - 1) {
+            if self.s.tkeep.val().get_bit(i) & !self.s.tkeep.val().get_bit(i + 1) {
+                self.last_lane.next = self.last_lane.val() | i.to_bits();
             }
+        }
+        for i in (K - 1)..K {
+            if self.s.tkeep.val().get_bit(i) {
+                self.last_lane.next = self.last_lane.val() | i.to_bits();
+            }
+        }
+        // A beat behind a whole slot's is one too many.
+        self.slots.next = self.beats.q.val() >> self.slot_beats_log2.val();
+        if self.slot_bytes_log2.val() == 12 {
+            self.slots.next = (self.beats.q.val() >> self.slot_beats_log2.val()) >> 1;
+        }
+        if self.slot_bytes_log2.val() == 13 {
+            self.slots.next = (self.beats.q.val() >> self.slot_beats_log2.val()) >> 2;
+        }
+        if self.slot_bytes_log2.val() == 14 {
+            self.slots.next = (self.beats.q.val() >> self.slot_beats_log2.val()) >> 3;
         }
         self.beat_valid.d.next = self.s.tvalid.val();
         if self.s.tvalid.val() {
@@ -178,42 +175,36 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             self.beat_keep.d.next = self.s.tkeep.val();
             self.beat_last.d.next = self.s.tlast.val();
             self.beat_user.d.next = self.s.tuser.val();
-            self.beat_bytes.d.next = self.kept_bytes.val();
+            self.last_byte.d.next =
+                (self.beats.q.val() << self.lanes_log2.val()) | self.last_lane.val();
+            if self.beats.q.val() == self.most_beats.val() {
+                self.last_byte.d.next = 0xffff.into();
+            }
+            self.is_oversize.d.next = self.slots.val().any();
             self.in_frame.d.next = !self.s.tlast.val();
             if !self.in_frame.q.val() {
                 self.timestamp.d.next = self.now.val();
             }
-        }
-        self.collector.beat_data.next = self.s.tdata.val();
-        self.collector.beat_valid.next = self.s.tvalid.val();
-        self.collector.beat_last.next = self.s.tlast.val();
-
-        // Second cycle: store the beat; with the last one decide about the frame.
-        self.counted_bytes.next = bit_cast::<17, 16>(self.len_bytes.q.val())
-            + bit_cast::<17, 16>(self.beat_bytes.q.val());
-        self.total_bytes.next = bit_cast::<16, 17>(self.counted_bytes.val());
-        if self.counted_bytes.val().get_bit(16) {
-            self.total_bytes.next = self.most_bytes.val();
-        }
-        self.is_oversize.next = self.total_bytes.val() > self.slot_bytes.val();
-        self.ends.next = self.beat_valid.q.val() & self.beat_last.q.val();
-        self.does_not_fit.next = self.packets.overflowed.val() | !self.frames.push_ready.val();
-        if self.beat_valid.q.val() {
-            if self.beat_last.q.val() {
-                self.len_bytes.d.next = 0.into();
-            } else {
-                self.len_bytes.d.next = self.total_bytes.val();
+            if self.beats.q.val() != self.most_beats.val() {
+                self.beats.d.next = self.beats.q.val() + 1;
+            }
+            if self.s.tlast.val() {
+                self.beats.d.next = 0.into();
             }
         }
+
+        // Second cycle: store the beat; with the last one decide about the frame.
+        self.ends.next = self.beat_valid.q.val() & self.beat_last.q.val();
+        self.does_not_fit.next = self.packets.overflowed.val() | self.is_full.q.val();
         self.packets.s.tdata.next = self.beat_data.q.val();
         self.packets.s.tkeep.next = self.beat_keep.q.val();
         self.packets.s.tlast.next = self.beat_last.q.val();
         // What does not fit a slot is never delivered: it shall not take room from other frames.
         self.packets.s.tvalid.next =
-            self.beat_valid.q.val() & (!self.is_oversize.val() | self.beat_last.q.val());
+            self.beat_valid.q.val() & (!self.is_oversize.q.val() | self.beat_last.q.val());
         self.packets.s.tuser.next = self.beat_user.q.val()
-            | (self.is_oversize.val() & !self.monitor.val())
-            | !self.frames.push_ready.val();
+            | (self.is_oversize.q.val() & !self.monitor.val())
+            | self.is_full.q.val();
         self.count_frame.next = self.ends.val();
         self.count_bad_frame.next = self.ends.val() & self.beat_user.q.val();
         self.count_fifo_overflow.next =
@@ -221,26 +212,19 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.count_oversize.next = self.ends.val()
             & !self.beat_user.q.val()
             & !self.does_not_fit.val()
-            & self.is_oversize.val();
-
-        self.frames.push_valid.next = self.packets.committed.val();
-        self.frames.push_data.next.header = self.collector.header.val();
-        self.frames.push_data.next.is_tagged = self.collector.is_tagged.val();
-        self.frames.push_data.next.vlan_tci = self.collector.vlan_tci.val();
-        self.frames.push_data.next.len_bytes = self.total_bytes.val();
-        self.frames.push_data.next.timestamp = self.timestamp.q.val();
-
-        self.block.next = self.collector.header.val().into();
-        self.checksum.beat_data.next = self.beat_data.q.val();
-        self.checksum.beat_valid.next = self.beat_valid.q.val();
-        self.checksum.beat_last.next = self.beat_last.q.val();
-        self.checksum.beat_keep.next = self.packets.committed.val();
-        self.checksum.ipv4.next = self.block.val().ipv4;
-        self.checksum.is_tagged.next = self.collector.is_tagged.val();
-        // There is always room, see `RESULTS_LOG2`.
-        self.results.push_valid.next = self.checksum.result_valid.val();
-        self.results.push_data.next.ip_ok = self.checksum.ip_ok.val();
-        self.results.push_data.next.tcp_ok = self.checksum.tcp_ok.val();
+            & self.is_oversize.q.val();
+        self.frame_end.next.last_byte = self.last_byte.q.val();
+        self.frame_end.next.is_oversize = self.is_oversize.q.val();
+        self.frame_end.next.timestamp = self.timestamp.q.val();
+        self.kept.next = self.packets.committed.val();
+        if self.packets.committed.val() & !self.taken.val() {
+            self.waiting.d.next = self.waiting.q.val() + 1;
+            self.is_full.d.next = (self.waiting.q.val() + 1) == self.most_frames.val();
+        }
+        if self.taken.val() & !self.packets.committed.val() {
+            self.waiting.d.next = self.waiting.q.val() - 1;
+            self.is_full.d.next = false;
+        }
 
         self.m.tdata.next = self.packets.m.tdata.val();
         self.m.tkeep.next = self.packets.m.tkeep.val();
@@ -248,23 +232,15 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.m.tlast.next = self.packets.m.tlast.val();
         self.m.tuser.next = self.packets.m.tuser.val();
         self.packets.m.tready.next = self.m.tready.val();
-        self.frame.next = self.frames.pop_data.val();
-        self.frame_valid.next = self.frames.pop_valid.val();
-        self.frames.pop_ready.next = self.frame_ready.val();
-        self.result.next = self.results.pop_data.val();
-        self.result_valid.next = self.results.pop_valid.val();
-        self.results.pop_ready.next = self.result_ready.val();
-        // From its first beat until the decoder has taken its result, a kept frame is in one of these places.
-        self.busy.next = self.in_frame.q.val()
-            | self.beat_valid.q.val()
-            | self.checksum.busy.val()
-            | self.frames.pop_valid.val()
-            | self.results.pop_valid.val();
+        self.busy.next =
+            self.in_frame.q.val() | self.beat_valid.q.val() | self.waiting.q.val().any();
 
         if self.rst.val() {
             self.in_frame.d.next = false;
             self.beat_valid.d.next = false;
-            self.len_bytes.d.next = 0.into();
+            self.beats.d.next = 0.into();
+            self.is_full.d.next = false;
+            self.waiting.d.next = 0.into();
         }
     }
 }

@@ -7,9 +7,9 @@
 //!        └── word changed and written <─┘     (commands)
 //! ```
 //!
-//! Latency: `LOOKUP_CYCLES` from `lookup_valid` to `lookup_done`, one more when a command is under way. Throughput: one lookup or command
-//! at a time, lookups first. One clock; after reset the map clears itself in 2048 cycles and then raises `table_ready`. Commands cannot fail: adding a
-//! port twice or removing one that is not there changes nothing.
+//! Latency: `LOOKUP_CYCLES` from `lookup_valid` to the answer, which stays until the next. Throughput: one lookup a cycle. A command goes the same way
+//! in the first cycle without a lookup, one at a time. One clock; after reset the map clears itself in 2048 cycles and then raises `table_ready`.
+//! Commands cannot fail: adding a port twice or removing one that is not there changes nothing.
 
 use handclasp_verilog::Ram;
 use rust_hdl::prelude::*;
@@ -17,17 +17,17 @@ use rust_hdl::prelude::*;
 /// log2 of the words in the map.
 const WORDS_LOG2: usize = 11;
 
-/// What the table is doing.
+/// What becomes of the command that has been taken.
 #[derive(Debug, Copy, Clone, PartialEq, LogicState)]
 enum ListenState {
-    /// Empties one word a cycle.
+    /// There is none: empties one word a cycle.
     Clear,
-    /// Takes the next lookup or command and reads its word.
+    /// There is none.
     Idle,
-    /// Answers a lookup.
-    Answer,
-    /// Writes the word back with the port's bit changed.
-    Change,
+    /// It waits for a cycle without a lookup, and reads its word.
+    Wait,
+    /// Its word is on the way.
+    Run,
 }
 
 /// The table.
@@ -39,9 +39,9 @@ pub struct ListenerTable {
     pub rst: Signal<In, Bit>,
     /// Port to look up.
     pub lookup_port: Signal<In, Bits<16>>,
-    /// Look it up; held with the port until `lookup_done`.
+    /// Look it up.
     pub lookup_valid: Signal<In, Bit>,
-    /// For one cycle: the answer.
+    /// For one cycle: the answer is there.
     pub lookup_done: Signal<Out, Bit>,
     /// Somebody listens. Stays until the next answer.
     pub is_listening: Signal<Out, Bit>,
@@ -62,20 +62,28 @@ pub struct ListenerTable {
     map: Ram<Bits<32>, WORDS_LOG2>,
     state: DFF<ListenState>,
     clear_word: DFF<Bits<WORDS_LOG2>>,
-    port: DFF<Bits<16>>,
-    is_remove: DFF<Bit>,
-    lookup_done_register: DFF<Bit>,
+    command_port: DFF<Bits<16>>,
+    command_remove: DFF<Bit>,
+    /// First stage: the word is read.
+    read_valid: DFF<Bit>,
+    read_command: DFF<Bit>,
+    read_bit: DFF<Bits<5>>,
+    /// Second stage: what was read.
+    word_valid: DFF<Bit>,
+    word_command: DFF<Bit>,
+    word_bit: DFF<Bits<5>>,
+    word: DFF<Bits<32>>,
+    done_register: DFF<Bit>,
     is_listening_register: DFF<Bit>,
     listen_done_register: DFF<Bit>,
-    starts_lookup: Signal<Local, Bit>,
+    starts_command: Signal<Local, Bit>,
     chosen_port: Signal<Local, Bits<16>>,
-    bit_in_word: Signal<Local, Bits<5>>,
     last_word: Constant<Bits<WORDS_LOG2>>,
 }
 
 impl ListenerTable {
-    /// Cycles from `lookup_valid` to `lookup_done`.
-    pub const LOOKUP_CYCLES: usize = 2;
+    /// Cycles from `lookup_valid` to the answer.
+    pub const LOOKUP_CYCLES: usize = 3;
 }
 
 impl Default for ListenerTable {
@@ -97,14 +105,20 @@ impl Default for ListenerTable {
             map: Default::default(),
             state: Default::default(),
             clear_word: Default::default(),
-            port: Default::default(),
-            is_remove: Default::default(),
-            lookup_done_register: Default::default(),
+            command_port: Default::default(),
+            command_remove: Default::default(),
+            read_valid: Default::default(),
+            read_command: Default::default(),
+            read_bit: Default::default(),
+            word_valid: Default::default(),
+            word_command: Default::default(),
+            word_bit: Default::default(),
+            word: Default::default(),
+            done_register: Default::default(),
             is_listening_register: Default::default(),
             listen_done_register: Default::default(),
-            starts_lookup: Default::default(),
+            starts_command: Default::default(),
             chosen_port: Default::default(),
-            bit_in_word: Default::default(),
             last_word: Constant::new(Bits::mask()),
         }
     }
@@ -113,35 +127,55 @@ impl Default for ListenerTable {
 impl Logic for ListenerTable {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, clear_word, port, is_remove);
+        dff_setup!(self, clk, state, clear_word, command_port, command_remove);
+        dff_setup!(self, clk, read_valid, read_command, read_bit);
+        dff_setup!(self, clk, word_valid, word_command, word_bit, word);
         dff_setup!(
             self,
             clk,
-            lookup_done_register,
+            done_register,
             is_listening_register,
             listen_done_register
         );
         self.map.clock.next = self.clk.val();
 
-        // In the cycle of an answer `lookup_valid` is still that of the lookup that is being answered, and not a new one.
-        self.starts_lookup.next = self.lookup_valid.val() & !self.lookup_done_register.q.val();
-        self.chosen_port.next = self.listen_port.val();
-        if self.starts_lookup.val() {
+        // First stage: read the word. A lookup goes first.
+        self.starts_command.next =
+            (self.state.q.val() == ListenState::Wait) & !self.lookup_valid.val();
+        self.chosen_port.next = self.command_port.q.val();
+        if self.lookup_valid.val() {
             self.chosen_port.next = self.lookup_port.val();
         }
         self.map.read_address.next = bit_cast::<WORDS_LOG2, 16>(self.chosen_port.val() >> 5);
-        self.bit_in_word.next = bit_cast::<5, 16>(self.port.q.val());
-        self.map.write_address.next = bit_cast::<WORDS_LOG2, 16>(self.port.q.val() >> 5);
-        self.map.write_data.next = self
-            .map
-            .read_data
-            .val()
-            .replace_bit(self.bit_in_word.val().index(), !self.is_remove.q.val());
-        self.map.write_enable.next = false;
+        self.read_valid.d.next = self.lookup_valid.val() | self.starts_command.val();
+        if self.lookup_valid.val() | self.starts_command.val() {
+            self.read_command.d.next = self.starts_command.val();
+            self.read_bit.d.next = bit_cast::<5, 16>(self.chosen_port.val());
+        }
 
-        self.listen_ready.next =
-            (self.state.q.val() == ListenState::Idle) & !self.starts_lookup.val();
-        self.lookup_done_register.d.next = false;
+        // Second stage: hold what was read.
+        self.word_valid.d.next = self.read_valid.q.val();
+        if self.read_valid.q.val() {
+            self.word_command.d.next = self.read_command.q.val();
+            self.word_bit.d.next = self.read_bit.q.val();
+            self.word.d.next = self.map.read_data.val();
+        }
+
+        // Third stage: answer, or write the word back with the port's bit changed.
+        self.done_register.d.next = self.word_valid.q.val() & !self.word_command.q.val();
+        if self.word_valid.q.val() & !self.word_command.q.val() {
+            self.is_listening_register.d.next =
+                self.word.q.val().get_bit(self.word_bit.q.val().index());
+        }
+        self.map.write_address.next = bit_cast::<WORDS_LOG2, 16>(self.command_port.q.val() >> 5);
+        self.map.write_data.next = self
+            .word
+            .q
+            .val()
+            .replace_bit(self.word_bit.q.val().index(), !self.command_remove.q.val());
+        self.map.write_enable.next = self.word_valid.q.val() & self.word_command.q.val();
+
+        self.listen_ready.next = self.state.q.val() == ListenState::Idle;
         self.listen_done_register.d.next = false;
         match self.state.q.val() {
             // After power-up the RAM may hold any values: every word is emptied before the first lookup.
@@ -155,43 +189,41 @@ impl Logic for ListenerTable {
                 }
             }
             ListenState::Idle => {
-                if self.starts_lookup.val() {
-                    self.port.d.next = self.lookup_port.val();
-                    self.state.d.next = ListenState::Answer;
-                } else if self.listen_valid.val() {
-                    self.port.d.next = self.listen_port.val();
-                    self.is_remove.d.next = self.listen_remove.val();
-                    self.state.d.next = ListenState::Change;
+                if self.listen_valid.val() {
+                    self.command_port.d.next = self.listen_port.val();
+                    self.command_remove.d.next = self.listen_remove.val();
+                    self.state.d.next = ListenState::Wait;
                 }
             }
-            ListenState::Answer => {
-                self.is_listening_register.d.next = self
-                    .map
-                    .read_data
-                    .val()
-                    .get_bit(self.bit_in_word.val().index());
-                self.lookup_done_register.d.next = true;
-                self.state.d.next = ListenState::Idle;
+            ListenState::Wait => {
+                if !self.lookup_valid.val() {
+                    self.state.d.next = ListenState::Run;
+                }
             }
-            ListenState::Change => {
-                self.map.write_enable.next = true;
-                self.listen_done_register.d.next = true;
-                self.state.d.next = ListenState::Idle;
+            ListenState::Run => {
+                if self.word_valid.q.val() & self.word_command.q.val() {
+                    self.listen_done_register.d.next = true;
+                    self.state.d.next = ListenState::Idle;
+                }
             }
         }
 
-        self.lookup_done.next = self.lookup_done_register.q.val();
+        self.lookup_done.next = self.done_register.q.val();
         self.is_listening.next = self.is_listening_register.q.val();
         self.listen_done.next = self.listen_done_register.q.val();
         self.table_ready.next = self.state.q.val() != ListenState::Clear;
         self.busy.next = (self.state.q.val() != ListenState::Idle)
-            | self.lookup_done_register.q.val()
+            | self.read_valid.q.val()
+            | self.word_valid.q.val()
+            | self.done_register.q.val()
             | self.listen_done_register.q.val();
 
         if self.rst.val() {
             self.state.d.next = ListenState::Clear;
             self.clear_word.d.next = 0.into();
-            self.lookup_done_register.d.next = false;
+            self.read_valid.d.next = false;
+            self.word_valid.d.next = false;
+            self.done_register.d.next = false;
             self.listen_done_register.d.next = false;
         }
     }

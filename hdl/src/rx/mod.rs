@@ -1,42 +1,48 @@
 //! The receive path: from the wire to the receive event, in data-path order.
 //!
 //! ```text
-//!               frame                decoded          judged
-//!  s_axis_rx ─> ingress ──> decoder ─────────> verdict ──────> dispatch ──> event
-//!                  │           ^                                  │ │
-//!                  │           └── flow and listen commands       │ └──────> request to the DMA writer
-//!                  │ bytes                                        v
-//!                  └────────────────────────────────────────────> trim ────> payload
+//!                bytes ─────────────────────────────────────────────────> trim ────> payload
+//!               ┌ kept, length ┐         decoded, judged                    ^
+//!  s_axis_rx ─┬─> ingress ─────┴─> decoder ─────────────────────────> dispatch ──> event
+//!             │                      ^ ^                                │
+//!             └─> front ─────────────┘ └── flow and listen commands     └──────> request to the DMA writer
+//!                 headers, key, checksums
 //! ```
 //!
-//! - [`ingress`] buffers whole frames; beside each go its first bytes ([`header_collector`]) and its checksum results ([`checksum`]);
-//! - [`decoder`] reads headers ([`parser`]) and options ([`option_walker`]), asks [`flow_table`] and [`listener_table`];
-//! - [`verdict`] says what becomes of the frame, [`dispatch`] does it, if there are room and slot.
+//! - [`ingress`] buffers whole frames, and decides which are kept;
+//! - [`front`] reads headers ([`narrow_headers`], [`wide_headers`]) and checksums ([`narrow_cover`], [`wide_cover`], [`checksum`]) while a frame comes in;
+//! - [`decoder`] parses them ([`parser`]), asks [`flow_table`] and [`listener_table`], judges ([`verdict`]), and reads options ([`usual_options`], [`option_walker`]);
+//! - [`dispatch`] does what is to be done.
 //!
-//! The next frame is decoded while the last one is delivered. Latency from the first beat of a frame of n beats to its event's `event_valid`, without a
-//! payload: n + 8 cycles (W = 64) with up to two options, and one more for each further; n + 10 (W = 512) with up to four, as its checksums take
-//! longer. Throughput without a payload: a frame of n beats in n + 1 cycles, but not under 6, or 8 with four options. One clock; reset forgets every
+//! Latency from the last beat of a frame to `decoded_valid`: 4 cycles (W = 64), 6 (W = 512); one more to its event's `event_valid` without a payload. With options that are not usual it takes
+//! as long as they are walked through. Throughput up to the dispatcher: one frame a cycle with usual options, two beats or more a frame at W = 64. One clock; reset forgets every
 //! frame and clears both tables, which takes 2048 cycles. What is wrong with a frame ends in one of the counters; nothing that arrives can stall or
 //! wedge the path.
 
-pub mod adder_tree;
 pub mod checksum;
 pub mod decoder;
 pub mod dispatch;
 pub mod flow_hash;
 pub mod flow_table;
 pub mod frame;
-pub mod header_collector;
+pub mod front;
 pub mod ingress;
 pub mod listener_table;
+pub mod multicast_number;
+pub mod narrow_cover;
+pub mod narrow_headers;
 pub mod option_walker;
+pub mod packet_rest;
 pub mod parser;
+pub mod usual_options;
 pub mod verdict;
+pub mod wide_cover;
+pub mod wide_headers;
 
 use crate::rx::decoder::Decoder;
 use crate::rx::dispatch::Dispatch;
+use crate::rx::front::Front;
 use crate::rx::ingress::Ingress;
-use crate::rx::verdict::Verdict;
 use crate::stream::{StreamSink, StreamSource, Trim};
 use rust_hdl::prelude::*;
 
@@ -46,7 +52,7 @@ pub type RxPath64 = RxPath<64, 8, 3, 11, 12, 4, 5>;
 pub type RxPath512 = RxPath<512, 64, 6, 10, 11, 7, 8>;
 
 /// The receive path with a FIFO of `2^A` beats, and `2^EA` events that wait for their payloads. S is log2(K), N is `A + 1`, EN is `EA + 1`.
-#[derive(LogicBlock, Default)]
+#[derive(LogicBlock)]
 pub struct RxPath<
     const W: usize,
     const K: usize,
@@ -74,6 +80,10 @@ pub struct RxPath<
     pub monitor: Signal<In, Bit>,
     /// Own MAC address.
     pub mac: Signal<In, Bits<48>>,
+    /// Multicast filter: which group addresses are ours, see `MulticastNumber`.
+    pub multicast: Signal<In, Bits<64>>,
+    /// log2 of the bytes of a receive slot, 11 to 14.
+    pub slot_bytes_log2: Signal<In, Bits<4>>,
     /// Own IPv4 address.
     pub local_ip: Signal<In, Bits<32>>,
     /// Secret of the flow table's hash.
@@ -165,10 +175,87 @@ pub struct RxPath<
     /// A frame or a command is under way.
     pub busy: Signal<Out, Bit>,
     ingress: Ingress<W, K, A, N>,
+    front: Front<W, K>,
     decoder: Decoder,
-    judge: Verdict,
     dispatch: Dispatch<EA, EN>,
     trim: Trim<W, K, S>,
+}
+
+impl<
+        const W: usize,
+        const K: usize,
+        const S: usize,
+        const A: usize,
+        const N: usize,
+        const EA: usize,
+        const EN: usize,
+    > Default for RxPath<W, K, S, A, N, EA, EN>
+{
+    fn default() -> Self {
+        Self {
+            clk: Default::default(),
+            rst: Default::default(),
+            now: Default::default(),
+            s_axis_rx: Default::default(),
+            rx_enable: Default::default(),
+            queue_runs: Default::default(),
+            promiscuous: Default::default(),
+            monitor: Default::default(),
+            mac: Default::default(),
+            multicast: Default::default(),
+            slot_bytes_log2: Default::default(),
+            local_ip: Default::default(),
+            hash_key: Default::default(),
+            event_data: Default::default(),
+            event_last: Default::default(),
+            event_valid: Default::default(),
+            event_ready: Default::default(),
+            rx_room: Default::default(),
+            rx_reserve: Default::default(),
+            slot_valid: Default::default(),
+            slot_number: Default::default(),
+            slot_addr: Default::default(),
+            slot_take: Default::default(),
+            request_addr: Default::default(),
+            request_len_bytes: Default::default(),
+            request_valid: Default::default(),
+            request_ready: Default::default(),
+            payload: Default::default(),
+            done_valid: Default::default(),
+            done_error: Default::default(),
+            flow_remove: Default::default(),
+            flow_key: Default::default(),
+            flow_connection: Default::default(),
+            flow_generation: Default::default(),
+            flow_valid: Default::default(),
+            flow_ready: Default::default(),
+            flow_done: Default::default(),
+            flow_status: Default::default(),
+            listen_remove: Default::default(),
+            listen_port: Default::default(),
+            listen_valid: Default::default(),
+            listen_ready: Default::default(),
+            listen_done: Default::default(),
+            table_ready: Default::default(),
+            count_rx_frame: Default::default(),
+            count_bad_frame: Default::default(),
+            count_fifo_overflow: Default::default(),
+            count_oversize: Default::default(),
+            count_drop: Default::default(),
+            count_drop_reason: Default::default(),
+            count_flow: Default::default(),
+            count_listen: Default::default(),
+            count_miss: Default::default(),
+            count_raw: Default::default(),
+            count_payload: Default::default(),
+            busy: Default::default(),
+            ingress: Default::default(),
+            front: Default::default(),
+            decoder: Decoder::new(W),
+            dispatch: Default::default(),
+            trim: Default::default(),
+        }
+    }
 }
 
 impl<
@@ -185,6 +272,8 @@ impl<
     fn update(&mut self) {
         self.ingress.clk.next = self.clk.val();
         self.ingress.rst.next = self.rst.val();
+        self.front.clk.next = self.clk.val();
+        self.front.rst.next = self.rst.val();
         self.decoder.clk.next = self.clk.val();
         self.decoder.rst.next = self.rst.val();
         self.dispatch.clk.next = self.clk.val();
@@ -195,39 +284,42 @@ impl<
         // Wire -> ingress.
         StreamSink::<W, K>::link(&mut self.s_axis_rx, &mut self.ingress.s);
         self.ingress.now.next = self.now.val();
+        self.ingress.slot_bytes_log2.next = self.slot_bytes_log2.val();
         self.ingress.monitor.next = self.monitor.val();
 
-        // Ingress -> decoder.
+        // Wire -> front -> decoder.
+        self.front.beat_data.next = self.s_axis_rx.tdata.val();
+        self.front.beat_valid.next = self.s_axis_rx.tvalid.val();
+        self.front.beat_last.next = self.s_axis_rx.tlast.val();
+        self.front.kept_end.next = self.ingress.frame_end.val();
+        self.front.kept.next = self.ingress.kept.val();
+        self.ingress.taken.next = self.decoder.taken.val();
+        self.decoder.headers.next = self.front.headers.val();
+        self.decoder.frame_end.next = self.front.frame_end.val();
+        self.decoder.frame_valid.next = self.front.frame_valid.val();
+        self.decoder.lookup_key.next = self.front.lookup_key.val();
+        self.decoder.lookup_valid.next = self.front.lookup_valid.val();
+        self.decoder.lookup_near.next = self.front.lookup_near.val();
+        self.decoder.ip_ok.next = self.front.ip_ok.val();
+        self.decoder.tcp_ok.next = self.front.tcp_ok.val();
+        self.decoder.rx_enable.next = self.rx_enable.val();
+        self.decoder.queue_runs.next = self.queue_runs.val();
+        self.decoder.promiscuous.next = self.promiscuous.val();
+        self.decoder.mac.next = self.mac.val();
+        self.decoder.multicast.next = self.multicast.val();
+        self.decoder.local_ip.next = self.local_ip.val();
         self.decoder.hash_key.next = self.hash_key.val();
-        self.decoder.frame.next = self.ingress.frame.val();
-        self.decoder.frame_valid.next = self.ingress.frame_valid.val();
-        self.ingress.frame_ready.next = self.decoder.frame_ready.val();
-        self.decoder.result.next = self.ingress.result.val();
-        self.decoder.result_valid.next = self.ingress.result_valid.val();
-        self.ingress.result_ready.next = self.decoder.result_ready.val();
 
-        // Decoder -> verdict.
-        self.judge.rx_event.next = self.decoder.rx_event.val();
-        self.judge.flags.next = self.decoder.flags.val();
-        self.judge.address.next = self.decoder.address.val();
-        self.judge.is_flow.next = self.decoder.is_flow.val();
-        self.judge.is_listening.next = self.decoder.is_listening.val();
-        self.judge.rx_enable.next = self.rx_enable.val();
-        self.judge.queue_runs.next = self.queue_runs.val();
-        self.judge.promiscuous.next = self.promiscuous.val();
-        self.judge.mac.next = self.mac.val();
-        self.judge.local_ip.next = self.local_ip.val();
-
-        // Decoder, verdict -> dispatch.
+        // Decoder -> dispatch.
         self.dispatch.decoded_event.next = self.decoder.rx_event.val();
         self.dispatch.decoded_sack.next = self.decoder.sack.val();
         self.dispatch.decoded_address.next = self.decoder.address.val();
         self.dispatch.payload_at_bytes.next = self.decoder.payload_at_bytes.val();
         self.dispatch.connection.next = self.decoder.connection.val();
         self.dispatch.generation.next = self.decoder.generation.val();
-        self.dispatch.verdict.next = self.judge.verdict.val();
-        self.dispatch.drop_reason.next = self.judge.drop_reason.val();
-        self.dispatch.needs_slot.next = self.judge.needs_slot.val();
+        self.dispatch.verdict.next = self.decoder.verdict.val();
+        self.dispatch.drop_reason.next = self.decoder.drop_reason.val();
+        self.dispatch.needs_slot.next = self.decoder.needs_slot.val();
         self.dispatch.decoded_valid.next = self.decoder.decoded_valid.val();
         self.decoder.decoded_ready.next = self.dispatch.decoded_ready.val();
         self.dispatch.monitor.next = self.monitor.val();
@@ -288,6 +380,7 @@ impl<
         self.count_raw.next = self.dispatch.count_raw.val();
         self.count_payload.next = self.dispatch.count_payload.val();
         self.busy.next = self.ingress.busy.val()
+            | self.front.busy.val()
             | self.decoder.busy.val()
             | self.dispatch.busy.val()
             | self.trim.busy.val();

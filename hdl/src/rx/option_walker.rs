@@ -1,11 +1,11 @@
-//! Walks through TCP options, which stand anywhere and in any order.
+//! Walks through TCP options, which stand anywhere and in any order: the way for lists that [`UsualOptions`](crate::rx::usual_options) does not know.
 //!
 //! ```text
-//!              ┌─────────────────────────────┐
-//!  options ───>│ rest ─> NOPs off ─> option  │──> fields found
-//!              │  ^                    │     │
-//!              │  └── shifted by its length  │
-//!              └─────────────────────────────┘
+//!            ┌──────────────────┐  4 bytes, rotated  ┌────────┐
+//!  options ─>│ rest, shifted by │───────────────────>│ window │──> fields found
+//!            │ words of 4 bytes │                    └────────┘
+//!            └────────^─────────┘                        │
+//!                     └──────── steps of 1 to 4 bytes ───┘
 //! ```
 //!
 //! RFC 9293 3.1: END ends the list, NOP is one byte, every other option is kind, length, value. Known are MSS (RFC 9293 3.7.1), window scale and
@@ -13,13 +13,33 @@
 //! is impossible, or not what its kind demands, ends the walk with `bad` (MUST-7); what was found before stays. An option seen twice
 //! counts as it was seen last.
 //!
-//! Latency from `start` to `done`: 2 cycles and one for each option, with up to three NOPs before it (1 cycle without options); `done` means
-//! nothing in the cycle of `start` itself. Throughput: one list at a time. One clock; reset stops the walk.
+//! Latency from `start` to `done`: 2 cycles, less 1 when the list ends with an END or an illegal option, and for each option or up to four NOPs 2; then 3 for timestamps, 1 + 2 n for n SACK
+//! blocks, and one for every four bytes of any other option beyond its first four. Without options `done` stays high. Throughput: one list at a time. One clock;
+//! reset stops the walk.
 
 use crate::rx::frame::TcpOptions;
-use crate::rx::parser::OPTIONS_BITS;
 use handclasp_layout::header::tcp_option;
 use rust_hdl::prelude::*;
+
+/// Bits of the longest TCP options.
+pub const OPTIONS_BITS: usize = handclasp_layout::frame::OPTIONS_MAX_BYTES * 8;
+
+/// What the walker does.
+#[derive(Debug, Copy, Clone, PartialEq, LogicState)]
+enum WalkState {
+    /// Nothing: the list that was started last has been walked through.
+    Done,
+    /// Rotates the next four bytes into the window.
+    Align,
+    /// Looks at the option in the window, or at NOPs.
+    Look,
+    /// Rotates the first word of a value into the window.
+    First,
+    /// Stores a word of timestamps or SACK edges.
+    Value,
+    /// Skips what is left of an option.
+    Skip,
+}
 
 /// The walker.
 #[derive(LogicBlock)]
@@ -38,24 +58,35 @@ pub struct OptionWalker {
     pub done: Signal<Out, Bit>,
     /// What the list holds.
     pub found: Signal<Out, TcpOptions>,
-    walking: DFF<Bit>,
-    /// What has not been walked through.
-    rest: DFF<Bits<OPTIONS_BITS>>,
+    /// The options that have not been walked through: all of them until the first step.
+    pub rest: Signal<Out, Bits<OPTIONS_BITS>>,
+    state: DFF<WalkState>,
+    rest_register: DFF<Bits<OPTIONS_BITS>>,
+    /// Bytes in `rest` that have been walked through; from 4 on the first word leaves in this cycle.
+    offset: DFF<Bits<3>>,
+    /// Bytes of the list behind the window; behind the option, once its length is known.
     rest_bytes: DFF<Bits<6>>,
+    window: DFF<Bits<32>>,
+    /// Words of a value, or bytes of an option, that are still to come.
+    left: DFF<Bits<6>>,
+    /// The value's next word has this number.
+    place: DFF<Bits<3>>,
+    is_sack: DFF<Bit>,
     met: DFF<TcpOptions>,
-    is_nop0: Signal<Local, Bit>,
-    is_nop1: Signal<Local, Bit>,
-    is_nop2: Signal<Local, Bit>,
-    nops: Signal<Local, Bits<6>>,
-    /// The rest behind leading NOPs, and its length.
-    option: Signal<Local, Bits<OPTIONS_BITS>>,
-    option_room_bytes: Signal<Local, Bits<6>>,
+    timestamps: [DFF<Bits<32>>; 2],
+    edges: [DFF<Bits<32>>; 8],
+    aligned: Signal<Local, Bits<32>>,
     kind: Signal<Local, Bits<8>>,
     length: Signal<Local, Bits<8>>,
+    is_nop: [Signal<Local, Bit>; 4],
+    nops: Signal<Local, Bits<3>>,
     /// The option's length is possible, and what its kind demands.
     fits: Signal<Local, Bit>,
     is_legal: Signal<Local, Bit>,
-    step_bytes: Signal<Local, Bits<6>>,
+    /// Bytes to step on.
+    step_bytes: Signal<Local, Bits<3>>,
+    word: Signal<Local, Bits<32>>,
+    edge_words: Signal<Local, Bits<256>>,
     nothing: Constant<TcpOptions>,
     end_kind: Constant<Bits<8>>,
     nop_kind: Constant<Bits<8>>,
@@ -85,21 +116,28 @@ impl Default for OptionWalker {
             start: Default::default(),
             done: Default::default(),
             found: Default::default(),
-            walking: Default::default(),
             rest: Default::default(),
+            state: Default::default(),
+            rest_register: Default::default(),
+            offset: Default::default(),
             rest_bytes: Default::default(),
+            window: Default::default(),
+            left: Default::default(),
+            place: Default::default(),
+            is_sack: Default::default(),
             met: Default::default(),
-            is_nop0: Default::default(),
-            is_nop1: Default::default(),
-            is_nop2: Default::default(),
-            nops: Default::default(),
-            option: Default::default(),
-            option_room_bytes: Default::default(),
+            timestamps: Default::default(),
+            edges: Default::default(),
+            aligned: Default::default(),
             kind: Default::default(),
             length: Default::default(),
+            is_nop: Default::default(),
+            nops: Default::default(),
             fits: Default::default(),
             is_legal: Default::default(),
             step_bytes: Default::default(),
+            word: Default::default(),
+            edge_words: Default::default(),
             nothing: Constant::new(TcpOptions::default()),
             end_kind: byte(tcp_option::END),
             nop_kind: byte(tcp_option::NOP),
@@ -121,32 +159,44 @@ impl Default for OptionWalker {
 impl Logic for OptionWalker {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, walking, rest, rest_bytes, met);
-
-        // Up to three leading NOPs are skipped together: options are aligned with them.
-        self.is_nop0.next = self.rest.q.val().get_bits::<8>(312) == self.nop_kind.val();
-        self.is_nop1.next = self.rest.q.val().get_bits::<8>(304) == self.nop_kind.val();
-        self.is_nop2.next = self.rest.q.val().get_bits::<8>(296) == self.nop_kind.val();
-        self.nops.next = 0.into();
-        self.option.next = self.rest.q.val();
-        if self.is_nop0.val() & self.is_nop1.val() & self.is_nop2.val() {
-            self.nops.next = 3.into();
-            self.option.next = self.rest.q.val() << 24;
-        } else if self.is_nop0.val() & self.is_nop1.val() {
-            self.nops.next = 2.into();
-            self.option.next = self.rest.q.val() << 16;
-        } else if self.is_nop0.val() {
-            self.nops.next = 1.into();
-            self.option.next = self.rest.q.val() << 8;
+        dff_setup!(self, clk, state, rest_register, offset, rest_bytes, window);
+        dff_setup!(self, clk, left, place, is_sack, met);
+        for i in 0..2 {
+            self.timestamps[i].clock.next = self.clk.val();
+            self.timestamps[i].d.next = self.timestamps[i].q.val();
         }
-        self.option_room_bytes.next = self.rest_bytes.q.val() - self.nops.val();
-        self.kind.next = self.option.val().get_bits::<8>(312);
-        self.length.next = self.option.val().get_bits::<8>(304);
+        for i in 0..8 {
+            self.edges[i].clock.next = self.clk.val();
+            self.edges[i].d.next = self.edges[i].q.val();
+        }
 
+        self.aligned.next = 0.into();
+        for i in 0_usize..8 {
+            if self.offset.q.val() == i.to_bits() {
+                self.aligned.next = self.rest_register.q.val().get_bits::<32>(288 - 8 * i);
+            }
+        }
+
+        // What stands in the window.
+        self.kind.next = self.window.q.val().get_bits::<8>(24);
+        self.length.next = self.window.q.val().get_bits::<8>(16);
+        for i in 0..4 {
+            self.is_nop[i].next =
+                self.window.q.val().get_bits::<8>(24 - 8 * i) == self.nop_kind.val();
+        }
+        self.nops.next = 1.into();
+        if self.is_nop[1].val() {
+            self.nops.next = 2.into();
+        }
+        if self.is_nop[1].val() & self.is_nop[2].val() {
+            self.nops.next = 3.into();
+        }
+        if self.is_nop[1].val() & self.is_nop[2].val() & self.is_nop[3].val() {
+            self.nops.next = 4.into();
+        }
         // RFC 9293 3.1: the length counts kind and length itself; MUST-7: any length may come.
-        self.fits.next = (self.option_room_bytes.val() >= 2)
-            & (self.length.val() >= 2)
-            & (self.length.val() <= bit_cast::<8, 6>(self.option_room_bytes.val()));
+        self.fits.next = (self.length.val() >= 2)
+            & (self.length.val() <= bit_cast::<8, 6>(self.rest_bytes.q.val()));
         self.is_legal.next = true;
         if self.kind.val() == self.mss_kind.val() {
             self.is_legal.next = self.length.val() == self.mss_bytes.val();
@@ -167,59 +217,149 @@ impl Logic for OptionWalker {
                 & (self.length.val().get_bits::<3>(0) == 2);
         }
 
-        self.step_bytes.next = self.nops.val();
-        if self.walking.q.val() {
-            if self.rest_bytes.q.val() <= self.nops.val() {
-                // Nothing but NOPs was left.
-                self.walking.d.next = false;
-            } else if self.kind.val() == self.end_kind.val() {
-                self.walking.d.next = false;
-            } else if self.kind.val() == self.nop_kind.val() {
-                // Here is a fourth NOP: skip the three before it, and look again in the next cycle.
-                self.walking.d.next = true;
-            } else if !self.fits.val() | !self.is_legal.val() {
-                self.met.d.next.bad_options = true;
-                self.walking.d.next = false;
-            } else {
-                self.step_bytes.next = self.nops.val() + bit_cast::<6, 8>(self.length.val());
-                if self.kind.val() == self.mss_kind.val() {
-                    self.met.d.next.has_mss = true;
-                    self.met.d.next.mss = self.option.val().get_bits::<16>(288);
-                }
-                if self.kind.val() == self.window_scale_kind.val() {
-                    self.met.d.next.has_window_scale = true;
-                    self.met.d.next.window_scale = self.option.val().get_bits::<8>(296);
-                }
-                if self.kind.val() == self.sack_permitted_kind.val() {
-                    self.met.d.next.has_sack_permitted = true;
-                }
-                if self.kind.val() == self.timestamps_kind.val() {
-                    self.met.d.next.has_timestamps = true;
-                    self.met.d.next.timestamps = self.option.val().get_bits::<64>(240);
-                }
-                if self.kind.val() == self.sack_kind.val() {
-                    self.met.d.next.sack_count = bit_cast::<4, 8>(self.length.val() >> 3);
-                    // Take the room of four blocks, and clear what lies behind the option's last block.
-                    self.met.d.next.sack_edges = (self.option.val().get_bits::<256>(48)
-                        >> (272 - (bit_cast::<16, 8>(self.length.val()) << 3)))
-                        << (272 - (bit_cast::<16, 8>(self.length.val()) << 3));
+        self.step_bytes.next = 0.into();
+        match self.state.q.val() {
+            WalkState::Done => {
+                self.state.d.next = WalkState::Done;
+            }
+            WalkState::Align => {
+                self.window.d.next = self.aligned.val();
+                self.state.d.next = WalkState::Look;
+                if !self.rest_bytes.q.val().any() {
+                    self.state.d.next = WalkState::Done;
                 }
             }
-            self.rest.d.next = self.rest.q.val() << (bit_cast::<16, 6>(self.step_bytes.val()) << 3);
-            self.rest_bytes.d.next = self.rest_bytes.q.val() - self.step_bytes.val();
+            WalkState::Look => {
+                self.place.d.next = 0.into();
+                self.is_sack.d.next = self.kind.val() == self.sack_kind.val();
+                self.state.d.next = WalkState::Align;
+                if self.kind.val() == self.end_kind.val() {
+                    self.state.d.next = WalkState::Done;
+                } else if self.kind.val() == self.nop_kind.val() {
+                    self.step_bytes.next = self.nops.val();
+                    self.rest_bytes.d.next =
+                        self.rest_bytes.q.val() - bit_cast::<6, 3>(self.nops.val());
+                    // The list may end before the NOPs do: what looks like more of them is no part of it.
+                    if self.rest_bytes.q.val() <= bit_cast::<6, 3>(self.nops.val()) {
+                        self.rest_bytes.d.next = 0.into();
+                    }
+                } else if !self.fits.val() | !self.is_legal.val() {
+                    self.met.d.next.bad_options = true;
+                    self.state.d.next = WalkState::Done;
+                } else {
+                    self.rest_bytes.d.next =
+                        self.rest_bytes.q.val() - bit_cast::<6, 8>(self.length.val());
+                    // Step over the whole option, or to its value, or over four bytes of it.
+                    self.step_bytes.next = bit_cast::<3, 8>(self.length.val());
+                    self.left.d.next = bit_cast::<6, 8>(self.length.val()) - 4;
+                    if self.length.val() > 4 {
+                        self.step_bytes.next = 4.into();
+                        self.state.d.next = WalkState::Skip;
+                    }
+                    if self.kind.val() == self.mss_kind.val() {
+                        self.met.d.next.has_mss = true;
+                        self.met.d.next.mss = self.window.q.val().get_bits::<16>(0);
+                    }
+                    if self.kind.val() == self.window_scale_kind.val() {
+                        self.met.d.next.has_window_scale = true;
+                        self.met.d.next.window_scale = self.window.q.val().get_bits::<8>(8);
+                    }
+                    if self.kind.val() == self.sack_permitted_kind.val() {
+                        self.met.d.next.has_sack_permitted = true;
+                    }
+                    if self.kind.val() == self.timestamps_kind.val() {
+                        self.met.d.next.has_timestamps = true;
+                        self.step_bytes.next = 2.into();
+                        self.left.d.next = 2.into();
+                        self.state.d.next = WalkState::First;
+                    }
+                    if self.kind.val() == self.sack_kind.val() {
+                        self.met.d.next.sack_count = bit_cast::<4, 8>(self.length.val() >> 3);
+                        self.step_bytes.next = 2.into();
+                        self.left.d.next = bit_cast::<6, 8>((self.length.val() >> 3) << 1);
+                        self.state.d.next = WalkState::First;
+                    }
+                }
+            }
+            WalkState::First => {
+                self.window.d.next = self.aligned.val();
+                self.step_bytes.next = 4.into();
+                self.state.d.next = WalkState::Value;
+            }
+            // The next word enters the window as this one leaves it.
+            WalkState::Value => {
+                self.window.d.next = self.aligned.val();
+                self.place.d.next = self.place.q.val() + 1;
+                self.left.d.next = self.left.q.val() - 1;
+                self.step_bytes.next = 4.into();
+                if self.left.q.val() == 1 {
+                    self.step_bytes.next = 0.into();
+                    self.state.d.next = WalkState::Align;
+                }
+            }
+            WalkState::Skip => {
+                self.left.d.next = self.left.q.val() - 4;
+                self.step_bytes.next = 4.into();
+                if self.left.q.val() <= 4 {
+                    self.step_bytes.next = bit_cast::<3, 6>(self.left.q.val());
+                    self.state.d.next = WalkState::Align;
+                }
+            }
+        }
+        if self.state.q.val() == WalkState::Value {
+            for i in 0..2 {
+                if !self.is_sack.q.val() & (self.place.q.val() == i.to_bits()) {
+                    self.timestamps[i].d.next = self.window.q.val();
+                }
+            }
+            for i in 0..8 {
+                if self.is_sack.q.val() & (self.place.q.val() == i.to_bits()) {
+                    self.edges[i].d.next = self.window.q.val();
+                }
+            }
+        }
+        if self.start.val() | ((self.state.q.val() == WalkState::First) & self.is_sack.q.val()) {
+            for i in 0..8 {
+                self.edges[i].d.next = 0.into();
+            }
+        }
+        // The step is taken in the next cycle, when it stands in a register: what it moves is wide.
+        self.offset.d.next = self.offset.q.val() + self.step_bytes.val();
+        if self.offset.q.val().get_bit(2) {
+            self.offset.d.next = (self.offset.q.val() ^ 4) + self.step_bytes.val();
+            self.rest_register.d.next = self.rest_register.q.val() << 32;
         }
 
         if self.start.val() {
-            self.walking.d.next = self.len_bytes.val().any();
-            self.rest.d.next = self.options.val();
+            self.state.d.next = WalkState::Align;
+            if !self.len_bytes.val().any() {
+                self.state.d.next = WalkState::Done;
+            }
+            self.rest_register.d.next = self.options.val();
             self.rest_bytes.d.next = self.len_bytes.val();
+            self.offset.d.next = 0.into();
             self.met.d.next = self.nothing.val();
+            for i in 0..2 {
+                self.timestamps[i].d.next = 0.into();
+            }
         }
-        self.done.next = !self.walking.q.val();
+
+        self.done.next = self.state.q.val() == WalkState::Done;
+        self.rest.next = self.rest_register.q.val();
         self.found.next = self.met.q.val();
+        self.found.next.timestamps = (bit_cast::<64, 32>(self.timestamps[0].q.val()) << 32)
+            | bit_cast::<64, 32>(self.timestamps[1].q.val());
+        // The first edge is the most significant.
+        self.edge_words.next = 0.into();
+        for i in 0..8 {
+            self.word.next = self.edges[i].q.val();
+            self.edge_words.next =
+                (self.edge_words.val() << 32) | bit_cast::<256, 32>(self.word.val());
+        }
+        self.found.next.sack_edges = self.edge_words.val();
 
         if self.rst.val() {
-            self.walking.d.next = false;
+            self.state.d.next = WalkState::Done;
         }
     }
 }

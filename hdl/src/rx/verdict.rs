@@ -1,15 +1,15 @@
 //! Decides what becomes of a frame: it is dropped for the first reason that holds, or delivered under a verdict.
 //!
 //! ```text
-//!  decoded frame ──┬──> verdict, drop_reason, needs_slot
-//!  configuration ──┘
+//!  flags, checksums ──┐
+//!  tables ────────────┼──> verdict, drop_reason, needs_slot
+//!  configuration ─────┘
 //! ```
 //!
 //! The reasons are checked in the order of [`RECEIVE_STEPS`](handclasp_layout::frame::RECEIVE_STEPS). Frames that the ingress drops never come here: `BadFrame`,
 //! `FifoOverflow`, and outside monitor mode `Oversize`. Whether
 //! there is room for its events and a slot for its bytes is for [`Dispatch`](super::dispatch::Dispatch). Combinational: no clock, no latency.
 
-use crate::fields::{AddressEvent, RxEvent};
 use crate::rx::frame::HeaderFlags;
 use handclasp_layout::queue;
 use rust_hdl::prelude::*;
@@ -17,12 +17,16 @@ use rust_hdl::prelude::*;
 /// The block that decides.
 #[derive(LogicBlock)]
 pub struct Verdict {
-    /// The frame's event, as far as it is known.
-    pub rx_event: Signal<In, RxEvent>,
     /// What is wrong with the frame, and what it is.
     pub flags: Signal<In, HeaderFlags>,
-    /// The frame's addresses.
-    pub address: Signal<In, AddressEvent>,
+    /// The IPv4 header's checksum is right.
+    pub ip_checksum_ok: Signal<In, Bit>,
+    /// The TCP checksum is right.
+    pub tcp_checksum_ok: Signal<In, Bit>,
+    /// A TCP option has an illegal length.
+    pub bad_options: Signal<In, Bit>,
+    /// There is a TCP payload.
+    pub has_payload: Signal<In, Bit>,
     /// The segment's connection is known.
     pub is_flow: Signal<In, Bit>,
     /// Somebody listens on the segment's port.
@@ -33,17 +37,12 @@ pub struct Verdict {
     pub queue_runs: Signal<In, Bit>,
     /// Address filters are off.
     pub promiscuous: Signal<In, Bit>,
-    /// Own MAC address.
-    pub mac: Signal<In, Bits<48>>,
-    /// Own IPv4 address.
-    pub local_ip: Signal<In, Bits<32>>,
     /// A `Verdict`.
     pub verdict: Signal<Out, Bits<8>>,
     /// A `DropReason`.
     pub drop_reason: Signal<Out, Bits<8>>,
-    /// If the frame is delivered, it has something to put into a slot.
+    /// The frame is to be delivered, and has something to put into a slot.
     pub needs_slot: Signal<Out, Bit>,
-    is_ours: Signal<Local, Bit>,
     verdict_flow: Constant<Bits<8>>,
     verdict_listen: Constant<Bits<8>>,
     verdict_miss: Constant<Bits<8>>,
@@ -68,19 +67,18 @@ impl Default for Verdict {
         let verdict = |verdict: queue::Verdict| Constant::new((verdict as u64).into());
         let reason = |reason: queue::DropReason| Constant::new((reason as u64).into());
         Self {
-            rx_event: Default::default(),
             flags: Default::default(),
-            address: Default::default(),
+            ip_checksum_ok: Default::default(),
+            tcp_checksum_ok: Default::default(),
+            bad_options: Default::default(),
+            has_payload: Default::default(),
             is_flow: Default::default(),
             is_listening: Default::default(),
             rx_enable: Default::default(),
             queue_runs: Default::default(),
             promiscuous: Default::default(),
-            mac: Default::default(),
-            local_ip: Default::default(),
             verdict: Default::default(),
             drop_reason: Default::default(),
-            is_ours: Default::default(),
             needs_slot: Default::default(),
             verdict_flow: verdict(queue::Verdict::Flow),
             verdict_listen: verdict(queue::Verdict::Listen),
@@ -106,30 +104,26 @@ impl Default for Verdict {
 impl Logic for Verdict {
     #[hdl_gen]
     fn update(&mut self) {
-        self.is_ours.next = (self.address.val().dst_mac == self.mac.val())
-            | self.flags.val().is_broadcast
-            | self.promiscuous.val();
-
         self.verdict.next = self.verdict_drop.val();
         self.drop_reason.next = self.reason_none.val();
-        self.needs_slot.next = self.rx_event.val().payload_len_bytes.any();
+        self.needs_slot.next = false;
         if self.flags.val().is_oversize {
             self.drop_reason.next = self.reason_oversize.val();
         } else if self.flags.val().is_runt {
             self.drop_reason.next = self.reason_runt.val();
         } else if !self.rx_enable.val() | !self.queue_runs.val() {
             self.drop_reason.next = self.reason_disabled.val();
-        } else if !self.is_ours.val() {
+        } else if !self.flags.val().is_ours & !self.promiscuous.val() {
             self.drop_reason.next = self.reason_mac_filter.val();
         } else if !self.flags.val().is_ip {
             self.verdict.next = self.verdict_raw.val();
             self.needs_slot.next = true;
         } else if self.flags.val().bad_ip_header {
             self.drop_reason.next = self.reason_ip_header.val();
-        } else if !self.rx_event.val().ip_checksum_ok {
+        } else if !self.ip_checksum_ok.val() {
             // RFC 1122 3.2.1.2
             self.drop_reason.next = self.reason_ip_checksum.val();
-        } else if (self.address.val().dst_ip != self.local_ip.val()) & !self.promiscuous.val() {
+        } else if !self.flags.val().is_our_ip & !self.promiscuous.val() {
             self.drop_reason.next = self.reason_ip_filter.val();
         } else if self.flags.val().is_fragment {
             self.drop_reason.next = self.reason_fragment.val();
@@ -138,18 +132,21 @@ impl Logic for Verdict {
             self.needs_slot.next = true;
         } else if self.flags.val().bad_tcp_header {
             self.drop_reason.next = self.reason_tcp_header.val();
-        } else if !self.rx_event.val().tcp_checksum_ok {
+        } else if !self.tcp_checksum_ok.val() {
             // RFC 9293 MUST-3
             self.drop_reason.next = self.reason_tcp_checksum.val();
-        } else if self.rx_event.val().bad_options {
+        } else if self.bad_options.val() {
             // RFC 9293 MUST-7
             self.drop_reason.next = self.reason_tcp_options.val();
         } else if self.is_flow.val() {
             self.verdict.next = self.verdict_flow.val();
+            self.needs_slot.next = self.has_payload.val();
         } else if self.is_listening.val() {
             self.verdict.next = self.verdict_listen.val();
+            self.needs_slot.next = self.has_payload.val();
         } else {
             self.verdict.next = self.verdict_miss.val();
+            self.needs_slot.next = self.has_payload.val();
         }
     }
 }

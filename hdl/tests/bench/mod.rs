@@ -3,6 +3,7 @@
 
 pub mod model;
 pub mod rx;
+pub mod toeplitz;
 
 use handclasp_hdl::stream::{StreamSink, StreamSource};
 use num_bigint::BigUint;

@@ -25,10 +25,19 @@ pub struct Model {
 impl Model {
     /// Prints the block's Verilog, builds it unless that is already done, and starts it. Registers begin with random values (`seed`).
     pub fn start<B: Block + Default + 'static>(name: &'static str, seed: u64) -> Self {
+        Self::start_with(name, seed, B::default)
+    }
+
+    /// The same for a block that is made by `make`.
+    pub fn start_with<B: Block + 'static>(
+        name: &'static str,
+        seed: u64,
+        make: impl FnOnce() -> B + Send + 'static,
+    ) -> Self {
         let described = std::thread::Builder::new()
             .stack_size(256 << 20)
             .spawn(move || {
-                let block = B::default();
+                let block = make();
                 let text = emit(name, &block).unwrap_or_else(|error| panic!("{name}: {error}"));
                 (
                     text,

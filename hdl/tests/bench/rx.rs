@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use handclasp_layout::queue::{AddressEvent, EventKind, RxEvent, SackEvent};
-use handclasp_layout::register::{COUNTERS, SLOT_BYTES};
+use handclasp_layout::register::{COUNTERS, SLOT_BYTES, SLOT_BYTES_LOG2_DEFAULT};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rust_hdl::prelude::*;
@@ -17,6 +17,7 @@ pub const FLOW_PORT: u16 = 5001;
 pub const LISTEN_PORT: u16 = 80;
 pub const CONNECTION: u16 = 7;
 pub const GENERATION: u8 = 0xa5;
+pub const HASH_KEY: u128 = 0x13579bdf_2468ace0_0f1e2d3c_4b5a6978;
 const SLOTS: u64 = 8;
 
 /// A receive event with what belongs to it.
@@ -114,7 +115,19 @@ impl RxBench {
         self.writer = Writer::Idle;
         (self.address, self.sack) = (None, None);
         (self.waiting_event, self.waiting_beat) = (None, None);
-        self.model.set("s_axis_rx_tvalid", 0);
+        // Nobody answers while nobody asks.
+        let idle = [
+            "s_axis_rx_tvalid",
+            "event_ready",
+            "request_ready",
+            "payload_tready",
+            "done_valid",
+            "flow_valid",
+            "listen_valid",
+        ];
+        for name in idle {
+            self.model.set(name, 0);
+        }
         self.model.set("rst", 1);
         self.model.step();
         self.model.step();
@@ -125,13 +138,14 @@ impl RxBench {
             ("monitor", 1),
             ("promiscuous", 0),
             ("mac", MAC),
+            ("multicast", 0),
+            ("slot_bytes_log2", SLOT_BYTES_LOG2_DEFAULT as u64),
             ("local_ip", LOCAL_IP.into()),
         ];
         for (name, value) in settings {
             self.model.set(name, value);
         }
-        self.model
-            .set_bytes("hash_key", &[0xdf, 0x9b, 0x57, 0x13].repeat(4));
+        self.model.set_bytes("hash_key", &HASH_KEY.to_le_bytes());
         while !self.model.is_high("table_ready") {
             self.model.step();
         }
