@@ -55,7 +55,7 @@ pub struct Header<const W: usize, const K: usize> {
     words: [Signal<Local, Bits<16>>; HEADER_WORDS],
     word: Signal<Local, Bits<16>>,
     line: Signal<Local, Bits<128>>,
-    header: Signal<Local, Bits<HEADER_BITS>>,
+    headers: Signal<Local, Bits<HEADER_BITS>>,
     plain: Signal<Local, Bits<W>>,
     shifted: Signal<Local, Bits<W>>,
     tag: Signal<Local, Bits<32>>,
@@ -101,7 +101,7 @@ impl<const W: usize, const K: usize> Default for Header<W, K> {
             words: std::array::from_fn(|_| Signal::default()),
             word: Default::default(),
             line: Default::default(),
-            header: Default::default(),
+            headers: Default::default(),
             plain: Default::default(),
             shifted: Default::default(),
             tag: Default::default(),
@@ -175,7 +175,7 @@ impl<const W: usize, const K: usize> Logic for Header<W, K> {
         }
         // Network order: the high byte of each word goes first, so into the lower lane. Each word enters at the top and pushes those before
         // it down.
-        self.header.next = 0.into();
+        self.headers.next = 0.into();
         for n in 0..LINES {
             self.line.next = 0.into();
             for i in 0..8 {
@@ -184,12 +184,12 @@ impl<const W: usize, const K: usize> Logic for Header<W, K> {
                 self.line.next =
                     (self.line.val() >> 16) | (bit_cast::<128, 16>(self.word.val()) << 112);
             }
-            self.header.next =
-                (self.header.val() >> 128) | (bit_cast::<HEADER_BITS, 128>(self.line.val()) << 896);
+            self.headers.next = (self.headers.val() >> 128)
+                | (bit_cast::<HEADER_BITS, 128>(self.line.val()) << 896);
         }
 
         // The beat, and the four bytes that a tag moves into the next one.
-        self.plain.next = (self.header.val()
+        self.plain.next = (self.headers.val()
             >> (bit_cast::<13, 4>(self.beat.val()) << self.log2_beat_bits.val()))
         .get_bits::<W>(0);
         self.carry_out.next = bit_cast::<32, W>(self.plain.val() >> self.top_word.val());
