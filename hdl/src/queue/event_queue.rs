@@ -14,7 +14,7 @@
 //!
 //! Arbitration: receive first, then a waiting completion has its turn; nothing comes between the events of one frame.
 //!
-//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 4 from `event_consumer` to `rx_room`. Throughput: one
+//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 5 from `event_consumer` to `rx_room`. Throughput: one
 //! event a cycle. One clock; reset and a rising `queue_enable` take the indices to 0 (after the writes under way). Without `queue_enable` events are taken and forgotten, so
 //! that nobody waits for a ring that is not there. The lowest 12 bits of the base read as 0.
 //!
@@ -48,8 +48,8 @@ enum RetryState {
 const SPARE_MAX: usize = 31;
 
 /// The event queue.
-// At one time at most 3 frames with 3 events each and 3 others are not in `spare` yet.
-#[block(ENTRY_BYTES * 8 == 512, RING_LOG2_MAX < 16, RX_ROOM_ENTRIES + 12 < SPARE_MAX)]
+// At one time at most 4 frames with 3 events each and 4 others are not in `spare` yet.
+#[block(ENTRY_BYTES * 8 == 512, RING_LOG2_MAX < 16, RX_ROOM_ENTRIES + 16 < SPARE_MAX)]
 pub struct EventQueue {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -122,14 +122,17 @@ pub struct EventQueue {
     mask: DFF<Bits<16>>,
     /// Of the promised events those that the host has not read, a cycle ago.
     used: DFF<Bits<32>>,
-    /// Free places less one two cycles ago, 31 if there are more; unless there are none.
+    /// Free places less one, two cycles ago.
+    spare_all: DFF<Bits<32>>,
+    /// Three cycles ago, 31 if there are more; unless there are none.
     spare: DFF<Bits<5>>,
     is_full: DFF<Bit>,
-    /// Events promised at the last clock edge, and at the one before: they are not in `spare` yet.
+    /// Events promised at the last clock edge, the last two, and the last three: those are not in `spare` yet.
     recent: DFF<Bits<5>>,
-    older: DFF<Bits<5>>,
+    recent_two: DFF<Bits<5>>,
+    recent_three: DFF<Bits<5>>,
     /// Cycles until a change of doorbell or size shows in the room.
-    settling: DFF<Bits<2>>,
+    settling: DFF<Bits<3>>,
     room_rx: DFF<Bit>,
     room_tx: DFF<Bit>,
     /// Place and phase of the next event.
@@ -155,7 +158,6 @@ pub struct EventQueue {
     stop_status: DFF<Bits<8>>,
     stop_addr: DFF<Bits<64>>,
     mask_now: Signal<Local, Bits<32>>,
-    spare_now: Signal<Local, Bits<32>>,
     size: Signal<Local, Bits<16>>,
     size_differs: Signal<Local, Bit>,
     promise: Signal<Local, Bits<5>>,
@@ -224,18 +226,18 @@ impl Logic for EventQueue {
             & self.queue_enable.val();
 
         // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that
-        // are promised show in `spare` two cycles later; until then they are counted in `recent` and `older`.
+        // are promised show in `spare` three cycles later; until then they are counted in `recent_three`.
         self.consumer.d.next = self.event_consumer.val();
         if (self.event_consumer.val() != self.consumer.q.val()) | self.size_differs.val() {
-            self.settling.d.next = 3.into();
+            self.settling.d.next = 4.into();
         } else if self.settling.q.val().any() {
             self.settling.d.next = self.settling.q.val() - 1;
         }
         self.used.d.next = self.promised.q.val() - self.consumer.q.val();
-        self.spare_now.next = bit_cast::<32, 16>(self.mask.q.val()) - self.used.q.val();
-        self.is_full.d.next = self.spare_now.val().get_bit(31);
-        self.spare.d.next = bit_cast::<5, 32>(self.spare_now.val());
-        if (self.spare_now.val() >> 5).any() {
+        self.spare_all.d.next = bit_cast::<32, 16>(self.mask.q.val()) - self.used.q.val();
+        self.is_full.d.next = self.spare_all.q.val().get_bit(31);
+        self.spare.d.next = bit_cast::<5, 32>(self.spare_all.q.val());
+        if (self.spare_all.q.val() >> 5).any() {
             self.spare.d.next = most;
         }
         self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val());
@@ -243,8 +245,9 @@ impl Logic for EventQueue {
             self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val()) + 1;
         }
         self.recent.d.next = self.promise.val();
-        self.older.d.next = self.recent.q.val();
-        self.missing.next = self.promise.val() + self.recent.q.val() + self.older.q.val();
+        self.recent_two.d.next = self.promise.val() + self.recent.q.val();
+        self.recent_three.d.next = self.promise.val() + self.recent_two.q.val();
+        self.missing.next = self.promise.val() + self.recent_three.q.val();
         self.promised.d.next = self.promised.q.val() + bit_cast::<32, 5>(self.promise.val());
         self.room_rx.d.next =
             !self.is_full.q.val() & (self.spare.q.val() >= (rx_room_less_one + self.missing.val()));
@@ -379,8 +382,7 @@ impl Logic for EventQueue {
         self.busy.next = !self.is_quiet.val()
             | (self.clearing.q.val() != 0)
             | self.settling.q.val().any()
-            | (self.recent.q.val() != 0)
-            | (self.older.q.val() != 0)
+            | self.recent_three.q.val().any()
             | (self.retry.q.val() == RetryState::Drain)
             | (self.stop_waits.q.val() & self.room_tx.q.val() & self.open.val());
 
@@ -390,7 +392,8 @@ impl Logic for EventQueue {
             self.clearing.d.next = 0.into();
             self.promised.d.next = 0.into();
             self.recent.d.next = 0.into();
-            self.older.d.next = 0.into();
+            self.recent_two.d.next = 0.into();
+            self.recent_three.d.next = 0.into();
             self.room_rx.d.next = false;
             self.room_tx.d.next = false;
             self.place.d.next = 0.into();
