@@ -212,7 +212,7 @@ fn reader_keeps_its_promised_speed<const W: usize, const K: usize, const S: usiz
         let now = bench.cycles;
         bench.cycle();
         address = address.or((!bench.slave.bursts.is_empty()).then_some(now));
-        data = data.or(bench.uut.m_axi_rvalid.val().then_some(now));
+        data = data.or(bench.uut.m_axi.rvalid.val().then_some(now));
         first = first.or((!bench.payload.beats.is_empty()).then_some(now));
     }
     assert_eq!(address, Some(3), "3 cycles from request to arvalid");
@@ -451,7 +451,7 @@ fn writer_keeps_its_promised_speed<const W: usize, const K: usize, const S: usiz
         bench.cycle();
         first(&mut address, !bench.slave.bursts.is_empty(), now);
         first(&mut data, bench.payload.queue.len() < 16, now);
-        first(&mut answer, bench.uut.m_axi_bvalid.val(), now);
+        first(&mut answer, bench.uut.m_axi.bvalid.val(), now);
     }
     assert_eq!(address, Some(3), "3 cycles from request to awvalid");
     assert_eq!(
@@ -499,11 +499,11 @@ fn reader_case<const W: usize, const K: usize, const S: usize>(
             b.payload_request_valid.next = random.chance(1, 2);
             b.command.tready.next = random.chance(3, 4);
             b.payload.tready.next = random.chance(3, 4);
-            b.m_axi_arready.next = random.chance(1, 2);
-            b.m_axi_rdata.next = random.bits();
-            b.m_axi_rresp.next = random.pick(&[0_u64, 0, 0, 2, 3]).into();
-            b.m_axi_rlast.next = random.chance(1, 4);
-            b.m_axi_rvalid.next = random.chance(3, 4);
+            b.m_axi.arready.next = random.chance(1, 2);
+            b.m_axi.rdata.next = random.bits();
+            b.m_axi.rresp.next = random.pick(&[0_u64, 0, 0, 2, 3]).into();
+            b.m_axi.rlast.next = random.chance(1, 4);
+            b.m_axi.rvalid.next = random.chance(3, 4);
         },
     )
 }
@@ -527,10 +527,10 @@ fn writer_case<const W: usize, const K: usize, const S: usize>(
             b.event_addr.next = random.bits::<64>() << 6;
             b.event_data.next = random.bits();
             b.event_valid.next = random.chance(1, 4);
-            b.m_axi_awready.next = random.chance(1, 2);
-            b.m_axi_wready.next = random.chance(7, 8);
-            b.m_axi_bresp.next = random.pick(&[0_u64, 0, 2, 3]).into();
-            b.m_axi_bvalid.next = random.chance(1, 2);
+            b.m_axi.awready.next = random.chance(1, 2);
+            b.m_axi.wready.next = random.chance(7, 8);
+            b.m_axi.bresp.next = random.pick(&[0_u64, 0, 2, 3]).into();
+            b.m_axi.bvalid.next = random.chance(1, 2);
         },
     )
 }

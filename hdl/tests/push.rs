@@ -37,7 +37,7 @@ impl Bench {
         let mut uut = HandclaspNic64::default();
         uut.connect_all();
         uut.m_axis_tx.tready.next = true;
-        uut.s_axil_bready.next = true;
+        uut.s_axil.bready.next = true;
         uut.reset();
         let mut bench = Bench {
             uut,
@@ -53,8 +53,8 @@ impl Bench {
     fn step(&mut self) {
         let uut = &mut self.uut;
         uut.settle();
-        if uut.m_axi_arvalid.val() {
-            self.reads.push(uut.m_axi_araddr.val().into());
+        if uut.m_axi.arvalid.val() {
+            self.reads.push(uut.m_axi.araddr.val().into());
         }
         if uut.m_axis_tx.tvalid.val() {
             if !self.in_frame {
@@ -78,14 +78,14 @@ impl Bench {
     }
 
     fn write(&mut self, register: Register, value: u32) {
-        self.uut.s_axil_awaddr.next = u64::from(register.offset).into();
-        self.uut.s_axil_wdata.next = u64::from(value).into();
-        self.uut.s_axil_wstrb.next = 0xf.into();
-        self.uut.s_axil_awvalid.next = true;
-        self.uut.s_axil_wvalid.next = true;
+        self.uut.s_axil.awaddr.next = u64::from(register.offset).into();
+        self.uut.s_axil.wdata.next = u64::from(value).into();
+        self.uut.s_axil.wstrb.next = 0xf.into();
+        self.uut.s_axil.awvalid.next = true;
+        self.uut.s_axil.wvalid.next = true;
         self.step();
-        self.uut.s_axil_awvalid.next = false;
-        self.uut.s_axil_wvalid.next = false;
+        self.uut.s_axil.awvalid.next = false;
+        self.uut.s_axil.wvalid.next = false;
         for _ in 0..4 {
             self.step();
         }
@@ -93,33 +93,33 @@ impl Bench {
 
     /// Pushes an entry; returns the answer, and the cycle in which its last beat was taken.
     fn push(&mut self, entry: [u8; ENTRY_BYTES], strobes: u64) -> (u64, usize) {
-        self.uut.s_axi_push_awaddr.next = 0x100.into();
-        self.uut.s_axi_push_awlen.next = (BEATS as u64 - 1).into();
-        self.uut.s_axi_push_awsize.next = 3.into();
-        self.uut.s_axi_push_awburst.next = 1.into();
-        self.uut.s_axi_push_awvalid.next = true;
+        self.uut.s_axi_push.awaddr.next = 0x100.into();
+        self.uut.s_axi_push.awlen.next = (BEATS as u64 - 1).into();
+        self.uut.s_axi_push.awsize.next = 3.into();
+        self.uut.s_axi_push.awburst.next = 1.into();
+        self.uut.s_axi_push.awvalid.next = true;
         let mut last = 0;
         for (i, chunk) in entry.chunks(8).enumerate() {
-            self.uut.s_axi_push_wdata.next = BigUint::from_bytes_le(chunk).into();
-            self.uut.s_axi_push_wstrb.next = strobes.into();
-            self.uut.s_axi_push_wlast.next = i + 1 == BEATS;
-            self.uut.s_axi_push_wvalid.next = true;
+            self.uut.s_axi_push.wdata.next = BigUint::from_bytes_le(chunk).into();
+            self.uut.s_axi_push.wstrb.next = strobes.into();
+            self.uut.s_axi_push.wlast.next = i + 1 == BEATS;
+            self.uut.s_axi_push.wvalid.next = true;
             self.uut.settle();
-            assert!(self.uut.s_axi_push_wready.val(), "taken as they come");
+            assert!(self.uut.s_axi_push.wready.val(), "taken as they come");
             last = self.cycle;
             self.step();
-            self.uut.s_axi_push_awvalid.next = false;
+            self.uut.s_axi_push.awvalid.next = false;
         }
-        self.uut.s_axi_push_wvalid.next = false;
-        self.uut.s_axi_push_bready.next = true;
+        self.uut.s_axi_push.wvalid.next = false;
+        self.uut.s_axi_push.bready.next = true;
         self.uut.settle();
         assert!(
-            self.uut.s_axi_push_bvalid.val(),
+            self.uut.s_axi_push.bvalid.val(),
             "answered in the next cycle"
         );
-        let response = self.uut.s_axi_push_bresp.val().into();
+        let response = self.uut.s_axi_push.bresp.val().into();
         self.step();
-        self.uut.s_axi_push_bready.next = false;
+        self.uut.s_axi_push.bready.next = false;
         (response, last)
     }
 }

@@ -898,36 +898,36 @@ fn burst<const W: usize, const K: usize>(
     strobes: &[Bits<K>],
 ) -> (u64, usize) {
     let (addr, len, size, kind) = address;
-    uut.s_axi_push_awaddr.next = addr.into();
-    uut.s_axi_push_awlen.next = len.into();
-    uut.s_axi_push_awsize.next = size.into();
-    uut.s_axi_push_awburst.next = kind.into();
-    uut.s_axi_push_awid.next = (addr >> 6 & 1).into();
-    uut.s_axi_push_awvalid.next = true;
-    uut.s_axi_push_bready.next = false;
+    uut.s_axi_push.awaddr.next = addr.into();
+    uut.s_axi_push.awlen.next = len.into();
+    uut.s_axi_push.awsize.next = size.into();
+    uut.s_axi_push.awburst.next = kind.into();
+    uut.s_axi_push.awid.next = (addr >> 6 & 1).into();
+    uut.s_axi_push.awvalid.next = true;
+    uut.s_axi_push.bready.next = false;
     let (mut beat, mut pushes) = (0, 0);
     for _ in 0..100 {
-        uut.s_axi_push_wvalid.next = beat < strobes.len();
+        uut.s_axi_push.wvalid.next = beat < strobes.len();
         if let Some(strobe) = strobes.get(beat) {
-            uut.s_axi_push_wstrb.next = *strobe;
-            uut.s_axi_push_wlast.next = beat + 1 == strobes.len();
+            uut.s_axi_push.wstrb.next = *strobe;
+            uut.s_axi_push.wlast.next = beat + 1 == strobes.len();
         }
         uut.settle();
         pushes += usize::from(uut.push.val());
-        if uut.s_axi_push_bvalid.val() {
+        if uut.s_axi_push.bvalid.val() {
             assert!(uut.busy.val());
-            assert_eq!(u64::from(uut.s_axi_push_bid.val()), addr >> 6 & 1);
-            let response = uut.s_axi_push_bresp.val().into();
-            uut.s_axi_push_bready.next = true;
+            assert_eq!(u64::from(uut.s_axi_push.bid.val()), addr >> 6 & 1);
+            let response = uut.s_axi_push.bresp.val().into();
+            uut.s_axi_push.bready.next = true;
             uut.tick();
             assert!(!uut.busy.val());
             return (response, pushes);
         }
-        beat += usize::from(uut.s_axi_push_wvalid.val() && uut.s_axi_push_wready.val());
-        let taken = uut.s_axi_push_awvalid.val() && uut.s_axi_push_awready.val();
+        beat += usize::from(uut.s_axi_push.wvalid.val() && uut.s_axi_push.wready.val());
+        let taken = uut.s_axi_push.awvalid.val() && uut.s_axi_push.awready.val();
         uut.tick();
         if taken {
-            uut.s_axi_push_awvalid.next = false;
+            uut.s_axi_push.awvalid.next = false;
         }
     }
     panic!("no answer");
@@ -1050,20 +1050,20 @@ fn push_case<const W: usize, const K: usize>(set: Equivalence, name: &str) -> Eq
         |b| &mut b.clk,
         |b, random| {
             b.rst.next = random.reset();
-            b.s_axi_push_awid.next = random.bits();
-            b.s_axi_push_awaddr.next = random.pick(&[bits(0), bits(64), bits(65)]);
-            b.s_axi_push_awlen.next = (64 / K as u64 - 1 + random.below(8) / 7).into();
-            b.s_axi_push_awsize.next = u64::from(K.ilog2()).into();
-            b.s_axi_push_awburst.next = random.pick(&[bits(1), bits(1), bits(1), bits(2)]);
-            b.s_axi_push_awvalid.next = random.chance(1, 2);
-            b.s_axi_push_wdata.next = random.bits();
-            b.s_axi_push_wstrb.next = Bits::mask();
+            b.s_axi_push.awid.next = random.bits();
+            b.s_axi_push.awaddr.next = random.pick(&[bits(0), bits(64), bits(65)]);
+            b.s_axi_push.awlen.next = (64 / K as u64 - 1 + random.below(8) / 7).into();
+            b.s_axi_push.awsize.next = u64::from(K.ilog2()).into();
+            b.s_axi_push.awburst.next = random.pick(&[bits(1), bits(1), bits(1), bits(2)]);
+            b.s_axi_push.awvalid.next = random.chance(1, 2);
+            b.s_axi_push.wdata.next = random.bits();
+            b.s_axi_push.wstrb.next = Bits::mask();
             if random.chance(1, 32) {
-                b.s_axi_push_wstrb.next = random.bits();
+                b.s_axi_push.wstrb.next = random.bits();
             }
-            b.s_axi_push_wlast.next = random.chance(K as u64, 64);
-            b.s_axi_push_wvalid.next = random.chance(3, 4);
-            b.s_axi_push_bready.next = random.chance(1, 2);
+            b.s_axi_push.wlast.next = random.chance(K as u64, 64);
+            b.s_axi_push.wvalid.next = random.chance(3, 4);
+            b.s_axi_push.bready.next = random.chance(1, 2);
         },
     )
 }

@@ -30,6 +30,8 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let too_large = names
         .iter()
         .map(|name| format!("`{name}` does not fit its width"));
+    let parameters: Vec<_> = item.generics.const_params().map(|p| &p.ident).collect();
+    let parameter_texts = parameters.iter().map(|p| p.to_string());
     let (generics, _, bounds) = item.generics.split_for_impl();
     let block = &item.self_ty;
     Ok(quote! {
@@ -68,7 +70,8 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
 
                 fn hdl(&self) -> ::rust_hdl::prelude::Verilog {
                     let numbers = [#((#texts, <Self as Kernel>::#names)),*];
-                    ::handclasp_verilog::with_setup(self, &numbers, Kernel::hdl(self))
+                    let parameters = [#((#parameter_texts, #parameters as u64)),*];
+                    ::handclasp_verilog::with_setup(self, &numbers, &parameters, Kernel::hdl(self))
                 }
             }
         };

@@ -38,11 +38,12 @@ pub fn bundle(partner: TokenStream, item: TokenStream) -> TokenStream {
     expand(bundle::expand(partner.into(), item.into()))
 }
 
-/// The kernel of a block: `#[kernel] impl Logic for X { fn update(&mut self) { .. } }` with rust-hdl's statements and three things more.
+/// The kernel of a block: `#[kernel] impl Logic for X { fn update(&mut self) { .. } }` with rust-hdl's statements and four things more.
 ///
 /// - Registers keep their value and children get clock and reset, without a statement. A later assignment prevails.
 /// - **Numbers**: the first statements may be `let name: Bits<N> = expr;`, with constants and const generics of Rust in the
 ///   expression, and numbers before it. `name` is a number of N bits in the kernel, and a `localparam` in Verilog.
+/// - **Const generics** are numbers without a width: `self.stages[N - 1]`, `x.get_bits::<W>(W * i)`.
 /// - **Wires**: `wire!(a -> b: x, y as z);` connects `a.x` to `b.x` and `a.y` to `b.z`, where `a` and `b` are fields, `self`, or bundles
 ///   (`a.m_axi`, `self.m_axi`).
 #[proc_macro_attribute]

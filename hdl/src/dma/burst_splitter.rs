@@ -12,10 +12,11 @@
 //! reset forgets the request. No errors: a request of 0 bytes at a beat boundary would be 2^16 beats, and is not made.
 
 use super::{AXI_BOUNDARY_BYTES, AXI_BURST_BEATS_MAX};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The splitter, for beats of K bytes.
-#[derive(LogicBlock)]
+#[block(K.is_power_of_two(), K > 1, K <= AXI_BOUNDARY_BYTES)]
 pub struct BurstSplitter<const K: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -55,61 +56,26 @@ pub struct BurstSplitter<const K: usize> {
     is_last: Signal<Local, Bit>,
     beats: Signal<Local, Bits<16>>,
     beats_less_one: Signal<Local, Bits<16>>,
-    log2_beat_bytes: Constant<Bits<4>>,
-    beat_mask: Constant<Bits<16>>,
-    addr_mask: Constant<Bits<64>>,
-    boundary_beats: Constant<Bits<16>>,
-    boundary_mask: Constant<Bits<16>>,
-    boundary_bytes: Constant<Bits<64>>,
-    boundary_addr_mask: Constant<Bits<64>>,
 }
 
-impl<const K: usize> Default for BurstSplitter<K> {
-    fn default() -> Self {
-        const { assert!(K.is_power_of_two() && K > 1 && K <= AXI_BOUNDARY_BYTES) };
-        let boundary_beats = (AXI_BOUNDARY_BYTES / K).min(AXI_BURST_BEATS_MAX);
-        let boundary_bytes = (boundary_beats * K) as u64;
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            request_addr: Default::default(),
-            request_len_bytes: Default::default(),
-            request_valid: Default::default(),
-            request_ready: Default::default(),
-            burst_addr: Default::default(),
-            burst_len: Default::default(),
-            burst_last: Default::default(),
-            burst_valid: Default::default(),
-            burst_ready: Default::default(),
-            busy: Default::default(),
-            active: Default::default(),
-            addr: Default::default(),
-            beats_left: Default::default(),
-            to_boundary: Default::default(),
-            shown: Default::default(),
-            shown_addr: Default::default(),
-            shown_len: Default::default(),
-            shown_last: Default::default(),
-            advance: Default::default(),
-            is_last: Default::default(),
-            beats: Default::default(),
-            beats_less_one: Default::default(),
-            log2_beat_bytes: Constant::new(clog2(K).to_bits()),
-            beat_mask: Constant::new((K - 1).to_bits()),
-            addr_mask: Constant::new((!(K as u64 - 1)).into()),
-            boundary_beats: Constant::new(boundary_beats.to_bits()),
-            boundary_mask: Constant::new((boundary_beats - 1).to_bits()),
-            boundary_bytes: Constant::new(boundary_bytes.into()),
-            boundary_addr_mask: Constant::new((!(boundary_bytes - 1)).into()),
-        }
+/// Beats of K bytes between two addresses at which a burst ends.
+const fn burst_beats_max(beat_bytes: usize) -> usize {
+    if AXI_BOUNDARY_BYTES / beat_bytes < AXI_BURST_BEATS_MAX {
+        return AXI_BOUNDARY_BYTES / beat_bytes;
     }
+    AXI_BURST_BEATS_MAX
 }
 
+#[kernel]
 impl<const K: usize> Logic for BurstSplitter<K> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, active, addr, beats_left, to_boundary);
-        dff_setup!(self, clk, shown, shown_addr, shown_len, shown_last);
+        let log2_beat_bytes: Bits<4> = clog2(K);
+        let beat_mask: Bits<16> = K - 1;
+        let addr_mask: Bits<64> = !(K as u64 - 1);
+        let boundary_beats: Bits<16> = burst_beats_max(K);
+        let boundary_mask: Bits<16> = boundary_beats - 1;
+        let boundary_bytes: Bits<64> = boundary_beats * K;
+        let boundary_addr_mask: Bits<64> = !(boundary_bytes as u64 - 1);
 
         self.burst_addr.next = self.shown_addr.q.val();
         self.burst_len.next = self.shown_len.q.val();
@@ -133,25 +99,22 @@ impl<const K: usize> Logic for BurstSplitter<K> {
         }
         // Every burst but the first begins at a boundary.
         if self.advance.val() & self.active.q.val() {
-            self.addr.d.next =
-                (self.addr.q.val() & self.boundary_addr_mask.val()) + self.boundary_bytes.val();
+            self.addr.d.next = (self.addr.q.val() & boundary_addr_mask) + boundary_bytes;
             self.beats_left.d.next = self.beats_left.q.val() - self.to_boundary.q.val();
-            self.to_boundary.d.next = self.boundary_beats.val();
+            self.to_boundary.d.next = boundary_beats;
         }
 
         self.request_ready.next = !self.active.q.val() | (self.advance.val() & self.is_last.val());
         if self.request_ready.val() {
             self.active.d.next = self.request_valid.val();
-            self.addr.d.next = self.request_addr.val() & self.addr_mask.val();
+            self.addr.d.next = self.request_addr.val() & addr_mask;
             // Beats touched: offset in the first beat plus length, rounded up.
-            self.beats_left.d.next = ((bit_cast::<16, 64>(self.request_addr.val())
-                & self.beat_mask.val())
+            self.beats_left.d.next = ((bit_cast::<16, 64>(self.request_addr.val()) & beat_mask)
                 + self.request_len_bytes.val()
-                + self.beat_mask.val())
-                >> self.log2_beat_bytes.val();
-            self.to_boundary.d.next = self.boundary_beats.val()
-                - (bit_cast::<16, 64>(self.request_addr.val() >> self.log2_beat_bytes.val())
-                    & self.boundary_mask.val());
+                + beat_mask)
+                >> log2_beat_bytes;
+            self.to_boundary.d.next = boundary_beats
+                - (bit_cast::<16, 64>(self.request_addr.val() >> log2_beat_bytes) & boundary_mask);
         }
 
         if self.rst.val() {

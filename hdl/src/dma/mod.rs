@@ -6,10 +6,12 @@
 //!  tx (payloads) ──> └────────┘   AW, W, B └────────┘ <── event_queue
 //! ```
 
+pub mod axi;
 pub mod burst_splitter;
 pub mod reader;
 pub mod writer;
 
+pub use axi::{AxiMaster, AxiReadMaster, AxiWriteMaster};
 pub use burst_splitter::BurstSplitter;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -23,7 +23,9 @@
 //! pulses once a burst, with the burst's address. Counter: `ReadErrors` (`error_valid`).
 
 use super::BurstSplitter;
+use crate::dma::AxiReadMaster;
 use crate::stream::{Fifo, RegisterSlice, StreamSource, Trim};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// A burst whose data is still to come.
@@ -42,7 +44,7 @@ struct Cut {
 }
 
 /// The read master. S is log2(K); `2^R` bursts may be under way, N is `R + 1`.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, 1 << S == K, N == R + 1)]
 pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -74,40 +76,8 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     pub error_addr: Signal<Out, Bits<64>>,
     /// A request is under way.
     pub busy: Signal<Out, Bit>,
-    /// AXI4 read address: id, always 0.
-    pub m_axi_arid: Signal<Out, Bits<1>>,
-    /// Address of the first beat.
-    pub m_axi_araddr: Signal<Out, Bits<64>>,
-    /// Beats less one.
-    pub m_axi_arlen: Signal<Out, Bits<8>>,
-    /// log2 of the bytes of a beat: always log2(K).
-    pub m_axi_arsize: Signal<Out, Bits<3>>,
-    /// Always INCR.
-    pub m_axi_arburst: Signal<Out, Bits<2>>,
-    /// Never.
-    pub m_axi_arlock: Signal<Out, Bit>,
-    /// Normal, non-cacheable, bufferable.
-    pub m_axi_arcache: Signal<Out, Bits<4>>,
-    /// Unprivileged, secure, data.
-    pub m_axi_arprot: Signal<Out, Bits<3>>,
-    /// No quality of service.
-    pub m_axi_arqos: Signal<Out, Bits<4>>,
-    /// An address is there.
-    pub m_axi_arvalid: Signal<Out, Bit>,
-    /// The address is taken at this clock edge.
-    pub m_axi_arready: Signal<In, Bit>,
-    /// AXI4 read data: id, not looked at, as all are 0.
-    pub m_axi_rid: Signal<In, Bits<1>>,
-    /// The beat.
-    pub m_axi_rdata: Signal<In, Bits<W>>,
-    /// OKAY, or an error in bit 1.
-    pub m_axi_rresp: Signal<In, Bits<2>>,
-    /// The burst's last beat.
-    pub m_axi_rlast: Signal<In, Bit>,
-    /// A beat is there.
-    pub m_axi_rvalid: Signal<In, Bit>,
-    /// The beat is taken at this clock edge.
-    pub m_axi_rready: Signal<Out, Bit>,
+    /// AXI4 read channels.
+    pub m_axi: AxiReadMaster<W, K>,
     command_splitter: BurstSplitter<K>,
     payload_splitter: BurstSplitter<K>,
     order: Fifo<ReadBurst, R, N>,
@@ -137,127 +107,34 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     beat_ready: Signal<Local, Bit>,
     beat_error: Signal<Local, Bit>,
     cut_count_now: Signal<Local, Bits<N>>,
-    cuts_depth: Constant<Bits<N>>,
-    offset_mask: Constant<Bits<16>>,
-    beat_size: Constant<Bits<3>>,
+    #[value(Bits::<K>::mask())]
     all_lanes: Constant<Bits<K>>,
 }
 
-impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize> Default
-    for Reader<W, K, S, R, N>
-{
-    fn default() -> Self {
-        const { assert!(K * 8 == W && 1 << S == K && N == R + 1) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            command_request_addr: Default::default(),
-            command_request_len_bytes: Default::default(),
-            command_request_valid: Default::default(),
-            command_request_ready: Default::default(),
-            command: Default::default(),
-            payload_request_addr: Default::default(),
-            payload_request_len_bytes: Default::default(),
-            payload_request_valid: Default::default(),
-            payload_request_ready: Default::default(),
-            payload: Default::default(),
-            error_valid: Default::default(),
-            error_addr: Default::default(),
-            busy: Default::default(),
-            m_axi_arid: Default::default(),
-            m_axi_araddr: Default::default(),
-            m_axi_arlen: Default::default(),
-            m_axi_arsize: Default::default(),
-            m_axi_arburst: Default::default(),
-            m_axi_arlock: Default::default(),
-            m_axi_arcache: Default::default(),
-            m_axi_arprot: Default::default(),
-            m_axi_arqos: Default::default(),
-            m_axi_arvalid: Default::default(),
-            m_axi_arready: Default::default(),
-            m_axi_rid: Default::default(),
-            m_axi_rdata: Default::default(),
-            m_axi_rresp: Default::default(),
-            m_axi_rlast: Default::default(),
-            m_axi_rvalid: Default::default(),
-            m_axi_rready: Default::default(),
-            command_splitter: Default::default(),
-            payload_splitter: Default::default(),
-            order: Default::default(),
-            cuts: Default::default(),
-            trim: Default::default(),
-            beats: Default::default(),
-            address_valid: Default::default(),
-            address: Default::default(),
-            address_len: Default::default(),
-            payload_is_next: Default::default(),
-            order_open: Default::default(),
-            cut_count: Default::default(),
-            cuts_open: Default::default(),
-            burst_error: Default::default(),
-            error_pulse: Default::default(),
-            error_at: Default::default(),
-            open: Default::default(),
-            take_command: Default::default(),
-            take_payload: Default::default(),
-            payload_request_open: Default::default(),
-            to_command: Default::default(),
-            beat_ready: Default::default(),
-            beat_error: Default::default(),
-            cut_count_now: Default::default(),
-            cuts_depth: Constant::new((1_usize << R).to_bits()),
-            offset_mask: Constant::new((K - 1).to_bits()),
-            beat_size: Constant::new(S.to_bits()),
-            all_lanes: Constant::new(Bits::<K>::mask()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: usize> Logic
     for Reader<W, K, S, R, N>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            address_valid,
-            address,
-            address_len,
-            payload_is_next,
-            order_open,
-            cut_count,
-            cuts_open
-        );
-        dff_setup!(self, clk, burst_error, error_pulse, error_at);
-        self.command_splitter.clk.next = self.clk.val();
-        self.payload_splitter.clk.next = self.clk.val();
-        self.order.clk.next = self.clk.val();
-        self.cuts.clk.next = self.clk.val();
-        self.trim.clk.next = self.clk.val();
-        self.beats.clk.next = self.clk.val();
-        self.command_splitter.rst.next = self.rst.val();
-        self.payload_splitter.rst.next = self.rst.val();
-        self.order.rst.next = self.rst.val();
-        self.cuts.rst.next = self.rst.val();
-        self.trim.rst.next = self.rst.val();
-        self.beats.rst.next = self.rst.val();
+        let cuts_depth: Bits<N> = 1_usize << R;
+        let offset_mask: Bits<16> = K - 1;
+        let beat_size: Bits<3> = S;
 
         // Requests, as many as there is room for.
-        self.command_splitter.request_addr.next = self.command_request_addr.val();
-        self.command_splitter.request_len_bytes.next = self.command_request_len_bytes.val();
-        self.command_splitter.request_valid.next = self.command_request_valid.val();
+        wire!(self -> command_splitter:
+            command_request_addr as request_addr, command_request_len_bytes as request_len_bytes,
+            command_request_valid as request_valid);
         self.command_request_ready.next = self.command_splitter.request_ready.val();
         self.payload_request_open.next =
             self.payload_splitter.request_ready.val() & self.cuts_open.q.val();
         self.order_open.d.next = self.order.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
-        self.payload_splitter.request_addr.next = self.payload_request_addr.val();
-        self.payload_splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
+        wire!(self -> payload_splitter:
+            payload_request_addr as request_addr, payload_request_len_bytes as request_len_bytes);
         self.payload_splitter.request_valid.next =
             self.payload_request_valid.val() & self.payload_request_open.val();
         self.cuts.push_data.next.skip_bytes =
-            bit_cast::<16, 64>(self.payload_request_addr.val()) & self.offset_mask.val();
+            bit_cast::<16, 64>(self.payload_request_addr.val()) & offset_mask;
         self.cuts.push_data.next.len_bytes = self.payload_request_len_bytes.val();
         self.cuts.push_valid.next =
             self.payload_request_valid.val() & self.payload_request_open.val();
@@ -273,7 +150,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             self.cut_count_now.next = self.cut_count_now.val() - 1;
         }
         self.cut_count.d.next = self.cut_count_now.val();
-        self.cuts_open.d.next = self.cut_count_now.val() != self.cuts_depth.val();
+        self.cuts_open.d.next = self.cut_count_now.val() != cuts_depth;
 
         // Bursts to AR, in turn when both clients have some.
         self.open.next = !self.address_valid.q.val() & self.order_open.q.val();
@@ -299,7 +176,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             self.order.push_data.next.addr = self.command_splitter.burst_addr.val();
             self.order.push_data.next.is_last = self.command_splitter.burst_last.val();
         }
-        if self.m_axi_arready.val() {
+        if self.m_axi.arready.val() {
             self.address_valid.d.next = false;
         }
         if self.take_command.val() {
@@ -311,24 +188,24 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             self.address.d.next = self.payload_splitter.burst_addr.val();
             self.address_len.d.next = self.payload_splitter.burst_len.val();
         }
-        self.m_axi_arid.next = 0.into();
-        self.m_axi_araddr.next = self.address.q.val();
-        self.m_axi_arlen.next = self.address_len.q.val();
-        self.m_axi_arsize.next = self.beat_size.val();
-        self.m_axi_arburst.next = 1.into();
-        self.m_axi_arlock.next = false;
-        self.m_axi_arcache.next = 3.into();
-        self.m_axi_arprot.next = 0.into();
-        self.m_axi_arqos.next = 0.into();
-        self.m_axi_arvalid.next = self.address_valid.q.val();
+        self.m_axi.arid.next = 0.into();
+        self.m_axi.araddr.next = self.address.q.val();
+        self.m_axi.arlen.next = self.address_len.q.val();
+        self.m_axi.arsize.next = beat_size;
+        self.m_axi.arburst.next = 1.into();
+        self.m_axi.arlock.next = false;
+        self.m_axi.arcache.next = 3.into();
+        self.m_axi.arprot.next = 0.into();
+        self.m_axi.arqos.next = 0.into();
+        self.m_axi.arvalid.next = self.address_valid.q.val();
 
         // Data from R to the client whose burst is the oldest.
-        self.beats.s.tdata.next = self.m_axi_rdata.val();
+        self.beats.s.tdata.next = self.m_axi.rdata.val();
         self.beats.s.tkeep.next = self.all_lanes.val();
-        self.beats.s.tlast.next = self.m_axi_rlast.val();
-        self.beats.s.tuser.next = self.m_axi_rresp.val().get_bit(1);
-        self.beats.s.tvalid.next = self.m_axi_rvalid.val();
-        self.m_axi_rready.next = self.beats.s.tready.val();
+        self.beats.s.tlast.next = self.m_axi.rlast.val();
+        self.beats.s.tuser.next = self.m_axi.rresp.val().get_bit(1);
+        self.beats.s.tvalid.next = self.m_axi.rvalid.val();
+        self.m_axi.rready.next = self.beats.s.tready.val();
         self.to_command.next = self.order.pop_data.val().is_command;
         self.beat_error.next = self.beats.m.tuser.val();
         self.command.tdata.next = self.beats.m.tdata.val();

@@ -24,8 +24,10 @@
 //! `WriteErrors` (`error_valid`).
 
 use super::BurstSplitter;
+use crate::dma::AxiWriteMaster;
 use crate::stream::{Fifo, RegisterSlice, Skid, StreamSink};
 use handclasp_layout::queue::ENTRY_BYTES;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// An address on its way to AW.
@@ -43,7 +45,7 @@ struct WriteAnswer {
 }
 
 /// The write master: D bits a beat, S is log2(K), N is A + 1.
-#[derive(LogicBlock)]
+#[block(K * 8 == D, 1 << S == K, ENTRY_BYTES * 8 == 512, K <= ENTRY_BYTES)]
 pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -81,46 +83,8 @@ pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize
     pub error_addr: Signal<Out, Bits<64>>,
     /// Something is under way.
     pub busy: Signal<Out, Bit>,
-    /// AXI4 write address: id, always 0.
-    pub m_axi_awid: Signal<Out, Bits<1>>,
-    /// Address of the first beat.
-    pub m_axi_awaddr: Signal<Out, Bits<64>>,
-    /// Beats less one.
-    pub m_axi_awlen: Signal<Out, Bits<8>>,
-    /// log2 of the bytes of a beat: always log2(K).
-    pub m_axi_awsize: Signal<Out, Bits<3>>,
-    /// Always INCR.
-    pub m_axi_awburst: Signal<Out, Bits<2>>,
-    /// Never.
-    pub m_axi_awlock: Signal<Out, Bit>,
-    /// Normal, non-cacheable, bufferable.
-    pub m_axi_awcache: Signal<Out, Bits<4>>,
-    /// Unprivileged, secure, data.
-    pub m_axi_awprot: Signal<Out, Bits<3>>,
-    /// No quality of service.
-    pub m_axi_awqos: Signal<Out, Bits<4>>,
-    /// An address is there.
-    pub m_axi_awvalid: Signal<Out, Bit>,
-    /// The address is taken at this clock edge.
-    pub m_axi_awready: Signal<In, Bit>,
-    /// AXI4 write data: the beat.
-    pub m_axi_wdata: Signal<Out, Bits<D>>,
-    /// Which bytes are written.
-    pub m_axi_wstrb: Signal<Out, Bits<K>>,
-    /// The burst's last beat.
-    pub m_axi_wlast: Signal<Out, Bit>,
-    /// A beat is there.
-    pub m_axi_wvalid: Signal<Out, Bit>,
-    /// The beat is taken at this clock edge.
-    pub m_axi_wready: Signal<In, Bit>,
-    /// AXI4 write answer: id, not looked at, as all are 0.
-    pub m_axi_bid: Signal<In, Bits<1>>,
-    /// OKAY, or an error in bit 1.
-    pub m_axi_bresp: Signal<In, Bits<2>>,
-    /// An answer is there.
-    pub m_axi_bvalid: Signal<In, Bit>,
-    /// The answer is taken at this clock edge.
-    pub m_axi_bready: Signal<Out, Bit>,
+    /// AXI4 write channels.
+    pub m_axi: AxiWriteMaster<D, K>,
     splitter: BurstSplitter<K>,
     address: Skid<WriteAddress>,
     slice: RegisterSlice<D, K>,
@@ -153,115 +117,21 @@ pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize
     take_event: Signal<Local, Bit>,
     take_payload: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
-    event_len: Constant<Bits<8>>,
-    beat_size: Constant<Bits<3>>,
+    #[value(Bits::<K>::mask())]
     all_lanes: Constant<Bits<K>>,
 }
 
-impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: usize> Default
-    for Writer<D, K, S, A, N>
-{
-    fn default() -> Self {
-        const { assert!(K * 8 == D && 1 << S == K && ENTRY_BYTES * 8 == 512 && K <= ENTRY_BYTES) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            payload_request_addr: Default::default(),
-            payload_request_len_bytes: Default::default(),
-            payload_request_valid: Default::default(),
-            payload_request_ready: Default::default(),
-            payload: Default::default(),
-            payload_done_valid: Default::default(),
-            payload_done_error: Default::default(),
-            event_addr: Default::default(),
-            event_data: Default::default(),
-            event_valid: Default::default(),
-            event_ready: Default::default(),
-            event_done_valid: Default::default(),
-            event_done_error: Default::default(),
-            error_valid: Default::default(),
-            error_addr: Default::default(),
-            busy: Default::default(),
-            m_axi_awid: Default::default(),
-            m_axi_awaddr: Default::default(),
-            m_axi_awlen: Default::default(),
-            m_axi_awsize: Default::default(),
-            m_axi_awburst: Default::default(),
-            m_axi_awlock: Default::default(),
-            m_axi_awcache: Default::default(),
-            m_axi_awprot: Default::default(),
-            m_axi_awqos: Default::default(),
-            m_axi_awvalid: Default::default(),
-            m_axi_awready: Default::default(),
-            m_axi_wdata: Default::default(),
-            m_axi_wstrb: Default::default(),
-            m_axi_wlast: Default::default(),
-            m_axi_wvalid: Default::default(),
-            m_axi_wready: Default::default(),
-            m_axi_bid: Default::default(),
-            m_axi_bresp: Default::default(),
-            m_axi_bvalid: Default::default(),
-            m_axi_bready: Default::default(),
-            splitter: Default::default(),
-            address: Default::default(),
-            slice: Default::default(),
-            answers: Default::default(),
-            answer_addrs: Default::default(),
-            active: Default::default(),
-            is_event: Default::default(),
-            is_last: Default::default(),
-            beats_behind: Default::default(),
-            event: Default::default(),
-            event_beat: Default::default(),
-            payload_turn: Default::default(),
-            answered: Default::default(),
-            refused: Default::default(),
-            payload_error: Default::default(),
-            beat_valid: Default::default(),
-            ends: Default::default(),
-            open: Default::default(),
-            payload_waits: Default::default(),
-            take_event: Default::default(),
-            take_payload: Default::default(),
-            done: Default::default(),
-            event_len: Constant::new((ENTRY_BYTES / K - 1).to_bits()),
-            beat_size: Constant::new(S.to_bits()),
-            all_lanes: Constant::new(Bits::<K>::mask()),
-        }
-    }
-}
-
+#[kernel]
 impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: usize> Logic
     for Writer<D, K, S, A, N>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            active,
-            is_event,
-            is_last,
-            beats_behind,
-            event,
-            event_beat,
-            payload_turn
-        );
-        dff_setup!(self, clk, answered, refused, payload_error);
-        self.splitter.clk.next = self.clk.val();
-        self.address.clk.next = self.clk.val();
-        self.slice.clk.next = self.clk.val();
-        self.answers.clk.next = self.clk.val();
-        self.answer_addrs.clk.next = self.clk.val();
-        self.splitter.rst.next = self.rst.val();
-        self.address.rst.next = self.rst.val();
-        self.slice.rst.next = self.rst.val();
-        self.answers.rst.next = self.rst.val();
-        self.answer_addrs.rst.next = self.rst.val();
+        let event_len: Bits<8> = ENTRY_BYTES / K - 1;
+        let beat_size: Bits<3> = S;
 
-        self.splitter.request_addr.next = self.payload_request_addr.val();
-        self.splitter.request_len_bytes.next = self.payload_request_len_bytes.val();
-        self.splitter.request_valid.next = self.payload_request_valid.val();
+        wire!(self -> splitter:
+            payload_request_addr as request_addr, payload_request_len_bytes as request_len_bytes,
+            payload_request_valid as request_valid);
         self.payload_request_ready.next = self.splitter.request_ready.val();
 
         // Beats of the burst to W.
@@ -294,11 +164,11 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
                 self.active.d.next = false;
             }
         }
-        self.m_axi_wdata.next = self.slice.m.tdata.val();
-        self.m_axi_wstrb.next = self.slice.m.tkeep.val();
-        self.m_axi_wlast.next = self.slice.m.tlast.val();
-        self.m_axi_wvalid.next = self.slice.m.tvalid.val();
-        self.slice.m.tready.next = self.m_axi_wready.val();
+        self.m_axi.wdata.next = self.slice.m.tdata.val();
+        self.m_axi.wstrb.next = self.slice.m.tkeep.val();
+        self.m_axi.wlast.next = self.slice.m.tlast.val();
+        self.m_axi.wvalid.next = self.slice.m.tvalid.val();
+        self.slice.m.tready.next = self.m_axi.wready.val();
 
         // The next burst, and its address to AW.
         self.open.next = (!self.active.q.val() | self.ends.val())
@@ -323,12 +193,12 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.answer_addrs.push_valid.next = self.take_event.val() | self.take_payload.val();
         if self.take_event.val() {
             self.address.s_data.next.addr = self.event_addr.val();
-            self.address.s_data.next.len = self.event_len.val();
+            self.address.s_data.next.len = event_len;
             self.answer_addrs.push_data.next = self.event_addr.val();
             self.active.d.next = true;
             self.is_event.d.next = true;
-            self.is_last.d.next = self.event_len.val() == 0;
-            self.beats_behind.d.next = self.event_len.val();
+            self.is_last.d.next = event_len == 0;
+            self.beats_behind.d.next = event_len;
             self.event.d.next = self.event_data.val();
             self.event_beat.d.next = 0.into();
             self.payload_turn.d.next = true;
@@ -339,22 +209,22 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             self.beats_behind.d.next = self.splitter.burst_len.val();
             self.payload_turn.d.next = false;
         }
-        self.m_axi_awid.next = 0.into();
-        self.m_axi_awaddr.next = self.address.m_data.val().addr;
-        self.m_axi_awlen.next = self.address.m_data.val().len;
-        self.m_axi_awsize.next = self.beat_size.val();
-        self.m_axi_awburst.next = 1.into();
-        self.m_axi_awlock.next = false;
-        self.m_axi_awcache.next = 3.into();
-        self.m_axi_awprot.next = 0.into();
-        self.m_axi_awqos.next = 0.into();
-        self.m_axi_awvalid.next = self.address.m_valid.val();
-        self.address.m_ready.next = self.m_axi_awready.val();
+        self.m_axi.awid.next = 0.into();
+        self.m_axi.awaddr.next = self.address.m_data.val().addr;
+        self.m_axi.awlen.next = self.address.m_data.val().len;
+        self.m_axi.awsize.next = beat_size;
+        self.m_axi.awburst.next = 1.into();
+        self.m_axi.awlock.next = false;
+        self.m_axi.awcache.next = 3.into();
+        self.m_axi.awprot.next = 0.into();
+        self.m_axi.awqos.next = 0.into();
+        self.m_axi.awvalid.next = self.address.m_valid.val();
+        self.address.m_ready.next = self.m_axi.awready.val();
 
         // Answers from B, to the client whose burst is the oldest without one.
-        self.m_axi_bready.next = true;
-        self.answered.d.next = self.m_axi_bvalid.val();
-        self.refused.d.next = self.m_axi_bresp.val().get_bit(1);
+        self.m_axi.bready.next = true;
+        self.answered.d.next = self.m_axi.bvalid.val();
+        self.refused.d.next = self.m_axi.bresp.val().get_bit(1);
         self.done.next = self.answered.q.val() & self.answers.pop_valid.val();
         self.answers.pop_ready.next = self.answered.q.val();
         self.answer_addrs.pop_ready.next = self.answered.q.val();

@@ -18,48 +18,20 @@
 //! Latency: 0 cycles from the burst's last beat to `push`, 1 to the answer. Throughput: a push in 64 / K + 1 cycles. Data are taken in the cycle of
 //! their address at the earliest. One clock; reset forgets the burst. No counters.
 
+use crate::queue::PushSlave;
 use handclasp_layout::queue::ENTRY_BYTES;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The push window, W bits (K bytes) a beat.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, K <= ENTRY_BYTES, ENTRY_BYTES / K < 16)]
 pub struct CommandPush<const W: usize, const K: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
-    /// AXI4 write address: id, given back with the answer.
-    pub s_axi_push_awid: Signal<In, Bits<1>>,
-    /// Address in the window.
-    pub s_axi_push_awaddr: Signal<In, Bits<12>>,
-    /// Beats less one.
-    pub s_axi_push_awlen: Signal<In, Bits<8>>,
-    /// log2 of the bytes of a beat.
-    pub s_axi_push_awsize: Signal<In, Bits<3>>,
-    /// Kind of burst.
-    pub s_axi_push_awburst: Signal<In, Bits<2>>,
-    /// An address is there.
-    pub s_axi_push_awvalid: Signal<In, Bit>,
-    /// It is taken at this clock edge.
-    pub s_axi_push_awready: Signal<Out, Bit>,
-    /// AXI4 write data.
-    pub s_axi_push_wdata: Signal<In, Bits<W>>,
-    /// Which bytes are written.
-    pub s_axi_push_wstrb: Signal<In, Bits<K>>,
-    /// The burst's last beat.
-    pub s_axi_push_wlast: Signal<In, Bit>,
-    /// A beat is there.
-    pub s_axi_push_wvalid: Signal<In, Bit>,
-    /// It is taken at this clock edge.
-    pub s_axi_push_wready: Signal<Out, Bit>,
-    /// AXI4 write answer: id.
-    pub s_axi_push_bid: Signal<Out, Bits<1>>,
-    /// OKAY, or SLVERR.
-    pub s_axi_push_bresp: Signal<Out, Bits<2>>,
-    /// An answer is there.
-    pub s_axi_push_bvalid: Signal<Out, Bit>,
-    /// It is taken at this clock edge.
-    pub s_axi_push_bready: Signal<In, Bit>,
+    /// AXI4 slave: pushed commands.
+    pub s_axi_push: PushSlave<W, K>,
     /// A beat of a burst, lowest first.
     pub beat_data: Signal<Out, Bits<W>>,
     /// It is there.
@@ -83,96 +55,35 @@ pub struct CommandPush<const W: usize, const K: usize> {
     is_good_address: Signal<Local, Bit>,
     is_good_data: Signal<Local, Bit>,
     beats_now: Signal<Local, Bits<4>>,
-    entry_mask: Constant<Bits<12>>,
-    burst_len: Constant<Bits<8>>,
-    burst_size: Constant<Bits<3>>,
-    burst_incr: Constant<Bits<2>>,
-    entry_beats: Constant<Bits<4>>,
+    #[value(Bits::mask())]
     all_lanes: Constant<Bits<K>>,
-    slverr: Constant<Bits<2>>,
 }
 
-impl<const W: usize, const K: usize> Default for CommandPush<W, K> {
-    fn default() -> Self {
-        const { assert!(K * 8 == W && K <= ENTRY_BYTES && ENTRY_BYTES / K < 16) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            s_axi_push_awid: Default::default(),
-            s_axi_push_awaddr: Default::default(),
-            s_axi_push_awlen: Default::default(),
-            s_axi_push_awsize: Default::default(),
-            s_axi_push_awburst: Default::default(),
-            s_axi_push_awvalid: Default::default(),
-            s_axi_push_awready: Default::default(),
-            s_axi_push_wdata: Default::default(),
-            s_axi_push_wstrb: Default::default(),
-            s_axi_push_wlast: Default::default(),
-            s_axi_push_wvalid: Default::default(),
-            s_axi_push_wready: Default::default(),
-            s_axi_push_bid: Default::default(),
-            s_axi_push_bresp: Default::default(),
-            s_axi_push_bvalid: Default::default(),
-            s_axi_push_bready: Default::default(),
-            beat_data: Default::default(),
-            beat_valid: Default::default(),
-            beat_first: Default::default(),
-            push: Default::default(),
-            busy: Default::default(),
-            address_held: Default::default(),
-            address_good: Default::default(),
-            id: Default::default(),
-            data_good: Default::default(),
-            beats: Default::default(),
-            answer: Default::default(),
-            answer_good: Default::default(),
-            take_address: Default::default(),
-            take_beat: Default::default(),
-            is_good_address: Default::default(),
-            is_good_data: Default::default(),
-            beats_now: Default::default(),
-            entry_mask: Constant::new((ENTRY_BYTES - 1).to_bits()),
-            burst_len: Constant::new((ENTRY_BYTES / K - 1).to_bits()),
-            burst_size: Constant::new(clog2(K).to_bits()),
-            burst_incr: Constant::new(bits(1)),
-            entry_beats: Constant::new((ENTRY_BYTES / K).to_bits()),
-            all_lanes: Constant::new(Bits::mask()),
-            slverr: Constant::new(bits(2)),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize> Logic for CommandPush<W, K> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            address_held,
-            address_good,
-            id,
-            data_good,
-            beats,
-            answer,
-            answer_good
-        );
+        let entry_mask: Bits<12> = ENTRY_BYTES - 1;
+        let burst_len: Bits<8> = ENTRY_BYTES / K - 1;
+        let burst_size: Bits<3> = clog2(K);
+        let burst_incr: Bits<2> = 1;
+        let entry_beats: Bits<4> = ENTRY_BYTES / K;
+        let slverr: Bits<2> = 2;
 
         // One burst at a time, until its answer has been taken; its data come with its address or behind it.
-        self.s_axi_push_awready.next = !self.address_held.q.val() & !self.answer.q.val();
-        self.take_address.next = self.s_axi_push_awvalid.val() & self.s_axi_push_awready.val();
-        self.s_axi_push_wready.next = self.address_held.q.val() | self.take_address.val();
-        self.take_beat.next = self.s_axi_push_wvalid.val() & self.s_axi_push_wready.val();
+        self.s_axi_push.awready.next = !self.address_held.q.val() & !self.answer.q.val();
+        self.take_address.next = self.s_axi_push.awvalid.val() & self.s_axi_push.awready.val();
+        self.s_axi_push.wready.next = self.address_held.q.val() | self.take_address.val();
+        self.take_beat.next = self.s_axi_push.wvalid.val() & self.s_axi_push.wready.val();
 
         self.is_good_address.next = self.address_good.q.val();
         if self.take_address.val() {
-            self.is_good_address.next = !(self.s_axi_push_awaddr.val() & self.entry_mask.val())
-                .any()
-                & (self.s_axi_push_awlen.val() == self.burst_len.val())
-                & (self.s_axi_push_awsize.val() == self.burst_size.val())
-                & (self.s_axi_push_awburst.val() == self.burst_incr.val());
+            self.is_good_address.next = !(self.s_axi_push.awaddr.val() & entry_mask).any()
+                & (self.s_axi_push.awlen.val() == burst_len)
+                & (self.s_axi_push.awsize.val() == burst_size)
+                & (self.s_axi_push.awburst.val() == burst_incr);
             self.address_held.d.next = true;
             self.address_good.d.next = self.is_good_address.val();
-            self.id.d.next = self.s_axi_push_awid.val();
+            self.id.d.next = self.s_axi_push.awid.val();
         }
 
         // As many beats as a command has, all of each.
@@ -180,38 +91,38 @@ impl<const W: usize, const K: usize> Logic for CommandPush<W, K> {
         self.beats_now.next = self.beats.q.val();
         if self.take_beat.val() {
             self.is_good_data.next = self.data_good.q.val()
-                & (self.s_axi_push_wstrb.val() == self.all_lanes.val())
-                & (self.beats.q.val() != self.entry_beats.val());
+                & (self.s_axi_push.wstrb.val() == self.all_lanes.val())
+                & (self.beats.q.val() != entry_beats);
             self.data_good.d.next = self.is_good_data.val();
-            if self.beats.q.val() != self.entry_beats.val() {
+            if self.beats.q.val() != entry_beats {
                 self.beats_now.next = self.beats.q.val() + 1;
             }
             self.beats.d.next = self.beats_now.val();
         }
-        self.beat_data.next = self.s_axi_push_wdata.val();
+        self.beat_data.next = self.s_axi_push.wdata.val();
         self.beat_valid.next = self.take_beat.val();
         self.beat_first.next = !self.beats.q.val().any();
 
         self.push.next = false;
-        if self.s_axi_push_bready.val() {
+        if self.s_axi_push.bready.val() {
             self.answer.d.next = false;
         }
-        if self.take_beat.val() & self.s_axi_push_wlast.val() {
+        if self.take_beat.val() & self.s_axi_push.wlast.val() {
             self.push.next = self.is_good_address.val()
                 & self.is_good_data.val()
-                & (self.beats_now.val() == self.entry_beats.val());
+                & (self.beats_now.val() == entry_beats);
             self.answer.d.next = true;
             self.answer_good.d.next = self.push.val();
             self.address_held.d.next = false;
             self.data_good.d.next = true;
             self.beats.d.next = 0.into();
         }
-        self.s_axi_push_bid.next = self.id.q.val();
-        self.s_axi_push_bresp.next = 0.into();
+        self.s_axi_push.bid.next = self.id.q.val();
+        self.s_axi_push.bresp.next = 0.into();
         if !self.answer_good.q.val() {
-            self.s_axi_push_bresp.next = self.slverr.val();
+            self.s_axi_push.bresp.next = slverr;
         }
-        self.s_axi_push_bvalid.next = self.answer.q.val();
+        self.s_axi_push.bvalid.next = self.answer.q.val();
         self.busy.next = self.address_held.q.val() | self.answer.q.val();
 
         if self.rst.val() {

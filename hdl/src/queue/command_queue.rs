@@ -25,6 +25,7 @@
 
 use crate::stream::{Fifo, StreamSink};
 use handclasp_layout::queue::ENTRY_BYTES;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
@@ -34,7 +35,7 @@ enum FetchState {
 }
 
 /// The command queue: W bits (K bytes) a beat, room for `2^Q` commands; N is `Q + 1`.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, ENTRY_BYTES * 8 == 512, K <= ENTRY_BYTES, N == Q + 1, 1 << Q > FETCH_ENTRIES)]
 pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -132,128 +133,24 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     held_now: Signal<Local, Bits<N>>,
     outstanding_now: Signal<Local, Bits<N>>,
     whole: Signal<Local, Bits<512>>,
-    one: Constant<Bits<32>>,
-    fetch_entries: Constant<Bits<4>>,
-    fetch_room: Constant<Bits<N>>,
-    log2_fetch_entries: Constant<Bits<3>>,
-    log2_entry_bytes: Constant<Bits<4>>,
-    beat_bits: Constant<Bits<10>>,
-    beat_place: Constant<Bits<10>>,
-    last_beat: Constant<Bits<3>>,
 }
 
 /// Entries of one fetch at most: no ring is smaller.
 const FETCH_ENTRIES: usize = 8;
 
-impl<const W: usize, const K: usize, const Q: usize, const N: usize> Default
-    for CommandQueue<W, K, Q, N>
-{
-    fn default() -> Self {
-        const {
-            assert!(K * 8 == W && ENTRY_BYTES * 8 == 512 && K <= ENTRY_BYTES);
-            assert!(N == Q + 1 && 1 << Q > FETCH_ENTRIES)
-        };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            queue_enable: Default::default(),
-            tx_enable: Default::default(),
-            quiesce: Default::default(),
-            stopped: Default::default(),
-            command_base: Default::default(),
-            command_log2: Default::default(),
-            command_producer: Default::default(),
-            request_addr: Default::default(),
-            request_len_bytes: Default::default(),
-            request_valid: Default::default(),
-            request_ready: Default::default(),
-            entries: Default::default(),
-            push_data: Default::default(),
-            push_beat: Default::default(),
-            push_first: Default::default(),
-            push: Default::default(),
-            command: Default::default(),
-            command_index: Default::default(),
-            command_valid: Default::default(),
-            command_ready: Default::default(),
-            count_command: Default::default(),
-            busy: Default::default(),
-            fetching: Default::default(),
-            fifo: Default::default(),
-            state: Default::default(),
-            was_enabled: Default::default(),
-            fetched: Default::default(),
-            is_level: Default::default(),
-            is_near: Default::default(),
-            goal: Default::default(),
-            held: Default::default(),
-            has_room: Default::default(),
-            address: Default::default(),
-            len_bytes: Default::default(),
-            outstanding: Default::default(),
-            stale: Default::default(),
-            failed: Default::default(),
-            word: Default::default(),
-            word_beat: Default::default(),
-            push_whole: Default::default(),
-            next_index: Default::default(),
-            is_running: Default::default(),
-            flush: Default::default(),
-            count: Default::default(),
-            place: Default::default(),
-            issue: Default::default(),
-            arrive: Default::default(),
-            pop: Default::default(),
-            is_quiet: Default::default(),
-            push_whole_now: Default::default(),
-            take_push: Default::default(),
-            beat: Default::default(),
-            held_now: Default::default(),
-            outstanding_now: Default::default(),
-            whole: Default::default(),
-            one: Constant::new(bits(1)),
-            fetch_entries: Constant::new(FETCH_ENTRIES.to_bits()),
-            fetch_room: Constant::new(((1_usize << Q) - FETCH_ENTRIES).to_bits()),
-            log2_fetch_entries: Constant::new(clog2(FETCH_ENTRIES).to_bits()),
-            log2_entry_bytes: Constant::new(clog2(ENTRY_BYTES).to_bits()),
-            beat_bits: Constant::new(W.to_bits()),
-            beat_place: Constant::new((512 - W).to_bits()),
-            last_beat: Constant::new((ENTRY_BYTES / K - 1).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
     for CommandQueue<W, K, Q, N>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            state,
-            was_enabled,
-            fetched,
-            is_level,
-            is_near,
-            goal,
-            held,
-            has_room,
-            address,
-            len_bytes
-        );
-        dff_setup!(
-            self,
-            clk,
-            outstanding,
-            stale,
-            failed,
-            word,
-            word_beat,
-            push_whole,
-            next_index
-        );
-        self.fifo.clk.next = self.clk.val();
+        let one: Bits<32> = 1;
+        let fetch_entries: Bits<4> = FETCH_ENTRIES;
+        let fetch_room: Bits<N> = (1_usize << Q) - FETCH_ENTRIES;
+        let log2_fetch_entries: Bits<3> = clog2(FETCH_ENTRIES);
+        let log2_entry_bytes: Bits<4> = clog2(ENTRY_BYTES);
+        let beat_bits: Bits<10> = W;
+        let beat_place: Bits<10> = 512 - W;
+        let last_beat: Bits<3> = ENTRY_BYTES / K - 1;
 
         self.flush.next = !self.queue_enable.val() | self.stopped.val();
         self.is_running.next = self.was_enabled.q.val()
@@ -264,19 +161,18 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.fifo.rst.next = self.rst.val() | self.flush.val();
 
         // How much to fetch: what is there, up to the next multiple of FETCH_ENTRIES.
-        self.is_near.d.next = ((self.command_producer.val() >> self.log2_fetch_entries.val())
-            == (self.fetched.q.val() >> self.log2_fetch_entries.val()))
+        self.is_near.d.next = ((self.command_producer.val() >> log2_fetch_entries)
+            == (self.fetched.q.val() >> log2_fetch_entries))
             & (self.command_producer.val().get_bits::<3>(0)
                 > self.fetched.q.val().get_bits::<3>(0));
-        self.count.next = self.fetch_entries.val();
+        self.count.next = fetch_entries;
         if self.is_near.q.val() {
             self.count.next = bit_cast::<4, 3>(self.goal.q.val());
         }
         self.count.next =
             self.count.val() - bit_cast::<4, 3>(self.fetched.q.val().get_bits::<3>(0));
-        self.place.next = bit_cast::<64, 32>(
-            self.fetched.q.val() & ((self.one.val() << self.command_log2.val()) - 1),
-        );
+        self.place.next =
+            bit_cast::<64, 32>(self.fetched.q.val() & ((one << self.command_log2.val()) - 1));
         self.request_addr.next = self.address.q.val();
         self.request_len_bytes.next = self.len_bytes.q.val();
         self.request_valid.next = self.state.q.val() == FetchState::Request;
@@ -288,9 +184,8 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             // Waits for entries, and for room for a whole fetch.
             FetchState::Idle => {
                 self.address.d.next =
-                    self.command_base.val() + (self.place.val() << self.log2_entry_bytes.val());
-                self.len_bytes.d.next =
-                    bit_cast::<16, 4>(self.count.val()) << self.log2_entry_bytes.val();
+                    self.command_base.val() + (self.place.val() << log2_entry_bytes);
+                self.len_bytes.d.next = bit_cast::<16, 4>(self.count.val()) << log2_entry_bytes;
                 if self.is_running.val()
                     & !self.is_level.q.val()
                     & self.has_room.q.val()
@@ -317,11 +212,10 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         if self.entries.tvalid.val() {
             self.beat.next = self.entries.tdata.val();
         }
-        self.whole.next = (self.word.q.val() >> self.beat_bits.val())
-            | (bit_cast::<512, W>(self.beat.val()) << self.beat_place.val());
+        self.whole.next =
+            (self.word.q.val() >> beat_bits) | (bit_cast::<512, W>(self.beat.val()) << beat_place);
         self.fifo.push_data.next = self.whole.val();
-        self.arrive.next =
-            self.entries.tvalid.val() & (self.word_beat.q.val() == self.last_beat.val());
+        self.arrive.next = self.entries.tvalid.val() & (self.word_beat.q.val() == last_beat);
         self.fifo.push_valid.next = self.arrive.val()
             & !self.stale.q.val().any()
             & !self.failed.q.val()
@@ -392,7 +286,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.held.d.next = self.held_now.val();
         self.outstanding.d.next = self.outstanding_now.val();
         // One cycle late, as is `fetched`: the next fetch is at least two cycles away.
-        self.has_room.d.next = self.held.q.val() <= self.fetch_room.val();
+        self.has_room.d.next = self.held.q.val() <= fetch_room;
 
         // Stopped or disabled: the Fifo has been emptied, and what still comes is thrown away.
         if self.flush.val() {

@@ -14,7 +14,7 @@
 //!
 //! Arbitration: receive first, then a waiting completion has its turn; nothing comes between the events of one frame.
 //!
-//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 4 from `event_consumer` to `rx_room`. Throughput: one
+//! Latency: 1 cycle from `rx_event` or `tx_event` to `event_valid`, 1 from the answer to `events_written`, 5 from `event_consumer` to `rx_room`. Throughput: one
 //! event a cycle. One clock; reset and a rising `queue_enable` take the indices to 0 (after the writes under way). Without `queue_enable` events are taken and forgotten, so
 //! that nobody waits for a ring that is not there. The lowest 12 bits of the base read as 0.
 //!
@@ -28,6 +28,7 @@ use crate::fields::CompletionEvent;
 use handclasp_layout::frame::RX_ROOM_ENTRIES;
 use handclasp_layout::queue::{EventKind, Status, ENTRY_BYTES};
 use handclasp_layout::register::RING_LOG2_MAX;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// What is done about an event that the bus refused.
@@ -47,7 +48,8 @@ enum RetryState {
 const SPARE_MAX: usize = 31;
 
 /// The event queue.
-#[derive(LogicBlock)]
+// At one time at most 4 frames with 3 events each and 4 others are not in `spare` yet.
+#[block(ENTRY_BYTES * 8 == 512, RING_LOG2_MAX < 16, RX_ROOM_ENTRIES + 16 < SPARE_MAX)]
 pub struct EventQueue {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -120,14 +122,17 @@ pub struct EventQueue {
     mask: DFF<Bits<16>>,
     /// Of the promised events those that the host has not read, a cycle ago.
     used: DFF<Bits<32>>,
-    /// Free places less one two cycles ago, 31 if there are more; unless there are none.
+    /// Free places less one, two cycles ago.
+    spare_all: DFF<Bits<32>>,
+    /// Three cycles ago, 31 if there are more; unless there are none.
     spare: DFF<Bits<5>>,
     is_full: DFF<Bit>,
-    /// Events promised at the last clock edge, and at the one before: they are not in `spare` yet.
+    /// Events promised at the last clock edge, the last two, and the last three: those are not in `spare` yet.
     recent: DFF<Bits<5>>,
-    older: DFF<Bits<5>>,
+    recent_two: DFF<Bits<5>>,
+    recent_three: DFF<Bits<5>>,
     /// Cycles until a change of doorbell or size shows in the room.
-    settling: DFF<Bits<2>>,
+    settling: DFF<Bits<3>>,
     room_rx: DFF<Bit>,
     room_tx: DFF<Bit>,
     /// Place and phase of the next event.
@@ -153,7 +158,6 @@ pub struct EventQueue {
     stop_status: DFF<Bits<8>>,
     stop_addr: DFF<Bits<64>>,
     mask_now: Signal<Local, Bits<32>>,
-    spare_now: Signal<Local, Bits<32>>,
     size: Signal<Local, Bits<16>>,
     size_differs: Signal<Local, Bit>,
     promise: Signal<Local, Bits<5>>,
@@ -169,143 +173,21 @@ pub struct EventQueue {
     shown_place: Signal<Local, Bits<64>>,
     /// All events have `kind` and `phase` at the same place.
     chosen: Signal<Local, CompletionEvent>,
-    one: Constant<Bits<32>>,
-    most: Constant<Bits<5>>,
-    rx_room_less_one: Constant<Bits<5>>,
-    log2_entry_bytes: Constant<Bits<4>>,
-    base_mask: Constant<Bits<64>>,
-    stopped_kind: Constant<Bits<8>>,
-    read_error_status: Constant<Bits<8>>,
-    write_error_status: Constant<Bits<8>>,
 }
 
-impl Default for EventQueue {
-    fn default() -> Self {
-        // At one time at most 3 frames with 3 events each and 3 others are not in `spare` yet.
-        const {
-            assert!(
-                ENTRY_BYTES * 8 == 512 && RING_LOG2_MAX < 16 && RX_ROOM_ENTRIES + 12 < SPARE_MAX
-            )
-        };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            now: Default::default(),
-            queue_enable: Default::default(),
-            event_base: Default::default(),
-            event_log2: Default::default(),
-            event_consumer: Default::default(),
-            rx_event_data: Default::default(),
-            rx_event_valid: Default::default(),
-            rx_event_last: Default::default(),
-            rx_event_ready: Default::default(),
-            rx_reserve: Default::default(),
-            tx_event_data: Default::default(),
-            tx_event_valid: Default::default(),
-            tx_event_ready: Default::default(),
-            rx_room: Default::default(),
-            read_error_valid: Default::default(),
-            read_error_addr: Default::default(),
-            write_error_valid: Default::default(),
-            write_error_addr: Default::default(),
-            stopped: Default::default(),
-            event_addr: Default::default(),
-            event_data: Default::default(),
-            event_valid: Default::default(),
-            event_ready: Default::default(),
-            event_done_valid: Default::default(),
-            event_done_error: Default::default(),
-            events_written: Default::default(),
-            count_event: Default::default(),
-            busy: Default::default(),
-            retry: Default::default(),
-            was_enabled: Default::default(),
-            clearing: Default::default(),
-            promised: Default::default(),
-            consumer: Default::default(),
-            mask: Default::default(),
-            used: Default::default(),
-            spare: Default::default(),
-            is_full: Default::default(),
-            recent: Default::default(),
-            older: Default::default(),
-            settling: Default::default(),
-            room_rx: Default::default(),
-            room_tx: Default::default(),
-            place: Default::default(),
-            phase: Default::default(),
-            outstanding: Default::default(),
-            written: Default::default(),
-            retry_ready: Default::default(),
-            refused_index: Default::default(),
-            held: Default::default(),
-            addr: Default::default(),
-            data: Default::default(),
-            within_frame: Default::default(),
-            tx_turn: Default::default(),
-            has_stopped: Default::default(),
-            stop_waits: Default::default(),
-            stop_status: Default::default(),
-            stop_addr: Default::default(),
-            mask_now: Default::default(),
-            spare_now: Default::default(),
-            size: Default::default(),
-            size_differs: Default::default(),
-            promise: Default::default(),
-            missing: Default::default(),
-            open: Default::default(),
-            take_stop: Default::default(),
-            take_rx: Default::default(),
-            take_tx: Default::default(),
-            take_retry: Default::default(),
-            is_quiet: Default::default(),
-            is_overwritten: Default::default(),
-            shown_place: Default::default(),
-            chosen: Default::default(),
-            one: Constant::new(bits(1)),
-            most: Constant::new(SPARE_MAX.to_bits()),
-            rx_room_less_one: Constant::new((RX_ROOM_ENTRIES - 1).to_bits()),
-            log2_entry_bytes: Constant::new(clog2(ENTRY_BYTES).to_bits()),
-            base_mask: Constant::new(BASE_MASK.into()),
-            stopped_kind: Constant::new((EventKind::QueueStopped as u8).to_bits()),
-            read_error_status: Constant::new((Status::ReadError as u8).to_bits()),
-            write_error_status: Constant::new((Status::WriteError as u8).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for EventQueue {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            retry,
-            was_enabled,
-            clearing,
-            place,
-            phase,
-            outstanding,
-            written
-        );
-        dff_setup!(
-            self, clk, promised, consumer, mask, used, spare, is_full, recent, older, settling,
-            room_rx, room_tx
-        );
-        dff_setup!(
-            self,
-            clk,
-            retry_ready,
-            refused_index,
-            held,
-            addr,
-            data,
-            within_frame,
-            tx_turn
-        );
-        dff_setup!(self, clk, has_stopped, stop_waits, stop_status, stop_addr);
+        let one: Bits<32> = 1;
+        let most: Bits<5> = SPARE_MAX;
+        let rx_room_less_one: Bits<5> = RX_ROOM_ENTRIES - 1;
+        let log2_entry_bytes: Bits<4> = clog2(ENTRY_BYTES);
+        let base_mask: Bits<64> = BASE_MASK;
+        let stopped_kind: Bits<8> = EventKind::QueueStopped as u8;
+        let read_error_status: Bits<8> = Status::ReadError as u8;
+        let write_error_status: Bits<8> = Status::WriteError as u8;
 
-        self.mask_now.next = (self.one.val() << self.event_log2.val()) - 1;
+        self.mask_now.next = (one << self.event_log2.val()) - 1;
         self.mask.d.next = bit_cast::<16, 32>(self.mask_now.val());
         self.size_differs.next = self.mask.d.val() != self.mask.q.val();
         self.size.next = ((self.mask.q.val() << 1) | 1) ^ self.mask.q.val();
@@ -344,30 +226,31 @@ impl Logic for EventQueue {
             & self.queue_enable.val();
 
         // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that
-        // are promised show in `spare` two cycles later; until then they are counted in `recent` and `older`.
+        // are promised show in `spare` three cycles later; until then they are counted in `recent_three`.
         self.consumer.d.next = self.event_consumer.val();
         if (self.event_consumer.val() != self.consumer.q.val()) | self.size_differs.val() {
-            self.settling.d.next = 3.into();
+            self.settling.d.next = 4.into();
         } else if self.settling.q.val().any() {
             self.settling.d.next = self.settling.q.val() - 1;
         }
         self.used.d.next = self.promised.q.val() - self.consumer.q.val();
-        self.spare_now.next = bit_cast::<32, 16>(self.mask.q.val()) - self.used.q.val();
-        self.is_full.d.next = self.spare_now.val().get_bit(31);
-        self.spare.d.next = bit_cast::<5, 32>(self.spare_now.val());
-        if (self.spare_now.val() >> 5).any() {
-            self.spare.d.next = self.most.val();
+        self.spare_all.d.next = bit_cast::<32, 16>(self.mask.q.val()) - self.used.q.val();
+        self.is_full.d.next = self.spare_all.q.val().get_bit(31);
+        self.spare.d.next = bit_cast::<5, 32>(self.spare_all.q.val());
+        if (self.spare_all.q.val() >> 5).any() {
+            self.spare.d.next = most;
         }
         self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val());
         if self.open.val() & (self.take_stop.val() | self.take_tx.val()) {
             self.promise.next = bit_cast::<5, 2>(self.rx_reserve.val()) + 1;
         }
         self.recent.d.next = self.promise.val();
-        self.older.d.next = self.recent.q.val();
-        self.missing.next = self.promise.val() + self.recent.q.val() + self.older.q.val();
+        self.recent_two.d.next = self.promise.val() + self.recent.q.val();
+        self.recent_three.d.next = self.promise.val() + self.recent_two.q.val();
+        self.missing.next = self.promise.val() + self.recent_three.q.val();
         self.promised.d.next = self.promised.q.val() + bit_cast::<32, 5>(self.promise.val());
-        self.room_rx.d.next = !self.is_full.q.val()
-            & (self.spare.q.val() >= (self.rx_room_less_one.val() + self.missing.val()));
+        self.room_rx.d.next =
+            !self.is_full.q.val() & (self.spare.q.val() >= (rx_room_less_one + self.missing.val()));
         self.room_tx.d.next = !self.is_full.q.val() & (self.spare.q.val() >= self.missing.val());
         self.rx_room.next = self.room_rx.q.val() & (self.clearing.q.val() == 0);
 
@@ -379,7 +262,7 @@ impl Logic for EventQueue {
         self.shown_place.next = bit_cast::<64, 16>(self.place.q.val());
         if self.take_stop.val() | self.take_retry.val() {
             self.chosen.next = bits::<512>(0).into();
-            self.chosen.next.kind = self.stopped_kind.val();
+            self.chosen.next.kind = stopped_kind;
             self.chosen.next.status = self.stop_status.q.val();
             self.chosen.next.address = self.stop_addr.q.val();
             self.chosen.next.timestamp = self.now.val();
@@ -400,8 +283,8 @@ impl Logic for EventQueue {
             | self.take_retry.val()
         {
             self.held.d.next = true;
-            self.addr.d.next = (self.event_base.val() & self.base_mask.val())
-                + (self.shown_place.val() << self.log2_entry_bytes.val());
+            self.addr.d.next =
+                (self.event_base.val() & base_mask) + (self.shown_place.val() << log2_entry_bytes);
             self.data.d.next = self.chosen.val().into();
             self.outstanding.d.next = self.outstanding.q.val() + 1;
             if self.event_done_valid.val() {
@@ -436,10 +319,10 @@ impl Logic for EventQueue {
         {
             self.has_stopped.d.next = true;
             self.stop_waits.d.next = true;
-            self.stop_status.d.next = self.read_error_status.val();
+            self.stop_status.d.next = read_error_status;
             self.stop_addr.d.next = self.read_error_addr.val();
             if self.write_error_valid.val() {
-                self.stop_status.d.next = self.write_error_status.val();
+                self.stop_status.d.next = write_error_status;
                 self.stop_addr.d.next = self.write_error_addr.val();
             }
         }
@@ -499,8 +382,7 @@ impl Logic for EventQueue {
         self.busy.next = !self.is_quiet.val()
             | (self.clearing.q.val() != 0)
             | self.settling.q.val().any()
-            | (self.recent.q.val() != 0)
-            | (self.older.q.val() != 0)
+            | self.recent_three.q.val().any()
             | (self.retry.q.val() == RetryState::Drain)
             | (self.stop_waits.q.val() & self.room_tx.q.val() & self.open.val());
 
@@ -510,7 +392,8 @@ impl Logic for EventQueue {
             self.clearing.d.next = 0.into();
             self.promised.d.next = 0.into();
             self.recent.d.next = 0.into();
-            self.older.d.next = 0.into();
+            self.recent_two.d.next = 0.into();
+            self.recent_three.d.next = 0.into();
             self.room_rx.d.next = false;
             self.room_tx.d.next = false;
             self.place.d.next = 0.into();

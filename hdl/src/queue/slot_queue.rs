@@ -16,10 +16,11 @@
 
 use super::BASE_MASK;
 use handclasp_layout::register::{RING_LOG2_MAX, SLOT_BYTES};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The slot queue.
-#[derive(LogicBlock)]
+#[block(SLOT_BYTES.is_power_of_two(), RING_LOG2_MAX < 16)]
 pub struct SlotQueue {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -55,58 +56,14 @@ pub struct SlotQueue {
     was_enabled: DFF<Bit>,
     next_index: Signal<Local, Bits<32>>,
     next_number: Signal<Local, Bits<32>>,
-    one: Constant<Bits<32>>,
-    log2_slot_bytes: Constant<Bits<4>>,
-    base_mask: Constant<Bits<64>>,
 }
 
-impl Default for SlotQueue {
-    fn default() -> Self {
-        const { assert!(SLOT_BYTES.is_power_of_two() && RING_LOG2_MAX < 16) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            queue_enable: Default::default(),
-            slot_base: Default::default(),
-            slot_log2: Default::default(),
-            slot_producer: Default::default(),
-            slot_valid: Default::default(),
-            slot_number: Default::default(),
-            slot_addr: Default::default(),
-            slot_take: Default::default(),
-            busy: Default::default(),
-            mask: Default::default(),
-            settling: Default::default(),
-            index: Default::default(),
-            index_behind: Default::default(),
-            valid: Default::default(),
-            number: Default::default(),
-            addr: Default::default(),
-            was_enabled: Default::default(),
-            next_index: Default::default(),
-            next_number: Default::default(),
-            one: Constant::new(bits(1)),
-            log2_slot_bytes: Constant::new(clog2(SLOT_BYTES).to_bits()),
-            base_mask: Constant::new(BASE_MASK.into()),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for SlotQueue {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            index,
-            index_behind,
-            mask,
-            settling,
-            valid,
-            number,
-            addr,
-            was_enabled
-        );
+        let one: Bits<32> = 1;
+        let log2_slot_bytes: Bits<4> = clog2(SLOT_BYTES);
+        let base_mask: Bits<64> = BASE_MASK;
 
         self.slot_valid.next = self.valid.q.val();
         self.slot_number.next = self.number.q.val();
@@ -123,7 +80,7 @@ impl Logic for SlotQueue {
             self.next_index.next = 0.into();
             self.index_behind.d.next = 1.into();
         }
-        self.mask.d.next = (self.one.val() << self.slot_log2.val()) - 1;
+        self.mask.d.next = (one << self.slot_log2.val()) - 1;
         self.settling.d.next = self.mask.d.val() != self.mask.q.val();
         self.busy.next = self.settling.q.val();
         self.next_number.next = self.next_index.val() & self.mask.q.val();
@@ -131,8 +88,8 @@ impl Logic for SlotQueue {
         self.valid.d.next =
             self.queue_enable.val() & (self.next_index.val() != self.slot_producer.val());
         self.number.d.next = bit_cast::<16, 32>(self.next_number.val());
-        self.addr.d.next = (self.slot_base.val() & self.base_mask.val())
-            + (bit_cast::<64, 32>(self.next_number.val()) << self.log2_slot_bytes.val());
+        self.addr.d.next = (self.slot_base.val() & base_mask)
+            + (bit_cast::<64, 32>(self.next_number.val()) << log2_slot_bytes);
 
         if self.rst.val() {
             self.index.d.next = 0.into();

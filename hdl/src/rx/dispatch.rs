@@ -194,6 +194,8 @@ pub struct Dispatch<const A: usize, const N: usize> {
     goes: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
+    picks_address: Signal<Local, Bit>,
+    picks_sack: Signal<Local, Bit>,
     loaded: Signal<Local, Bits<512>>,
     wanted_bytes: Signal<Local, Bits<16>>,
     event_out: Signal<Local, RxEvent>,
@@ -307,6 +309,8 @@ impl<const A: usize, const N: usize> Default for Dispatch<A, N> {
             goes: Default::default(),
             take: Default::default(),
             load: Default::default(),
+            picks_address: Default::default(),
+            picks_sack: Default::default(),
             loaded: Default::default(),
             wanted_bytes: Default::default(),
             event_out: Default::default(),
@@ -481,22 +485,30 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             & self.requests.s_ready.val();
         self.goes.next = self.open.val() & self.decoded_valid.val();
         self.rx_reserve.next = 0.into();
+        // The event to load: one choice for all its bits.
+        self.picks_address.next =
+            self.is_first.val() & self.has_event.val() & self.has_address.val();
+        self.picks_sack.next = (self.step.q.val() == DispatchStep::Sack)
+            | (self.is_first.val()
+                & self.has_event.val()
+                & !self.has_address.val()
+                & self.has_sack.val());
         self.loaded.next = self.event_out.val().into();
+        if self.picks_address.val() {
+            self.loaded.next = self.decoded_address.val().into();
+        }
+        if self.picks_sack.val() {
+            self.loaded.next = self.decoded_sack.val().into();
+        }
         if self.next_leaves.val() {
             self.next_valid.d.next = false;
         }
         self.load.next = self.goes.val() & self.has_event.val();
-        self.decoded_ready.next = false;
+        self.decoded_ready.next =
+            self.open.val() & !self.picks_address.val() & !self.picks_sack.val();
         match self.step.q.val() {
             // A frame with neither addresses nor SACK goes in one step.
             DispatchStep::First => {
-                if self.has_event.val() & self.has_address.val() {
-                    self.loaded.next = self.decoded_address.val().into();
-                } else if self.has_event.val() & self.has_sack.val() {
-                    self.loaded.next = self.decoded_sack.val().into();
-                } else {
-                    self.decoded_ready.next = self.open.val();
-                }
                 if self.load.val() {
                     self.rx_reserve.next = 1.into();
                     if self.has_address.val() & self.has_sack.val() {
@@ -512,13 +524,11 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
                 }
             }
             DispatchStep::Sack => {
-                self.loaded.next = self.decoded_sack.val().into();
                 if self.goes.val() {
                     self.step.d.next = DispatchStep::Last;
                 }
             }
             DispatchStep::Last => {
-                self.decoded_ready.next = self.open.val();
                 if self.goes.val() {
                     self.step.d.next = DispatchStep::First;
                 }

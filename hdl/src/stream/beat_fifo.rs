@@ -11,10 +11,11 @@
 
 use crate::stream::{StreamSink, StreamSource};
 use handclasp_verilog::ApartRam;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// A FIFO of `2^A` beats. N is `A + 1`, the width of its indices.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, N == A + 1)]
 pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -35,44 +36,16 @@ pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usi
     is_empty: Signal<Local, Bit>,
     push: Signal<Local, Bit>,
     next_read_index: Signal<Local, Bits<N>>,
-    depth: Constant<Bits<N>>,
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
-    for BeatFifo<W, K, A, N>
-{
-    fn default() -> Self {
-        const { assert!(K * 8 == W && N == A + 1) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            s: Default::default(),
-            m: Default::default(),
-            busy: Default::default(),
-            data: Default::default(),
-            keep: Default::default(),
-            last: Default::default(),
-            write_index: Default::default(),
-            read_index: Default::default(),
-            valid: Default::default(),
-            is_empty: Default::default(),
-            push: Default::default(),
-            next_read_index: Default::default(),
-            depth: Constant::new((1_usize << A).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
     for BeatFifo<W, K, A, N>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, write_index, read_index, valid);
-        clock!(self, clk, data, keep, last);
+        let depth: Bits<N> = 1_usize << A;
 
-        self.s.tready.next =
-            (self.write_index.q.val() - self.read_index.q.val()) != self.depth.val();
+        self.s.tready.next = (self.write_index.q.val() - self.read_index.q.val()) != depth;
         self.push.next = self.s.tvalid.val() & self.s.tready.val();
         self.data.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
         self.keep.write_address.next = bit_cast::<A, N>(self.write_index.q.val());

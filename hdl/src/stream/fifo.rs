@@ -11,10 +11,11 @@
 //! empties it. When full, `push_ready` is low and nothing is lost.
 
 use handclasp_verilog::ApartRam;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// A synchronous FIFO of `2^A` words of type `D`. N is `A + 1`, the width of its indices.
-#[derive(LogicBlock)]
+#[block(N == A + 1)]
 pub struct Fifo<D: Synth, const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -39,44 +40,17 @@ pub struct Fifo<D: Synth, const A: usize, const N: usize> {
     valid: DFF<Bit>,
     push: Signal<Local, Bit>,
     next_read_index: Signal<Local, Bits<N>>,
-    depth: Constant<Bits<N>>,
 }
 
-impl<D: Synth, const A: usize, const N: usize> Default for Fifo<D, A, N> {
-    fn default() -> Self {
-        const { assert!(N == A + 1) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            push_data: Default::default(),
-            push_valid: Default::default(),
-            push_ready: Default::default(),
-            pop_data: Default::default(),
-            pop_valid: Default::default(),
-            pop_ready: Default::default(),
-            ram: Default::default(),
-            write_index: Default::default(),
-            read_index: Default::default(),
-            valid: Default::default(),
-            push: Default::default(),
-            next_read_index: Default::default(),
-            depth: Constant::new((1_usize << A).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<D: Synth, const A: usize, const N: usize> Logic for Fifo<D, A, N> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, write_index, read_index, valid);
-        self.ram.clock.next = self.clk.val();
+        let depth: Bits<N> = 1_usize << A;
 
-        self.push_ready.next =
-            (self.write_index.q.val() - self.read_index.q.val()) != self.depth.val();
+        self.push_ready.next = (self.write_index.q.val() - self.read_index.q.val()) != depth;
         self.push.next = self.push_valid.val() & self.push_ready.val();
         self.ram.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
-        self.ram.write_data.next = self.push_data.val();
-        self.ram.write_enable.next = self.push.val();
+        wire!(self -> ram: push_data as write_data, push as write_enable);
         if self.push.val() {
             self.write_index.d.next = self.write_index.q.val() + 1;
         }

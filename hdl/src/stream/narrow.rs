@@ -10,10 +10,11 @@
 //! no gap between the beats of D bits. One clock; reset forgets the beat. No errors: `tuser` of a beat goes with each of its parts. D may be W.
 
 use crate::stream::{StreamSink, StreamSource};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// From D bits (DK bytes) to W bits (K bytes) a beat.
-#[derive(LogicBlock)]
+#[block(DK * 8 == D, K * 8 == W, D % W == 0, D <= 512)]
 pub struct Narrow<const D: usize, const DK: usize, const W: usize, const K: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -33,46 +34,20 @@ pub struct Narrow<const D: usize, const DK: usize, const W: usize, const K: usiz
     keep_behind: Signal<Local, Bits<DK>>,
     is_end: Signal<Local, Bit>,
     open: Signal<Local, Bit>,
-    part_bits: Constant<Bits<10>>,
-    part_lanes: Constant<Bits<7>>,
 }
 
-impl<const D: usize, const DK: usize, const W: usize, const K: usize> Default
-    for Narrow<D, DK, W, K>
-{
-    fn default() -> Self {
-        const { assert!(DK * 8 == D && K * 8 == W && D % W == 0 && D <= 512) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            s: Default::default(),
-            m: Default::default(),
-            busy: Default::default(),
-            data: Default::default(),
-            keep: Default::default(),
-            valid: Default::default(),
-            last: Default::default(),
-            user: Default::default(),
-            keep_behind: Default::default(),
-            is_end: Default::default(),
-            open: Default::default(),
-            part_bits: Constant::new(W.to_bits()),
-            part_lanes: Constant::new(K.to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const D: usize, const DK: usize, const W: usize, const K: usize> Logic
     for Narrow<D, DK, W, K>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, data, keep, valid, last, user);
+        let part_bits: Bits<10> = W;
+        let part_lanes: Bits<7> = K;
 
         self.m.tdata.next = self.data.q.val().get_bits::<W>(0);
         self.m.tkeep.next = self.keep.q.val().get_bits::<K>(0);
         self.m.tvalid.next = self.valid.q.val();
-        self.keep_behind.next = self.keep.q.val() >> self.part_lanes.val();
+        self.keep_behind.next = self.keep.q.val() >> part_lanes;
         self.is_end.next = !self.keep_behind.val().any();
         self.m.tlast.next = self.last.q.val() & self.is_end.val();
         self.m.tuser.next = self.user.q.val();
@@ -87,7 +62,7 @@ impl<const D: usize, const DK: usize, const W: usize, const K: usize> Logic
             self.user.d.next = self.s.tuser.val();
             self.valid.d.next = self.s.tvalid.val();
         } else if self.m.tready.val() {
-            self.data.d.next = self.data.q.val() >> self.part_bits.val();
+            self.data.d.next = self.data.q.val() >> part_bits;
             self.keep.d.next = self.keep_behind.val();
         }
 

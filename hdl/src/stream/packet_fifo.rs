@@ -13,10 +13,11 @@
 
 use crate::stream::{StreamSink, StreamSource};
 use handclasp_verilog::ApartRam;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// A packet FIFO of `2^A` beats. N is `A + 1`, the width of its indices.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, N == A + 1)]
 pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -44,50 +45,18 @@ pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: u
     fits: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
     next_read_index: Signal<Local, Bits<N>>,
-    depth: Constant<Bits<N>>,
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
-    for PacketFifo<W, K, A, N>
-{
-    fn default() -> Self {
-        const { assert!(K * 8 == W && N == A + 1) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            s: Default::default(),
-            m: Default::default(),
-            committed: Default::default(),
-            overflowed: Default::default(),
-            data: Default::default(),
-            keep: Default::default(),
-            last: Default::default(),
-            write_index: Default::default(),
-            commit_index: Default::default(),
-            read_index: Default::default(),
-            cut: Default::default(),
-            valid: Default::default(),
-            is_full: Default::default(),
-            fits: Default::default(),
-            ends: Default::default(),
-            next_read_index: Default::default(),
-            depth: Constant::new((1_usize << A).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
     for PacketFifo<W, K, A, N>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, write_index, commit_index, read_index, cut, valid);
-        clock!(self, clk, data, keep, last);
+        let depth: Bits<N> = 1_usize << A;
 
         // In: beats are written behind the last good packet, and count when the packet turns out good.
         self.s.tready.next = true;
-        self.is_full.next =
-            (self.write_index.q.val() - self.read_index.q.val()) == self.depth.val();
+        self.is_full.next = (self.write_index.q.val() - self.read_index.q.val()) == depth;
         self.fits.next = !self.is_full.val() & !self.cut.q.val();
         self.ends.next = self.s.tvalid.val() & self.s.tlast.val();
         self.committed.next = self.ends.val() & self.fits.val() & !self.s.tuser.val();

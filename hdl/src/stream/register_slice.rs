@@ -12,10 +12,11 @@
 //! Latency: 1 cycle. Throughput: one beat a cycle. One clock; reset forgets both beats. `s.tready` and all of `m` are registers.
 
 use crate::stream::{StreamSink, StreamSource};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// A skid buffer of two beats.
-#[derive(LogicBlock, Default)]
+#[block]
 pub struct RegisterSlice<const W: usize, const K: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -38,20 +39,9 @@ pub struct RegisterSlice<const W: usize, const K: usize> {
     advance: Signal<Local, Bit>,
 }
 
+#[kernel]
 impl<const W: usize, const K: usize> Logic for RegisterSlice<W, K> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            output_valid,
-            output_data,
-            output_keep,
-            output_last,
-            output_user
-        );
-        dff_setup!(self, clk, skid_valid, skid_data, skid_keep, skid_last, skid_user);
-
         self.m.tvalid.next = self.output_valid.q.val();
         self.m.tdata.next = self.output_data.q.val();
         self.m.tkeep.next = self.output_keep.q.val();

@@ -11,10 +11,11 @@
 //!
 //! Latency: 1 cycle. Throughput: one word a cycle. One clock; reset forgets both words. `s_ready`, `m_valid` and `m_data` are registers.
 
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// A skid buffer of two words of type `D`.
-#[derive(LogicBlock, Default)]
+#[block]
 pub struct Skid<D: Synth> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -39,11 +40,9 @@ pub struct Skid<D: Synth> {
     advance: Signal<Local, Bit>,
 }
 
+#[kernel]
 impl<D: Synth> Logic for Skid<D> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, front, front_valid, skid, skid_valid);
-
         self.m_data.next = self.front.q.val();
         self.m_valid.next = self.front_valid.q.val();
         self.s_ready.next = !self.skid_valid.q.val();

@@ -17,10 +17,11 @@
 //! whoever counts on `tlast` never waits for ever.
 
 use crate::stream::{StreamSink, StreamSource};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The trimmer. S is log2(K).
-#[derive(LogicBlock)]
+#[block(K * 8 == W, 1 << S == K)]
 pub struct Trim<const W: usize, const K: usize, const S: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -81,105 +82,21 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
     one_byte: Signal<Local, Bits<8>>,
     merged: Signal<Local, Bits<W>>,
     /// `rotated[i]` is moved down by the lower i bits of the lane.
+    #[len(S + 1)]
     rotated: Vec<Signal<Local, Bits<W>>>,
+    #[value((0..S).map(|i| (8_usize << i).to_bits()))]
     down_bits: Vec<Constant<Bits<10>>>,
+    #[value((0..S).map(|i| (W - (8 << i)).to_bits()))]
     up_bits: Vec<Constant<Bits<10>>>,
-    bytes_per_beat: Constant<Bits<16>>,
-    log2_bytes_per_beat: Constant<Bits<16>>,
+    #[value(Bits::<K>::mask())]
     all_lanes: Constant<Bits<K>>,
 }
 
-impl<const W: usize, const K: usize, const S: usize> Default for Trim<W, K, S> {
-    fn default() -> Self {
-        const { assert!(K * 8 == W && 1 << S == K) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            command_skip_bytes: Default::default(),
-            command_len_bytes: Default::default(),
-            command_valid: Default::default(),
-            command_ready: Default::default(),
-            s: Default::default(),
-            m: Default::default(),
-            busy: Default::default(),
-            active: Default::default(),
-            skip_beats: Default::default(),
-            skips: Default::default(),
-            lane: Default::default(),
-            wanted_bytes: Default::default(),
-            wants: Default::default(),
-            error: Default::default(),
-            previous: Default::default(),
-            pending: Default::default(),
-            alone: Default::default(),
-            completes: Default::default(),
-            previous_lane: Default::default(),
-            keep: Default::default(),
-            previous_error: Default::default(),
-            output_data: Default::default(),
-            output_keep: Default::default(),
-            output_valid: Default::default(),
-            output_last: Default::default(),
-            output_user: Default::default(),
-            room: Default::default(),
-            open: Default::default(),
-            take: Default::default(),
-            gives: Default::default(),
-            load: Default::default(),
-            is_last: Default::default(),
-            suffices: Default::default(),
-            command_skip_beats: Default::default(),
-            from_previous: Default::default(),
-            one_byte: Default::default(),
-            merged: Default::default(),
-            rotated: (0..S + 1).map(|_| Signal::default()).collect(),
-            down_bits: (0..S)
-                .map(|i| Constant::new((8_usize << i).to_bits()))
-                .collect(),
-            up_bits: (0..S)
-                .map(|i| Constant::new((W - (8 << i)).to_bits()))
-                .collect(),
-            bytes_per_beat: Constant::new(K.to_bits()),
-            log2_bytes_per_beat: Constant::new(S.to_bits()),
-            all_lanes: Constant::new(Bits::<K>::mask()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            active,
-            skip_beats,
-            skips,
-            lane,
-            wanted_bytes,
-            wants,
-            error
-        );
-        dff_setup!(
-            self,
-            clk,
-            previous,
-            pending,
-            alone,
-            completes,
-            previous_lane,
-            keep,
-            previous_error
-        );
-        dff_setup!(
-            self,
-            clk,
-            output_data,
-            output_keep,
-            output_valid,
-            output_last,
-            output_user
-        );
+        let bytes_per_beat: Bits<16> = K;
+        let log2_bytes_per_beat: Bits<16> = S;
 
         self.m.tdata.next = self.output_data.q.val();
         self.m.tkeep.next = self.output_keep.q.val();
@@ -197,9 +114,9 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.pending.q.val() & self.room.val() & (self.alone.q.val() | self.s.tvalid.val());
 
         // What becomes of the beat at the input.
-        self.is_last.next = self.wanted_bytes.q.val() <= self.bytes_per_beat.val();
-        self.suffices.next = (self.wanted_bytes.q.val() + bit_cast::<16, S>(self.lane.q.val()))
-            <= self.bytes_per_beat.val();
+        self.is_last.next = self.wanted_bytes.q.val() <= bytes_per_beat;
+        self.suffices.next =
+            (self.wanted_bytes.q.val() + bit_cast::<16, S>(self.lane.q.val())) <= bytes_per_beat;
         if self.gives.val() {
             self.pending.d.next = false;
         }
@@ -213,7 +130,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.keep.d.next = self.all_lanes.val();
             if self.is_last.val() {
                 self.keep.d.next =
-                    self.all_lanes.val() >> (self.bytes_per_beat.val() - self.wanted_bytes.q.val());
+                    self.all_lanes.val() >> (bytes_per_beat - self.wanted_bytes.q.val());
             }
             self.previous_error.d.next = self.error.q.val()
                 | self.s.tuser.val()
@@ -223,7 +140,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
                 self.skip_beats.d.next = self.skip_beats.q.val() - 1;
                 self.skips.d.next = self.skip_beats.q.val() != 1;
             } else {
-                self.wanted_bytes.d.next = self.wanted_bytes.q.val() - self.bytes_per_beat.val();
+                self.wanted_bytes.d.next = self.wanted_bytes.q.val() - bytes_per_beat;
                 self.wants.d.next = self.wants.q.val() & !self.is_last.val();
             }
             if self.s.tlast.val() {
@@ -234,8 +151,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         // The next command comes with the end of the packet before.
         self.load.next = !self.active.q.val() | (self.take.val() & self.s.tlast.val());
         self.command_ready.next = self.load.val();
-        self.command_skip_beats.next =
-            self.command_skip_bytes.val() >> self.log2_bytes_per_beat.val();
+        self.command_skip_beats.next = self.command_skip_bytes.val() >> log2_bytes_per_beat;
         if self.load.val() {
             self.active.d.next = self.command_valid.val();
             self.skip_beats.d.next = self.command_skip_beats.val();

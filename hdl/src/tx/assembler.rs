@@ -22,6 +22,7 @@ use crate::stream::StreamSource;
 use crate::tx::header::Header;
 use crate::tx::job::{Done, Job};
 use handclasp_layout::queue::Status;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// What the assembler is doing with the held job.
@@ -40,7 +41,7 @@ pub enum AssemblerState {
 }
 
 /// The frame assembler: W bits (K bytes, S = log2(K)) a beat.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, 1 << S == K, S > 2)]
 pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -148,15 +149,14 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     offset_bits: Signal<Local, Bits<10>>,
     missing: Signal<Local, Bits<S>>,
     sum: Signal<Local, Bits<17>>,
-    beat_bytes_log2: Constant<Bits<4>>,
-    offset_mask: Constant<Bits<7>>,
+    #[value(Bits::mask())]
     keep_all: Constant<Bits<K>>,
+    #[value(Bits::mask())]
     all_lanes: Constant<Bits<W>>,
-    /// W less 16, and W less 32, 64, ...: rotations to the right.
-    half_word_back: Constant<Bits<10>>,
+    #[value((0..Self::STAGES).map(|i| (32_usize << i).to_bits()))]
     words_bits: Vec<Constant<Bits<10>>>,
+    #[value((0..Self::STAGES).map(|i| (W - (32 << i)).to_bits()))]
     words_back_bits: Vec<Constant<Bits<10>>>,
-    status_read_error: Constant<Bits<8>>,
 }
 
 impl<const W: usize, const K: usize, const S: usize> Assembler<W, K, S> {
@@ -164,133 +164,14 @@ impl<const W: usize, const K: usize, const S: usize> Assembler<W, K, S> {
     const STAGES: usize = S - 2;
 }
 
-impl<const W: usize, const K: usize, const S: usize> Default for Assembler<W, K, S> {
-    fn default() -> Self {
-        const { assert!(K * 8 == W && 1 << S == K && S > 2) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            mac: Default::default(),
-            job: Default::default(),
-            sum_ip: Default::default(),
-            sum_tcp: Default::default(),
-            job_valid: Default::default(),
-            job_ready: Default::default(),
-            stored_error: Default::default(),
-            stored_valid: Default::default(),
-            payload_sum: Default::default(),
-            payload_sum_valid: Default::default(),
-            payload_take: Default::default(),
-            payload_take_sum: Default::default(),
-            payload_tdata: Default::default(),
-            payload_tvalid: Default::default(),
-            payload_tready: Default::default(),
-            m_axis_tx: Default::default(),
-            done: Default::default(),
-            done_sends: Default::default(),
-            done_valid: Default::default(),
-            done_ready: Default::default(),
-            left: Default::default(),
-            count_segment: Default::default(),
-            count_raw: Default::default(),
-            count_frame: Default::default(),
-            busy: Default::default(),
-            state: Default::default(),
-            held: Default::default(),
-            done_held: Default::default(),
-            held_sum_ip: Default::default(),
-            held_sum_tcp: Default::default(),
-            header: Default::default(),
-            header_carry: Default::default(),
-            beat: Default::default(),
-            header_beat: Default::default(),
-            is_last: Default::default(),
-            in_payload: Default::default(),
-            word: Default::default(),
-            word_valid: Default::default(),
-            rotated: Default::default(),
-            rotated_valid: Default::default(),
-            rotated_words: Default::default(),
-            has_more_words: Default::default(),
-            behind_header: Default::default(),
-            carry: Default::default(),
-            output_data: Default::default(),
-            output_keep: Default::default(),
-            output_last: Default::default(),
-            output_valid: Default::default(),
-            output_is_segment: Default::default(),
-            output_completes: Default::default(),
-            may_complete: Default::default(),
-            advance: Default::default(),
-            has_beat: Default::default(),
-            emit: Default::default(),
-            ends_without: Default::default(),
-            finish: Default::default(),
-            next_beat: Default::default(),
-            header_beats: Default::default(),
-            last_beat: Default::default(),
-            take_rotated: Default::default(),
-            rotate: Default::default(),
-            turned: Default::default(),
-            payload_now: Default::default(),
-            offset_bits: Default::default(),
-            missing: Default::default(),
-            sum: Default::default(),
-            beat_bytes_log2: Constant::new(S.to_bits()),
-            offset_mask: Constant::new((K - 1).to_bits()),
-            keep_all: Constant::new(Bits::mask()),
-            all_lanes: Constant::new(Bits::mask()),
-            half_word_back: Constant::new((W - 16).to_bits()),
-            words_bits: (0..Self::STAGES)
-                .map(|i| Constant::new((32_usize << i).to_bits()))
-                .collect(),
-            words_back_bits: (0..Self::STAGES)
-                .map(|i| Constant::new((W - (32 << i)).to_bits()))
-                .collect(),
-            status_read_error: Constant::new(bits(Status::ReadError as u64)),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            state,
-            held,
-            done_held,
-            held_sum_ip,
-            held_sum_tcp,
-            header_carry,
-            beat,
-            header_beat,
-            is_last,
-            in_payload
-        );
-        dff_setup!(
-            self,
-            clk,
-            word,
-            word_valid,
-            rotated,
-            rotated_valid,
-            rotated_words,
-            has_more_words,
-            behind_header,
-            carry
-        );
-        dff_setup!(
-            self,
-            clk,
-            output_data,
-            output_keep,
-            output_last,
-            output_valid,
-            output_is_segment,
-            output_completes
-        );
+        let beat_bytes_log2: Bits<4> = S;
+        let offset_mask: Bits<7> = K - 1;
+        // W less 16, and W less 32, 64, ...: rotations to the right.
+        let half_word_back: Bits<10> = W - 16;
+        let status_read_error: Bits<8> = Status::ReadError;
 
         self.m_axis_tx.tdata.next = self.output_data.q.val();
         self.m_axis_tx.tkeep.next = self.output_keep.q.val();
@@ -306,9 +187,9 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         self.may_complete.next = self.done_ready.val() | !self.held.q.val().has_completion;
         self.next_beat.next = self.beat.q.val() + 1;
         self.header_beats.next =
-            bit_cast::<8, 7>(self.held.q.val().header_len_bytes >> self.beat_bytes_log2.val());
+            bit_cast::<8, 7>(self.held.q.val().header_len_bytes >> beat_bytes_log2);
         self.last_beat.next =
-            bit_cast::<8, 11>(self.held.q.val().frame_last_byte >> self.beat_bytes_log2.val());
+            bit_cast::<8, 11>(self.held.q.val().frame_last_byte >> beat_bytes_log2);
 
         self.has_beat.next = false;
         self.ends_without.next = false;
@@ -354,7 +235,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
                 if !self.rotated_valid.q.val() & !self.has_more_words.q.val() {
                     self.held.d.next.is_frame = false;
                     self.held.d.next.has_completion = true;
-                    self.done_held.d.next.status = self.status_read_error.val();
+                    self.done_held.d.next.status = status_read_error;
                     self.state.d.next = AssemblerState::Fresh;
                 }
             }
@@ -409,8 +290,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         // Payload: a word from the buffer, turned to where it belongs. Headers end 2 bytes behind a multiple of 4.
         self.turned.next = self.word.q.val();
         if self.held.q.val().is_segment {
-            self.turned.next =
-                (self.word.q.val() << 16) | (self.word.q.val() >> self.half_word_back.val());
+            self.turned.next = (self.word.q.val() << 16) | (self.word.q.val() >> half_word_back);
         }
         for i in 0..Self::STAGES {
             if self.held.q.val().header_len_bytes.get_bit(i + 2) {
@@ -419,7 +299,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             }
         }
         self.offset_bits.next =
-            bit_cast::<10, 7>(self.held.q.val().header_len_bytes & self.offset_mask.val()) << 3;
+            bit_cast::<10, 7>(self.held.q.val().header_len_bytes & offset_mask) << 3;
         self.behind_header.d.next = self.all_lanes.val() << self.offset_bits.val();
         self.rotate.next = self.word_valid.q.val()
             & self.has_more_words.q.val()
@@ -432,9 +312,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             self.rotated_valid.d.next = true;
             self.rotated_words.d.next = self.rotated_words.q.val() + 1;
             if self.rotated_words.q.val()
-                == bit_cast::<8, 11>(
-                    self.held.q.val().payload_last_byte >> self.beat_bytes_log2.val(),
-                )
+                == bit_cast::<8, 11>(self.held.q.val().payload_last_byte >> beat_bytes_log2)
             {
                 self.has_more_words.d.next = false;
             }
@@ -459,10 +337,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             self.held_sum_tcp.d.next = self.sum_tcp.val();
             self.beat.d.next = 0.into();
             self.header_beat.d.next = 0.into();
-            self.is_last.d.next =
-                !(self.job.val().frame_last_byte >> self.beat_bytes_log2.val()).any();
-            self.in_payload.d.next =
-                !(self.job.val().header_len_bytes >> self.beat_bytes_log2.val()).any();
+            self.is_last.d.next = !(self.job.val().frame_last_byte >> beat_bytes_log2).any();
+            self.in_payload.d.next = !(self.job.val().header_len_bytes >> beat_bytes_log2).any();
             self.rotated_words.d.next = 0.into();
             self.has_more_words.d.next =
                 self.job_valid.val() & self.job.val().is_frame & self.job.val().has_payload;

@@ -17,10 +17,11 @@
 use crate::fields::SegmentCommand;
 use crate::tx::context::ConnectionContext;
 use handclasp_layout::header::{tcp_option::*, Ipv4Header as Ipv4Layout, PROTOCOL_TCP};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The checksum block.
-#[derive(LogicBlock)]
+#[block]
 pub struct Checksum {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -77,111 +78,27 @@ pub struct Checksum {
     ttl_word: Signal<Local, Bits<16>>,
     ip_once: Signal<Local, Bits<17>>,
     tcp_once: Signal<Local, Bits<17>>,
-    mss_kind: Constant<Bits<17>>,
-    window_scale_kind: Constant<Bits<17>>,
-    sack_permitted_kind: Constant<Bits<17>>,
-    timestamps_kind: Constant<Bits<17>>,
-    sack_kind: Constant<Bits<17>>,
-    version_and_ihl: Constant<Bits<16>>,
-    protocol_tcp: Constant<Bits<16>>,
-    dont_fragment: Constant<Bits<24>>,
-    protocol_less_ip_header: Constant<Bits<20>>,
 }
 
 /// Sum of the 16-bit words of an option's first four bytes.
-fn kind(bytes: [u8; 4]) -> Constant<Bits<17>> {
-    let word = u64::from(u32::from_be_bytes(bytes));
-    Constant::new(bits((word >> 16) + (word & 0xffff)))
+const fn kind(bytes: [u8; 4]) -> u32 {
+    let word = u32::from_be_bytes(bytes);
+    (word >> 16) + (word & 0xffff)
 }
 
-impl Default for Checksum {
-    fn default() -> Self {
-        let ip_header_bytes = Ipv4Layout::SIZE_BYTES as u64;
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            command: Default::default(),
-            advance: Default::default(),
-            connection: Default::default(),
-            tcp_words: Default::default(),
-            total_len_bytes: Default::default(),
-            identification: Default::default(),
-            enter: Default::default(),
-            sum_ip: Default::default(),
-            sum_tcp: Default::default(),
-            sum_valid: Default::default(),
-            seq: Default::default(),
-            ack: Default::default(),
-            window: Default::default(),
-            ts_val: Default::default(),
-            ts_ecr: Default::default(),
-            sack: Default::default(),
-            mss: Default::default(),
-            syn_options: Default::default(),
-            other_options: Default::default(),
-            payload_sum: Default::default(),
-            group: Default::default(),
-            addresses: Default::default(),
-            ip_rest: Default::default(),
-            group_valid: Default::default(),
-            tcp_total: Default::default(),
-            ip_total: Default::default(),
-            total_valid: Default::default(),
-            block_edge: Default::default(),
-            has_block: Default::default(),
-            pair: Default::default(),
-            remote_ip: Default::default(),
-            local_ip: Default::default(),
-            scale: Default::default(),
-            permitted: Default::default(),
-            stamps: Default::default(),
-            blocks: Default::default(),
-            tos_word: Default::default(),
-            ttl_word: Default::default(),
-            ip_once: Default::default(),
-            tcp_once: Default::default(),
-            mss_kind: kind([MSS, MSS_BYTES, 0, 0]),
-            window_scale_kind: kind([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]),
-            sack_permitted_kind: kind([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]),
-            timestamps_kind: kind([NOP, NOP, TIMESTAMPS, TIMESTAMPS_BYTES]),
-            sack_kind: kind([NOP, NOP, SACK, 2]),
-            version_and_ihl: Constant::new(bits(0x4000 | (ip_header_bytes / 4) << 8)),
-            protocol_tcp: Constant::new(bits(PROTOCOL_TCP.into())),
-            dont_fragment: Constant::new(bits(0x4000)),
-            // The TCP length is the packet's less the IPv4 header; subtracted in ones' complement.
-            protocol_less_ip_header: Constant::new(bits(
-                0xffff - ip_header_bytes + u64::from(PROTOCOL_TCP),
-            )),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for Checksum {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            seq,
-            ack,
-            window,
-            ts_val,
-            ts_ecr,
-            mss,
-            syn_options,
-            other_options,
-            payload_sum
-        );
-        dff_setup!(
-            self,
-            clk,
-            addresses,
-            ip_rest,
-            group_valid,
-            tcp_total,
-            ip_total,
-            total_valid
-        );
+        let mss_kind: Bits<17> = kind([MSS, MSS_BYTES, 0, 0]);
+        let window_scale_kind: Bits<17> = kind([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]);
+        let sack_permitted_kind: Bits<17> = kind([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]);
+        let timestamps_kind: Bits<17> = kind([NOP, NOP, TIMESTAMPS, TIMESTAMPS_BYTES]);
+        let sack_kind: Bits<17> = kind([NOP, NOP, SACK, 2]);
+        let version_and_ihl: Bits<16> = 0x4000 | ((Ipv4Layout::SIZE_BYTES as u64) / 4) << 8;
+        let protocol_tcp: Bits<16> = PROTOCOL_TCP;
+        let dont_fragment: Bits<24> = 0x4000;
+        let protocol_less_ip_header: Bits<20> =
+            0xffff - (Ipv4Layout::SIZE_BYTES as u64) + PROTOCOL_TCP as u64;
 
         // First stage: the two halves of each 32-bit word, zero where the option is not there.
         self.block_edge[0].next = self.command.val().sack0_left;
@@ -197,8 +114,6 @@ impl Logic for Checksum {
         self.has_block[4].next = self.command.val().sack_count > 2;
         self.has_block[5].next = self.command.val().sack_count > 2;
         for i in 0..6 {
-            self.sack[i].clock.next = self.clk.val();
-            self.sack[i].d.next = self.sack[i].q.val();
             self.pair.next = self.block_edge[i].val();
             if self.advance.val() {
                 self.sack[i].d.next = bit_cast::<17, 16>(self.pair.val().get_bits::<16>(16))
@@ -211,20 +126,19 @@ impl Logic for Checksum {
         self.scale.next = 0.into();
         if self.command.val().has_window_scale {
             self.scale.next =
-                self.window_scale_kind.val() + bit_cast::<17, 4>(self.command.val().window_scale);
+                window_scale_kind + bit_cast::<17, 4>(self.command.val().window_scale);
         }
         self.permitted.next = 0.into();
         if self.command.val().has_sack_permitted {
-            self.permitted.next = self.sack_permitted_kind.val();
+            self.permitted.next = sack_permitted_kind;
         }
         self.stamps.next = 0.into();
         if self.command.val().has_timestamps {
-            self.stamps.next = self.timestamps_kind.val();
+            self.stamps.next = timestamps_kind;
         }
         self.blocks.next = 0.into();
         if self.command.val().sack_count.any() {
-            self.blocks.next =
-                self.sack_kind.val() + (bit_cast::<17, 4>(self.command.val().sack_count) << 3);
+            self.blocks.next = sack_kind + (bit_cast::<17, 4>(self.command.val().sack_count) << 3);
         }
         if self.advance.val() {
             self.pair.next = self.command.val().seq;
@@ -247,7 +161,7 @@ impl Logic for Checksum {
             }
             self.mss.d.next = 0.into();
             if self.command.val().has_mss {
-                self.mss.d.next = self.mss_kind.val() + bit_cast::<17, 16>(self.command.val().mss);
+                self.mss.d.next = mss_kind + bit_cast::<17, 16>(self.command.val().mss);
             }
             self.syn_options.d.next = self.scale.val() + self.permitted.val();
             self.other_options.d.next = self.stamps.val() + self.blocks.val();
@@ -258,9 +172,6 @@ impl Logic for Checksum {
         }
 
         // Second stage: groups of at most four.
-        for i in 0..5 {
-            self.group[i].clock.next = self.clk.val();
-        }
         self.group[0].d.next = bit_cast::<20, 17>(self.seq.q.val())
             + bit_cast::<20, 17>(self.ack.q.val())
             + bit_cast::<20, 17>(self.window.q.val())
@@ -281,17 +192,15 @@ impl Logic for Checksum {
         self.group[4].d.next = bit_cast::<20, 16>(self.total_len_bytes.val())
             + bit_cast::<20, 16>(self.payload_sum.q.val())
             + bit_cast::<20, 17>(self.syn_options.q.val())
-            + self.protocol_less_ip_header.val();
+            + protocol_less_ip_header;
         self.remote_ip.next = self.connection.val().remote_ip;
         self.local_ip.next = self.connection.val().local_ip;
         self.addresses.d.next = bit_cast::<20, 16>(self.remote_ip.val().get_bits::<16>(16))
             + bit_cast::<20, 16>(self.remote_ip.val().get_bits::<16>(0))
             + bit_cast::<20, 16>(self.local_ip.val().get_bits::<16>(16))
             + bit_cast::<20, 16>(self.local_ip.val().get_bits::<16>(0));
-        self.tos_word.next =
-            self.version_and_ihl.val() | bit_cast::<16, 8>(self.connection.val().tos);
-        self.ttl_word.next =
-            self.protocol_tcp.val() | (bit_cast::<16, 8>(self.connection.val().ttl) << 8);
+        self.tos_word.next = version_and_ihl | bit_cast::<16, 8>(self.connection.val().tos);
+        self.ttl_word.next = protocol_tcp | (bit_cast::<16, 8>(self.connection.val().ttl) << 8);
         self.ip_rest.d.next = bit_cast::<20, 16>(self.tos_word.val())
             + bit_cast::<20, 16>(self.ttl_word.val())
             + bit_cast::<20, 16>(self.total_len_bytes.val())
@@ -307,7 +216,7 @@ impl Logic for Checksum {
             + bit_cast::<24, 20>(self.addresses.q.val());
         self.ip_total.d.next = bit_cast::<24, 20>(self.addresses.q.val())
             + bit_cast::<24, 20>(self.ip_rest.q.val())
-            + self.dont_fragment.val();
+            + dont_fragment;
         self.total_valid.d.next = self.group_valid.q.val();
 
         // Fourth stage: carries are added at the low end; a second folding takes the carry that the first may leave.

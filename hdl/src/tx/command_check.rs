@@ -18,10 +18,11 @@ use handclasp_layout::frame::{OPTIONS_MAX_BYTES, RAW_MAX_BYTES, RAW_MIN_BYTES, S
 use handclasp_layout::header::{Ipv4Header, TcpHeader, MTU_BYTES};
 use handclasp_layout::queue::Opcode;
 use handclasp_layout::register::CONNECTIONS;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The command check.
-#[derive(LogicBlock)]
+#[block]
 pub struct CommandCheck {
     /// The command, as it lies in the ring.
     pub command: Signal<In, Bits<512>>,
@@ -51,77 +52,37 @@ pub struct CommandCheck {
     /// The payload's length has bits that no frame can hold.
     is_too_long: Signal<Local, Bit>,
     is_bad_connection: Signal<Local, Bit>,
-    no_words: Constant<Bits<5>>,
-    option_words_max: Constant<Bits<5>>,
-    sack_count_max: Constant<Bits<4>>,
-    tcp_fixed_words: Constant<Bits<4>>,
-    headers_min_bytes: Constant<Bits<12>>,
-    mtu_bytes: Constant<Bits<12>>,
-    raw_min_bytes: Constant<Bits<11>>,
-    raw_max_bytes: Constant<Bits<11>>,
-    connections: Constant<Bits<17>>,
-    opcode_segment: Constant<Bits<8>>,
-    opcode_raw: Constant<Bits<8>>,
-    opcode_flow_insert: Constant<Bits<8>>,
-    opcode_flow_remove: Constant<Bits<8>>,
-    opcode_listen_add: Constant<Bits<8>>,
-    opcode_listen_remove: Constant<Bits<8>>,
 }
 
-impl Default for CommandCheck {
-    fn default() -> Self {
-        let opcode = |opcode: Opcode| Constant::new(bits(opcode as u64));
-        let headers_min_bytes = Ipv4Header::SIZE_BYTES + TcpHeader::SIZE_BYTES;
-        Self {
-            command: Default::default(),
-            context_is_known: Default::default(),
-            is_segment: Default::default(),
-            is_raw: Default::default(),
-            is_flow: Default::default(),
-            is_remove: Default::default(),
-            is_listen: Default::default(),
-            tcp_words: Default::default(),
-            total_len_bytes: Default::default(),
-            is_bad: Default::default(),
-            segment: Default::default(),
-            flow: Default::default(),
-            sack_words: Default::default(),
-            timestamp_words: Default::default(),
-            words: Default::default(),
-            is_too_long: Default::default(),
-            is_bad_connection: Default::default(),
-            no_words: Constant::new(bits(0)),
-            option_words_max: Constant::new(bits(OPTIONS_MAX_BYTES as u64 / 4)),
-            sack_count_max: Constant::new(bits(SACK_BLOCKS_MAX as u64)),
-            tcp_fixed_words: Constant::new(bits(TcpHeader::SIZE_BYTES as u64 / 4)),
-            headers_min_bytes: Constant::new(bits(headers_min_bytes as u64)),
-            mtu_bytes: Constant::new(bits(MTU_BYTES as u64)),
-            raw_min_bytes: Constant::new(bits(RAW_MIN_BYTES as u64)),
-            raw_max_bytes: Constant::new(bits(RAW_MAX_BYTES as u64)),
-            connections: Constant::new(bits(CONNECTIONS as u64)),
-            opcode_segment: opcode(Opcode::Segment),
-            opcode_raw: opcode(Opcode::Raw),
-            opcode_flow_insert: opcode(Opcode::FlowInsert),
-            opcode_flow_remove: opcode(Opcode::FlowRemove),
-            opcode_listen_add: opcode(Opcode::ListenAdd),
-            opcode_listen_remove: opcode(Opcode::ListenRemove),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for CommandCheck {
-    #[hdl_gen]
     fn update(&mut self) {
+        let no_words: Bits<5> = 0;
+        let option_words_max: Bits<5> = OPTIONS_MAX_BYTES as u64 / 4;
+        let sack_count_max: Bits<4> = SACK_BLOCKS_MAX;
+        let tcp_fixed_words: Bits<4> = TcpHeader::SIZE_BYTES as u64 / 4;
+        let headers_min_bytes: Bits<12> = Ipv4Header::SIZE_BYTES + TcpHeader::SIZE_BYTES;
+        let mtu_bytes: Bits<12> = MTU_BYTES;
+        let raw_min_bytes: Bits<11> = RAW_MIN_BYTES;
+        let raw_max_bytes: Bits<11> = RAW_MAX_BYTES;
+        let connections: Bits<17> = CONNECTIONS;
+        let opcode_segment: Bits<8> = Opcode::Segment;
+        let opcode_raw: Bits<8> = Opcode::Raw;
+        let opcode_flow_insert: Bits<8> = Opcode::FlowInsert;
+        let opcode_flow_remove: Bits<8> = Opcode::FlowRemove;
+        let opcode_listen_add: Bits<8> = Opcode::ListenAdd;
+        let opcode_listen_remove: Bits<8> = Opcode::ListenRemove;
+
         self.segment.next = self.command.val().into();
         self.flow.next = self.command.val().into();
-        self.is_segment.next = self.segment.val().opcode == self.opcode_segment.val();
-        self.is_raw.next = self.segment.val().opcode == self.opcode_raw.val();
-        self.is_flow.next = (self.flow.val().opcode == self.opcode_flow_insert.val())
-            | (self.flow.val().opcode == self.opcode_flow_remove.val());
-        self.is_listen.next = (self.flow.val().opcode == self.opcode_listen_add.val())
-            | (self.flow.val().opcode == self.opcode_listen_remove.val());
-        self.is_remove.next = (self.flow.val().opcode == self.opcode_flow_remove.val())
-            | (self.flow.val().opcode == self.opcode_listen_remove.val());
+        self.is_segment.next = self.segment.val().opcode == opcode_segment;
+        self.is_raw.next = self.segment.val().opcode == opcode_raw;
+        self.is_flow.next = (self.flow.val().opcode == opcode_flow_insert)
+            | (self.flow.val().opcode == opcode_flow_remove);
+        self.is_listen.next = (self.flow.val().opcode == opcode_listen_add)
+            | (self.flow.val().opcode == opcode_listen_remove);
+        self.is_remove.next = (self.flow.val().opcode == opcode_flow_remove)
+            | (self.flow.val().opcode == opcode_listen_remove);
 
         // Each option is padded to whole 32-bit words; the data offset leaves room for ten (RFC 9293 3.1).
         self.sack_words.next = 0.into();
@@ -132,14 +93,14 @@ impl Logic for CommandCheck {
         if self.segment.val().has_timestamps {
             self.timestamp_words.next = 3.into();
         }
-        self.words.next = self.no_words.val()
+        self.words.next = no_words
             + self.segment.val().has_mss
             + self.segment.val().has_window_scale
             + self.segment.val().has_sack_permitted;
         self.words.next = self.words.val() + self.timestamp_words.val() + self.sack_words.val();
-        self.tcp_words.next = self.tcp_fixed_words.val() + bit_cast::<4, 5>(self.words.val());
+        self.tcp_words.next = tcp_fixed_words + bit_cast::<4, 5>(self.words.val());
         // At most the MTU (RFC 894), so that the IPv4 header's total length is right and nobody has to fragment.
-        self.total_len_bytes.next = self.headers_min_bytes.val()
+        self.total_len_bytes.next = headers_min_bytes
             + (bit_cast::<12, 5>(self.words.val()) << 2)
             + bit_cast::<12, 11>(self.segment.val().payload_len_bytes.get_bits::<11>(0));
         self.is_too_long.next = self
@@ -149,23 +110,20 @@ impl Logic for CommandCheck {
             .get_bits::<13>(11)
             .any();
 
-        self.is_bad_connection.next =
-            bit_cast::<17, 16>(self.flow.val().connection) >= self.connections.val();
+        self.is_bad_connection.next = bit_cast::<17, 16>(self.flow.val().connection) >= connections;
         self.is_bad.next = !self.is_listen.val();
         if self.is_segment.val() {
             self.is_bad.next = self.is_bad_connection.val()
                 | !self.context_is_known.val()
-                | (self.segment.val().sack_count > self.sack_count_max.val())
-                | (self.words.val() > self.option_words_max.val())
+                | (self.segment.val().sack_count > sack_count_max)
+                | (self.words.val() > option_words_max)
                 | self.is_too_long.val()
-                | (self.total_len_bytes.val() > self.mtu_bytes.val());
+                | (self.total_len_bytes.val() > mtu_bytes);
         }
         if self.is_raw.val() {
             self.is_bad.next = self.is_too_long.val()
-                | (self.segment.val().payload_len_bytes.get_bits::<11>(0)
-                    < self.raw_min_bytes.val())
-                | (self.segment.val().payload_len_bytes.get_bits::<11>(0)
-                    > self.raw_max_bytes.val());
+                | (self.segment.val().payload_len_bytes.get_bits::<11>(0) < raw_min_bytes)
+                | (self.segment.val().payload_len_bytes.get_bits::<11>(0) > raw_max_bytes);
         }
         if self.is_flow.val() {
             // IPv6 and steering are laid out and not built.

@@ -12,6 +12,7 @@
 use crate::fields::CompletionEvent;
 use crate::tx::job::Done;
 use handclasp_layout::queue::{EventKind, Status};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// What the completion register holds.
@@ -26,7 +27,7 @@ pub enum CompletionState {
 }
 
 /// The completion register.
-#[derive(LogicBlock)]
+#[block]
 pub struct Completion {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -56,42 +57,17 @@ pub struct Completion {
     held: DFF<Done>,
     timestamp: DFF<Bits<64>>,
     event_fields: Signal<Local, CompletionEvent>,
-    empty_completion: Constant<CompletionEvent>,
-    status_read_error: Constant<Bits<8>>,
-}
-
-impl Default for Completion {
-    fn default() -> Self {
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            now: Default::default(),
-            done: Default::default(),
-            done_sends: Default::default(),
-            done_valid: Default::default(),
-            done_ready: Default::default(),
-            left: Default::default(),
-            tx_event_data: Default::default(),
-            tx_event_valid: Default::default(),
-            tx_event_ready: Default::default(),
-            busy: Default::default(),
-            state: Default::default(),
-            held: Default::default(),
-            timestamp: Default::default(),
-            event_fields: Default::default(),
-            empty_completion: Constant::new(CompletionEvent {
+    #[value(CompletionEvent {
                 kind: bits(EventKind::Completion as u64),
                 ..Default::default()
-            }),
-            status_read_error: Constant::new(bits(Status::ReadError as u64)),
-        }
-    }
+            })]
+    empty_completion: Constant<CompletionEvent>,
 }
 
+#[kernel]
 impl Logic for Completion {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, held, timestamp);
+        let status_read_error: Bits<8> = Status::ReadError;
 
         self.done_ready.next = false;
         self.tx_event_valid.next = false;
@@ -129,7 +105,7 @@ impl Logic for Completion {
         self.event_fields.next.connection = self.held.q.val().connection;
         self.event_fields.next.command_index = self.held.q.val().command_index;
         self.event_fields.next.timestamp = self.timestamp.q.val();
-        if self.held.q.val().status == self.status_read_error.val() {
+        if self.held.q.val().status == status_read_error {
             self.event_fields.next.address = self.held.q.val().payload_addr;
         }
         self.tx_event_data.next = self.event_fields.val().into();

@@ -17,7 +17,7 @@
 #![allow(missing_docs)]
 
 use handclasp_layout::register::CONNECTIONS;
-use handclasp_verilog::Ram;
+use handclasp_verilog::{block, kernel, Ram};
 use rust_hdl::prelude::*;
 
 /// Width of an index into the contexts; a command's connection id has more bits, which the executor checks.
@@ -54,7 +54,7 @@ pub struct ConnectionContext {
 }
 
 /// The table of connection contexts.
-#[derive(LogicBlock)]
+#[block]
 pub struct Context {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -83,46 +83,19 @@ pub struct Context {
     clearing: DFF<Bit>,
     /// Place of that connection's bit in its word of `known`.
     place: Signal<Local, Bits<KNOWN_BITS_LOG2>>,
+    #[value(Bits::mask())]
     last_word: Constant<Bits<WORD_BITS>>,
-    log2_known_bits: Constant<Bits<CONNECTION_BITS>>,
 }
 
-impl Default for Context {
-    fn default() -> Self {
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            read_connection: Default::default(),
-            read_context: Default::default(),
-            is_known: Default::default(),
-            write_context: Default::default(),
-            write: Default::default(),
-            forget: Default::default(),
-            ready: Default::default(),
-            ram: Default::default(),
-            known: Default::default(),
-            connection: Default::default(),
-            clear_word: Default::default(),
-            clearing: Default::default(),
-            place: Default::default(),
-            last_word: Constant::new(Bits::mask()),
-            log2_known_bits: Constant::new(KNOWN_BITS_LOG2.to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for Context {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, connection, clear_word, clearing);
-        self.ram.clock.next = self.clk.val();
-        self.known.clock.next = self.clk.val();
+        let log2_known_bits: Bits<CONNECTION_BITS> = KNOWN_BITS_LOG2;
 
         self.ram.read_address.next = self.read_connection.val();
         self.read_context.next = self.ram.read_data.val();
-        self.known.read_address.next = bit_cast::<WORD_BITS, CONNECTION_BITS>(
-            self.read_connection.val() >> self.log2_known_bits.val(),
-        );
+        self.known.read_address.next =
+            bit_cast::<WORD_BITS, CONNECTION_BITS>(self.read_connection.val() >> log2_known_bits);
         self.connection.d.next = self.read_connection.val();
         self.place.next = bit_cast::<KNOWN_BITS_LOG2, CONNECTION_BITS>(self.connection.q.val());
         self.is_known.next = self.known.read_data.val().get_bit(self.place.val().index());
@@ -130,9 +103,8 @@ impl Logic for Context {
         self.ram.write_address.next = self.connection.q.val();
         self.ram.write_data.next = self.write_context.val();
         self.ram.write_enable.next = self.write.val();
-        self.known.write_address.next = bit_cast::<WORD_BITS, CONNECTION_BITS>(
-            self.connection.q.val() >> self.log2_known_bits.val(),
-        );
+        self.known.write_address.next =
+            bit_cast::<WORD_BITS, CONNECTION_BITS>(self.connection.q.val() >> log2_known_bits);
         self.known.write_data.next = self
             .known
             .read_data

@@ -23,6 +23,7 @@ use crate::tx::job::{Done, Job};
 use crate::tx::options::Options;
 use handclasp_layout::header::{EthernetHeader, VlanTag, FRAME_MIN_BYTES};
 use handclasp_layout::queue::Status;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// What the executor is doing with the held command.
@@ -62,7 +63,7 @@ struct Checked {
 }
 
 /// The command executor.
-#[derive(LogicBlock)]
+#[block]
 pub struct Executor {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -170,116 +171,19 @@ pub struct Executor {
     ended: Signal<Local, Bits<8>>,
     payload_last_byte: Signal<Local, Bits<11>>,
     last_byte: Signal<Local, Bits<12>>,
-    status_ok: Constant<Bits<8>>,
-    status_bad_command: Constant<Bits<8>>,
-    tcp_end_bytes: Constant<Bits<7>>,
-    ethernet_last_byte: Constant<Bits<12>>,
-    tagged_last_byte: Constant<Bits<12>>,
-    frame_min_last_byte: Constant<Bits<12>>,
-    tag_bytes: Constant<Bits<7>>,
 }
 
-impl Default for Executor {
-    fn default() -> Self {
-        let status = |status: Status| Constant::new(bits(status as u64));
-        let ethernet_bytes = EthernetHeader::SIZE_BYTES as u64;
-        let tag_bytes = VlanTag::SIZE_BYTES as u64;
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            command: Default::default(),
-            command_index: Default::default(),
-            command_valid: Default::default(),
-            command_ready: Default::default(),
-            request_addr: Default::default(),
-            request_len_bytes: Default::default(),
-            request_valid: Default::default(),
-            request_ready: Default::default(),
-            flow_remove: Default::default(),
-            flow_key: Default::default(),
-            flow_connection: Default::default(),
-            flow_generation: Default::default(),
-            flow_valid: Default::default(),
-            flow_ready: Default::default(),
-            flow_done: Default::default(),
-            flow_status: Default::default(),
-            listen_remove: Default::default(),
-            listen_port: Default::default(),
-            listen_valid: Default::default(),
-            listen_ready: Default::default(),
-            listen_done: Default::default(),
-            context_connection: Default::default(),
-            read_context: Default::default(),
-            context_is_known: Default::default(),
-            context_ready: Default::default(),
-            new_context: Default::default(),
-            context_write: Default::default(),
-            context_forget: Default::default(),
-            job: Default::default(),
-            job_push: Default::default(),
-            job_room: Default::default(),
-            sum_ip: Default::default(),
-            sum_tcp: Default::default(),
-            sum_push: Default::default(),
-            count_bad_command: Default::default(),
-            busy: Default::default(),
-            state: Default::default(),
-            held: Default::default(),
-            held_index: Default::default(),
-            held_valid: Default::default(),
-            status: Default::default(),
-            checked: Default::default(),
-            held_context: Default::default(),
-            done: Default::default(),
-            checked_valid: Default::default(),
-            request_held: Default::default(),
-            addr: Default::default(),
-            len_bytes: Default::default(),
-            identification: Default::default(),
-            check: Default::default(),
-            options: Default::default(),
-            checksum: Default::default(),
-            arriving: Default::default(),
-            segment: Default::default(),
-            flow: Default::default(),
-            listen: Default::default(),
-            advance: Default::default(),
-            enter: Default::default(),
-            asks: Default::default(),
-            ended: Default::default(),
-            payload_last_byte: Default::default(),
-            last_byte: Default::default(),
-            status_ok: status(Status::Ok),
-            status_bad_command: status(Status::BadCommand),
-            // Ethernet and IPv4 headers.
-            tcp_end_bytes: Constant::new(bits(ethernet_bytes + 20)),
-            ethernet_last_byte: Constant::new(bits(ethernet_bytes - 1)),
-            tagged_last_byte: Constant::new(bits(ethernet_bytes + tag_bytes - 1)),
-            frame_min_last_byte: Constant::new(bits(FRAME_MIN_BYTES as u64 - 1)),
-            tag_bytes: Constant::new(bits(tag_bytes)),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for Executor {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            state,
-            held,
-            held_index,
-            held_valid,
-            status,
-            checked,
-            checked_valid
-        );
-        dff_setup!(self, clk, held_context, done);
-        dff_setup!(self, clk, request_held, addr, len_bytes, identification);
-        self.checksum.rst.next = self.rst.val();
-        self.checksum.clk.next = self.clk.val();
-        self.options.clk.next = self.clk.val();
+        let status_ok: Bits<8> = Status::Ok;
+        let status_bad_command: Bits<8> = Status::BadCommand;
+        let tcp_end_bytes: Bits<7> = (EthernetHeader::SIZE_BYTES as u64) + 20;
+        let ethernet_last_byte: Bits<12> = (EthernetHeader::SIZE_BYTES as u64) - 1;
+        let tagged_last_byte: Bits<12> =
+            (EthernetHeader::SIZE_BYTES as u64) + (VlanTag::SIZE_BYTES as u64) - 1;
+        let frame_min_last_byte: Bits<12> = FRAME_MIN_BYTES as u64 - 1;
+        let tag_bytes: Bits<7> = VlanTag::SIZE_BYTES as u64;
 
         // The checked command becomes a job when its payload can be asked for, so that the payload of every job is on its way.
         self.asks.next = self.checked.q.val().is_frame & self.checked.q.val().has_payload;
@@ -295,8 +199,7 @@ impl Logic for Executor {
         self.listen.next = self.held.q.val().into();
         self.check.command.next = self.held.q.val();
         self.check.context_is_known.next = self.context_is_known.val();
-        self.flow_remove.next = self.check.is_remove.val();
-        self.listen_remove.next = self.check.is_remove.val();
+        wire!(check -> self: is_remove as flow_remove, is_remove as listen_remove);
         self.flow_key.next = (bit_cast::<96, 32>(self.flow.val().remote_ip) << 64)
             | (bit_cast::<96, 32>(self.flow.val().local_ip) << 32)
             | (bit_cast::<96, 16>(self.flow.val().remote_port) << 16)
@@ -318,13 +221,13 @@ impl Logic for Executor {
         self.context_forget.next = false;
         self.flow_valid.next = false;
         self.listen_valid.next = false;
-        self.ended.next = self.status_ok.val();
+        self.ended.next = status_ok;
 
         match self.state.q.val() {
             ExecutorState::Run => {
-                self.status.d.next = self.status_ok.val();
+                self.status.d.next = status_ok;
                 if self.check.is_bad.val() {
-                    self.ended.next = self.status_bad_command.val();
+                    self.ended.next = status_bad_command;
                 }
                 if self.held_valid.q.val() {
                     if self.check.is_flow.val() | self.check.is_listen.val() {
@@ -336,7 +239,7 @@ impl Logic for Executor {
             }
             ExecutorState::Table => {
                 if self.check.is_bad.val() {
-                    self.status.d.next = self.status_bad_command.val();
+                    self.status.d.next = status_bad_command;
                     self.state.d.next = ExecutorState::Done;
                 } else if self.check.is_flow.val() {
                     // The context is written whether the flow finds a place in the flow table or not: either way it can send.
@@ -401,10 +304,8 @@ impl Logic for Executor {
         if self.enter.val() {
             self.checked_valid.d.next = false;
         }
-        self.options.command.next = self.segment.val();
-        self.options.advance.next = self.advance.val();
-        self.checksum.command.next = self.segment.val();
-        self.checksum.advance.next = self.advance.val();
+        wire!(self -> options: segment as command, advance);
+        wire!(self -> checksum: segment as command, advance);
         if self.advance.val() {
             self.checked_valid.d.next = true;
             self.held_context.d.next = self.read_context.val();
@@ -456,8 +357,8 @@ impl Logic for Executor {
         self.job.next.is_segment = self.checked.q.val().is_segment;
         self.job.next.has_payload = self.checked.q.val().has_payload;
         self.job.next.has_payload_sum = self.checked.q.val().has_payload_sum;
-        self.job.next.has_completion = self.checked.q.val().want_completion
-            | (self.done.q.val().status != self.status_ok.val());
+        self.job.next.has_completion =
+            self.checked.q.val().want_completion | (self.done.q.val().status != status_ok);
         self.job.next.done = self.done.q.val();
         self.payload_last_byte.next = self.checked.q.val().payload_len_bytes - 1;
         self.job.next.payload_last_byte = self.payload_last_byte.val();
@@ -465,21 +366,19 @@ impl Logic for Executor {
         self.last_byte.next = bit_cast::<12, 11>(self.payload_last_byte.val());
         if self.checked.q.val().is_segment {
             self.job.next.header_len_bytes =
-                self.tcp_end_bytes.val() + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
-            self.last_byte.next =
-                self.checked.q.val().total_len_bytes + self.ethernet_last_byte.val();
+                tcp_end_bytes + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
+            self.last_byte.next = self.checked.q.val().total_len_bytes + ethernet_last_byte;
             if self.held_context.q.val().has_vlan {
-                self.job.next.header_len_bytes = self.tcp_end_bytes.val()
-                    + self.tag_bytes.val()
+                self.job.next.header_len_bytes = tcp_end_bytes
+                    + tag_bytes
                     + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
-                self.last_byte.next =
-                    self.checked.q.val().total_len_bytes + self.tagged_last_byte.val();
+                self.last_byte.next = self.checked.q.val().total_len_bytes + tagged_last_byte;
             }
         }
         // Short frames are padded (IEEE 802.3 4.2.3.3).
         self.job.next.frame_last_byte = bit_cast::<11, 12>(self.last_byte.val());
-        if self.last_byte.val() < self.frame_min_last_byte.val() {
-            self.job.next.frame_last_byte = bit_cast::<11, 12>(self.frame_min_last_byte.val());
+        if self.last_byte.val() < frame_min_last_byte {
+            self.job.next.frame_last_byte = bit_cast::<11, 12>(frame_min_last_byte);
         }
         self.job_push.next = self.enter.val();
         if self.enter.val() & self.checked.q.val().is_frame & self.checked.q.val().is_segment {
@@ -491,11 +390,9 @@ impl Logic for Executor {
             bit_cast::<16, 12>(self.checked.q.val().total_len_bytes);
         self.checksum.identification.next = self.identification.q.val();
         self.checksum.enter.next = self.enter.val();
-        self.sum_ip.next = self.checksum.sum_ip.val();
-        self.sum_tcp.next = self.checksum.sum_tcp.val();
-        self.sum_push.next = self.checksum.sum_valid.val();
+        wire!(checksum -> self: sum_ip, sum_tcp, sum_valid as sum_push);
         self.count_bad_command.next =
-            self.enter.val() & (self.done.q.val().status == self.status_bad_command.val());
+            self.enter.val() & (self.done.q.val().status == status_bad_command);
         self.busy.next = self.held_valid.q.val()
             | self.checked_valid.q.val()
             | self.request_held.q.val()

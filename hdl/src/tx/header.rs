@@ -18,6 +18,7 @@ use crate::tx::job::Job;
 use handclasp_layout::header::{
     self, EthernetHeader, ETHERTYPE_IPV4, ETHERTYPE_VLAN, PROTOCOL_TCP,
 };
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// Headers without tag, filled up to whole beats of 512 bits.
@@ -28,7 +29,8 @@ const HEADER_WORDS: usize = HEADER_BITS / 16;
 const LINES: usize = HEADER_WORDS / 8;
 
 /// The headers: W bits (K bytes) a beat.
-#[derive(LogicBlock)]
+// The tag stands before the EtherType, and fits into its beat.
+#[block(K * 8 == W, K.is_power_of_two(), HEADER_BITS % W == 0)]
 pub struct Header<const W: usize, const K: usize> {
     /// Own MAC address.
     pub mac: Signal<In, Bits<48>>,
@@ -59,77 +61,46 @@ pub struct Header<const W: usize, const K: usize> {
     plain: Signal<Local, Bits<W>>,
     shifted: Signal<Local, Bits<W>>,
     tag: Signal<Local, Bits<32>>,
-    ip_version: Constant<Bits<4>>,
-    ip_ihl_words: Constant<Bits<4>>,
-    protocol_tcp: Constant<Bits<8>>,
-    ethertype_ipv4: Constant<Bits<16>>,
-    ethertype_vlan: Constant<Bits<16>>,
-    log2_beat_bits: Constant<Bits<4>>,
-    top_word: Constant<Bits<10>>,
-    /// Beat in which the tag stands.
-    tag_beat: Constant<Bits<4>>,
-    /// Bit of that beat at which it begins.
-    tag_bit: Constant<Bits<10>>,
     /// Bits of that beat before it.
+    #[value(!ones_from(Self::TAG_BIT))]
     before_tag: Constant<Bits<W>>,
     /// Bits of that beat behind it.
+    #[value(if Self::TAG_BIT + 32 < W {
+                ones_from(Self::TAG_BIT + 32)
+            } else {
+                0_u64.into()
+            })]
     behind_tag: Constant<Bits<W>>,
 }
 
-impl<const W: usize, const K: usize> Default for Header<W, K> {
-    fn default() -> Self {
-        const { assert!(K * 8 == W && K.is_power_of_two() && HEADER_BITS % W == 0) };
-        // The tag stands before the EtherType, and fits into its beat.
-        let tag_at = EthernetHeader::SIZE_BYTES - 2;
-        let tag_bit = tag_at % K * 8;
-        let ones = |from: usize| Bits::<W>::mask() << (from as u64);
-        Self {
-            mac: Default::default(),
-            job: Default::default(),
-            sum_ip: Default::default(),
-            sum_tcp: Default::default(),
-            beat: Default::default(),
-            carry_in: Default::default(),
-            data: Default::default(),
-            carry_out: Default::default(),
-            connection: Default::default(),
-            ip: Default::default(),
-            ip_bits: Default::default(),
-            tcp: Default::default(),
-            tcp_bits: Default::default(),
-            option_bits: Default::default(),
-            words: std::array::from_fn(|_| Signal::default()),
-            word: Default::default(),
-            line: Default::default(),
-            headers: Default::default(),
-            plain: Default::default(),
-            shifted: Default::default(),
-            tag: Default::default(),
-            ip_version: Constant::new(bits(4)),
-            ip_ihl_words: Constant::new(bits((header::Ipv4Header::SIZE_BYTES / 4) as u64)),
-            protocol_tcp: Constant::new(bits(PROTOCOL_TCP.into())),
-            ethertype_ipv4: Constant::new(bits(ETHERTYPE_IPV4.into())),
-            ethertype_vlan: Constant::new(bits(ETHERTYPE_VLAN.into())),
-            log2_beat_bits: Constant::new(bits(W.ilog2().into())),
-            top_word: Constant::new(bits(W as u64 - 32)),
-            tag_beat: Constant::new(bits((tag_at / K) as u64)),
-            tag_bit: Constant::new(bits(tag_bit as u64)),
-            before_tag: Constant::new(!ones(tag_bit)),
-            behind_tag: Constant::new(if tag_bit + 32 < W {
-                ones(tag_bit + 32)
-            } else {
-                0_u64.into()
-            }),
-        }
-    }
+impl<const W: usize, const K: usize> Header<W, K> {
+    /// Bit of its beat at which the tag begins: before the EtherType, and within the beat.
+    const TAG_BIT: usize = (EthernetHeader::SIZE_BYTES - 2) % K * 8;
 }
 
+/// All bits from `from` on.
+fn ones_from<const W: usize>(from: usize) -> Bits<W> {
+    Bits::mask() << (from as u64)
+}
+
+#[kernel]
 impl<const W: usize, const K: usize> Logic for Header<W, K> {
-    #[hdl_gen]
     fn update(&mut self) {
+        let ip_version: Bits<4> = 4;
+        let ip_ihl_words: Bits<4> = header::Ipv4Header::SIZE_BYTES / 4;
+        let protocol_tcp: Bits<8> = PROTOCOL_TCP;
+        let ethertype_ipv4: Bits<16> = ETHERTYPE_IPV4;
+        let ethertype_vlan: Bits<16> = ETHERTYPE_VLAN;
+        let log2_beat_bits: Bits<4> = W.ilog2();
+        let top_word: Bits<10> = W as u64 - 32;
+        // Beat in which the tag stands.
+        let tag_beat: Bits<4> = (EthernetHeader::SIZE_BYTES - 2) / K;
+        // Bit of that beat at which it begins.
+        let tag_bit: Bits<10> = Self::TAG_BIT;
+
         self.connection.next = self.job.val().context;
-        self.ip.next.version = self.ip_version.val();
-        self.ip.next.ihl_words = self.ip_ihl_words.val();
+        self.ip.next.version = ip_version;
+        self.ip.next.ihl_words = ip_ihl_words;
         self.ip.next.tos = self.connection.val().tos;
         self.ip.next.total_len_bytes = self.job.val().total_len_bytes;
         self.ip.next.identification = self.job.val().identification;
@@ -139,7 +110,7 @@ impl<const W: usize, const K: usize> Logic for Header<W, K> {
         self.ip.next.more_fragments = false;
         self.ip.next.fragment_offset = 0.into();
         self.ip.next.ttl = self.connection.val().ttl;
-        self.ip.next.protocol = self.protocol_tcp.val();
+        self.ip.next.protocol = protocol_tcp;
         self.ip.next.checksum = !self.sum_ip.val();
         self.ip.next.src_ip = self.connection.val().local_ip;
         self.ip.next.dst_ip = self.connection.val().remote_ip;
@@ -165,7 +136,7 @@ impl<const W: usize, const K: usize> Logic for Header<W, K> {
             self.words[i].next = self.connection.val().remote_mac.get_bits::<16>(32 - 16 * i);
             self.words[i + 3].next = self.mac.val().get_bits::<16>(32 - 16 * i);
         }
-        self.words[6].next = self.ethertype_ipv4.val();
+        self.words[6].next = ethertype_ipv4;
         for i in 0..10 {
             self.words[i + 7].next = self.ip_bits.val().get_bits::<16>(144 - 16 * i);
             self.words[i + 17].next = self.tcp_bits.val().get_bits::<16>(144 - 16 * i);
@@ -190,22 +161,21 @@ impl<const W: usize, const K: usize> Logic for Header<W, K> {
 
         // The beat, and the four bytes that a tag moves into the next one.
         self.plain.next = (self.headers.val()
-            >> (bit_cast::<13, 4>(self.beat.val()) << self.log2_beat_bits.val()))
-        .get_bits::<W>(0);
-        self.carry_out.next = bit_cast::<32, W>(self.plain.val() >> self.top_word.val());
+            >> (bit_cast::<13, 4>(self.beat.val()) << log2_beat_bits))
+            .get_bits::<W>(0);
+        self.carry_out.next = bit_cast::<32, W>(self.plain.val() >> top_word);
         self.shifted.next = (self.plain.val() << 32) | bit_cast::<W, 32>(self.carry_in.val());
-        self.tag.next = (bit_cast::<32, 16>(
-            (self.ethertype_vlan.val() << 8) | (self.ethertype_vlan.val() >> 8),
-        )) | (bit_cast::<32, 16>(
-            (self.connection.val().vlan_tci << 8) | (self.connection.val().vlan_tci >> 8),
-        ) << 16);
+        self.tag.next = (bit_cast::<32, 16>((ethertype_vlan << 8) | (ethertype_vlan >> 8)))
+            | (bit_cast::<32, 16>(
+                (self.connection.val().vlan_tci << 8) | (self.connection.val().vlan_tci >> 8),
+            ) << 16);
         self.data.next = self.plain.val();
         if self.connection.val().has_vlan {
-            if self.beat.val() == self.tag_beat.val() {
+            if self.beat.val() == tag_beat {
                 self.data.next = (self.plain.val() & self.before_tag.val())
-                    | (bit_cast::<W, 32>(self.tag.val()) << self.tag_bit.val())
+                    | (bit_cast::<W, 32>(self.tag.val()) << tag_bit)
                     | (self.shifted.val() & self.behind_tag.val());
-            } else if self.beat.val() > self.tag_beat.val() {
+            } else if self.beat.val() > tag_beat {
                 self.data.next = self.shifted.val();
             }
         }

@@ -13,10 +13,11 @@
 
 use crate::stream::Fifo;
 use crate::tx::job::Job;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The queue of `2^J` jobs; M is `J + 1`.
-#[derive(LogicBlock)]
+#[block(M == J + 1, J > 1)]
 pub struct JobQueue<const J: usize, const M: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -57,51 +58,14 @@ pub struct JobQueue<const J: usize, const M: usize> {
     sums_wait: DFF<Bit>,
     take: Signal<Local, Bit>,
     sum: Signal<Local, Bits<32>>,
-    room_max: Constant<Bits<M>>,
 }
 
-impl<const J: usize, const M: usize> Default for JobQueue<J, M> {
-    fn default() -> Self {
-        const { assert!(M == J + 1 && J > 1) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            job_in: Default::default(),
-            push: Default::default(),
-            has_room: Default::default(),
-            sum_ip_in: Default::default(),
-            sum_tcp_in: Default::default(),
-            sum_push: Default::default(),
-            job: Default::default(),
-            sum_ip: Default::default(),
-            sum_tcp: Default::default(),
-            valid: Default::default(),
-            ready: Default::default(),
-            busy: Default::default(),
-            jobs: Default::default(),
-            sums: Default::default(),
-            count: Default::default(),
-            has_room_now: Default::default(),
-            sum_count: Default::default(),
-            sums_wait: Default::default(),
-            take: Default::default(),
-            sum: Default::default(),
-            room_max: Constant::new(((1_usize << J) - 2).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const J: usize, const M: usize> Logic for JobQueue<J, M> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, count, has_room_now, sum_count, sums_wait);
-        self.jobs.clk.next = self.clk.val();
-        self.sums.clk.next = self.clk.val();
-        self.jobs.rst.next = self.rst.val();
-        self.sums.rst.next = self.rst.val();
+        let room_max: Bits<M> = (1_usize << J) - 2;
 
-        self.jobs.push_data.next = self.job_in.val();
-        self.jobs.push_valid.next = self.push.val();
+        wire!(self -> jobs: job_in as push_data, push as push_valid);
         self.job.next = self.jobs.pop_data.val();
         self.sum.next = self.sums.pop_data.val();
         self.valid.next = self.jobs.pop_valid.val() & self.sums.pop_valid.val();
@@ -127,7 +91,7 @@ impl<const J: usize, const M: usize> Logic for JobQueue<J, M> {
         if !self.push.val() & self.take.val() {
             self.count.d.next = self.count.q.val() - 1;
         }
-        self.has_room_now.d.next = self.count.d.val() < self.room_max.val();
+        self.has_room_now.d.next = self.count.d.val() < room_max;
         if self.sums.push_valid.val() & !self.sums.pop_ready.val() {
             self.sum_count.d.next = self.sum_count.q.val() + 1;
         }

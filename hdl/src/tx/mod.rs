@@ -37,6 +37,7 @@ use assembler::Assembler;
 use completion::Completion;
 use context::Context;
 use executor::Executor;
+use handclasp_verilog::{block, kernel};
 use job_queue::JobQueue;
 use payload_buffer::PayloadBuffer;
 use rust_hdl::prelude::*;
@@ -48,7 +49,7 @@ pub type TxPath512 = TxPath<512, 64, 6, 9, 10, 7, 8>;
 
 /// The transmit path: W bits (K bytes, S = log2(K)) a beat, `2^A` beats of payload buffer, `2^J` jobs that wait for their payloads; N is `A + 1`, M is
 /// `J + 1`.
-#[derive(LogicBlock, Default)]
+#[block]
 pub struct TxPath<
     const W: usize,
     const K: usize,
@@ -138,6 +139,7 @@ pub struct TxPath<
     completion: Completion,
 }
 
+#[kernel]
 impl<
         const W: usize,
         const K: usize,
@@ -148,92 +150,51 @@ impl<
         const M: usize,
     > Logic for TxPath<W, K, S, A, N, J, M>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        self.executor.clk.next = self.clk.val();
-        self.contexts.clk.next = self.clk.val();
-        self.jobs.clk.next = self.clk.val();
-        self.payload_buffer.clk.next = self.clk.val();
-        self.assembler.clk.next = self.clk.val();
-        self.completion.clk.next = self.clk.val();
-        self.executor.rst.next = self.rst.val();
-        self.contexts.rst.next = self.rst.val();
-        self.jobs.rst.next = self.rst.val();
-        self.payload_buffer.rst.next = self.rst.val();
-        self.assembler.rst.next = self.rst.val();
-        self.completion.rst.next = self.rst.val();
-
-        self.executor.command.next = self.command.val();
-        self.executor.command_index.next = self.command_index.val();
-        self.executor.command_valid.next = self.command_valid.val();
-        self.command_ready.next = self.executor.command_ready.val();
-        self.payload_request_addr.next = self.executor.request_addr.val();
-        self.payload_request_len_bytes.next = self.executor.request_len_bytes.val();
-        self.payload_request_valid.next = self.executor.request_valid.val();
+        wire!(self -> executor: command, command_index, command_valid);
+        wire!(executor -> self:
+            command_ready, request_addr as payload_request_addr,
+            request_len_bytes as payload_request_len_bytes,
+            request_valid as payload_request_valid);
         self.executor.request_ready.next = self.payload_request_ready.val();
-        self.flow_remove.next = self.executor.flow_remove.val();
-        self.flow_key.next = self.executor.flow_key.val();
-        self.flow_connection.next = self.executor.flow_connection.val();
-        self.flow_generation.next = self.executor.flow_generation.val();
-        self.flow_valid.next = self.executor.flow_valid.val();
-        self.executor.flow_ready.next = self.flow_ready.val();
-        self.executor.flow_done.next = self.flow_done.val();
-        self.executor.flow_status.next = self.flow_status.val();
-        self.listen_remove.next = self.executor.listen_remove.val();
-        self.listen_port.next = self.executor.listen_port.val();
-        self.listen_valid.next = self.executor.listen_valid.val();
-        self.executor.listen_ready.next = self.listen_ready.val();
-        self.executor.listen_done.next = self.listen_done.val();
+        wire!(executor -> self:
+            flow_remove, flow_key, flow_connection, flow_generation, flow_valid);
+        wire!(self -> executor: flow_ready, flow_done, flow_status);
+        wire!(executor -> self: listen_remove, listen_port, listen_valid);
+        wire!(self -> executor: listen_ready, listen_done);
 
         self.contexts.read_connection.next = self.executor.context_connection.val();
-        self.executor.read_context.next = self.contexts.read_context.val();
-        self.executor.context_is_known.next = self.contexts.is_known.val();
-        self.executor.context_ready.next = self.contexts.ready.val();
-        self.contexts.write_context.next = self.executor.new_context.val();
-        self.contexts.write.next = self.executor.context_write.val();
-        self.contexts.forget.next = self.executor.context_forget.val();
+        wire!(contexts -> executor:
+            read_context, is_known as context_is_known, ready as context_ready);
+        wire!(executor -> contexts:
+            new_context as write_context, context_write as write, context_forget as forget);
 
         StreamSink::<W, K>::link(&mut self.payload, &mut self.payload_buffer.s);
 
-        self.jobs.job_in.next = self.executor.job.val();
-        self.jobs.push.next = self.executor.job_push.val();
+        wire!(executor -> jobs: job as job_in, job_push as push);
         self.executor.job_room.next = self.jobs.has_room.val();
-        self.jobs.sum_ip_in.next = self.executor.sum_ip.val();
-        self.jobs.sum_tcp_in.next = self.executor.sum_tcp.val();
-        self.jobs.sum_push.next = self.executor.sum_push.val();
+        wire!(executor -> jobs: sum_ip as sum_ip_in, sum_tcp as sum_tcp_in, sum_push);
 
         self.assembler.mac.next = self.mac.val();
-        self.assembler.job.next = self.jobs.job.val();
-        self.assembler.sum_ip.next = self.jobs.sum_ip.val();
-        self.assembler.sum_tcp.next = self.jobs.sum_tcp.val();
-        self.assembler.job_valid.next = self.jobs.valid.val();
+        wire!(jobs -> assembler: job, sum_ip, sum_tcp, valid as job_valid);
         self.jobs.ready.next = self.assembler.job_ready.val();
-        self.assembler.stored_error.next = self.payload_buffer.stored_error.val();
-        self.assembler.stored_valid.next = self.payload_buffer.stored_valid.val();
-        self.assembler.payload_sum.next = self.payload_buffer.sum.val();
-        self.assembler.payload_sum_valid.next = self.payload_buffer.sum_valid.val();
-        self.payload_buffer.take.next = self.assembler.payload_take.val();
-        self.payload_buffer.take_sum.next = self.assembler.payload_take_sum.val();
-        self.assembler.payload_tdata.next = self.payload_buffer.m_tdata.val();
-        self.assembler.payload_tvalid.next = self.payload_buffer.m_tvalid.val();
+        wire!(payload_buffer -> assembler:
+            stored_error, stored_valid, sum as payload_sum, sum_valid as payload_sum_valid);
+        wire!(assembler -> payload_buffer: payload_take as take, payload_take_sum as take_sum);
+        wire!(payload_buffer -> assembler: m_tdata as payload_tdata, m_tvalid as payload_tvalid);
         self.payload_buffer.m_tready.next = self.assembler.payload_tready.val();
         StreamSource::<W, K>::link(&mut self.m_axis_tx, &mut self.assembler.m_axis_tx);
 
         self.completion.now.next = self.now.val();
-        self.completion.done.next = self.assembler.done.val();
-        self.completion.done_sends.next = self.assembler.done_sends.val();
-        self.completion.done_valid.next = self.assembler.done_valid.val();
+        wire!(assembler -> completion: done, done_sends, done_valid);
         self.assembler.done_ready.next = self.completion.done_ready.val();
         self.completion.left.next = self.assembler.left.val();
-        self.tx_event_data.next = self.completion.tx_event_data.val();
-        self.tx_event_valid.next = self.completion.tx_event_valid.val();
+        wire!(completion -> self: tx_event_data, tx_event_valid);
         self.completion.tx_event_ready.next = self.tx_event_ready.val();
 
         self.table_ready.next = self.contexts.ready.val();
         self.count_bad_command.next = self.executor.count_bad_command.val();
-        self.count_segment.next = self.assembler.count_segment.val();
-        self.count_raw.next = self.assembler.count_raw.val();
-        self.count_frame.next = self.assembler.count_frame.val();
+        wire!(assembler -> self: count_segment, count_raw, count_frame);
         self.busy.next = self.executor.busy.val()
             | self.jobs.busy.val()
             | self.payload_buffer.busy.val()

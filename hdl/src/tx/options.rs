@@ -17,10 +17,11 @@
 
 use crate::fields::SegmentCommand;
 use handclasp_layout::header::tcp_option::*;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The option layout.
-#[derive(LogicBlock)]
+#[block]
 pub struct Options {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -43,69 +44,31 @@ pub struct Options {
     window_scale_word: Signal<Local, Bits<32>>,
     words: [Signal<Local, Bits<32>>; 10],
     word: Signal<Local, Bits<32>>,
-    no_words: Constant<Bits<2>>,
-    mss_option: Constant<Bits<32>>,
-    window_scale_option: Constant<Bits<32>>,
-    sack_permitted_option: Constant<Bits<32>>,
-    timestamps_option: Constant<Bits<32>>,
-    sack_option: Constant<Bits<32>>,
 }
 
 /// The first 32-bit word of an option, NOPs in front.
-fn option_word(bytes: [u8; 4]) -> Constant<Bits<32>> {
-    Constant::new(bits(u64::from(u32::from_be_bytes(bytes))))
+const fn option_word(bytes: [u8; 4]) -> u32 {
+    u32::from_be_bytes(bytes)
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            clk: Default::default(),
-            command: Default::default(),
-            advance: Default::default(),
-            bytes: Default::default(),
-            base: Default::default(),
-            prefix: Default::default(),
-            prefix_words: Default::default(),
-            has_sack: Default::default(),
-            has_sack1: Default::default(),
-            has_sack2: Default::default(),
-            sack_word: Default::default(),
-            mss_word: Default::default(),
-            window_scale_word: Default::default(),
-            words: Default::default(),
-            word: Default::default(),
-            no_words: Constant::new(bits(0)),
-            mss_option: option_word([MSS, MSS_BYTES, 0, 0]),
-            window_scale_option: option_word([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]),
-            sack_permitted_option: option_word([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]),
-            timestamps_option: option_word([NOP, NOP, TIMESTAMPS, TIMESTAMPS_BYTES]),
-            // Kind and length take two bytes themselves; the kernel adds the blocks.
-            sack_option: option_word([NOP, NOP, SACK, 2]),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for Options {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, prefix_words);
-        for i in 0..10 {
-            self.base[i].clock.next = self.clk.val();
-            self.base[i].d.next = self.base[i].q.val();
-        }
-        for i in 0..3 {
-            self.prefix[i].clock.next = self.clk.val();
-            self.prefix[i].d.next = self.prefix[i].q.val();
-        }
+        let no_words: Bits<2> = 0;
+        let mss_option: Bits<32> = option_word([MSS, MSS_BYTES, 0, 0]);
+        let window_scale_option: Bits<32> = option_word([NOP, WINDOW_SCALE, WINDOW_SCALE_BYTES, 0]);
+        let sack_permitted_option: Bits<32> =
+            option_word([NOP, NOP, SACK_PERMITTED, SACK_PERMITTED_BYTES]);
+        let timestamps_option: Bits<32> = option_word([NOP, NOP, TIMESTAMPS, TIMESTAMPS_BYTES]);
+        let sack_option: Bits<32> = option_word([NOP, NOP, SACK, 2]);
 
         self.has_sack.next = self.command.val().sack_count.any();
         self.has_sack1.next = self.command.val().sack_count > 1;
         self.has_sack2.next = self.command.val().sack_count > 2;
-        self.sack_word.next =
-            self.sack_option.val() + (bit_cast::<32, 4>(self.command.val().sack_count) << 3);
-        self.mss_word.next = self.mss_option.val() | bit_cast::<32, 16>(self.command.val().mss);
+        self.sack_word.next = sack_option + (bit_cast::<32, 4>(self.command.val().sack_count) << 3);
+        self.mss_word.next = mss_option | bit_cast::<32, 16>(self.command.val().mss);
         self.window_scale_word.next =
-            self.window_scale_option.val() | bit_cast::<32, 4>(self.command.val().window_scale);
+            window_scale_option | bit_cast::<32, 4>(self.command.val().window_scale);
 
         if self.advance.val() {
             for i in 0..10 {
@@ -113,7 +76,7 @@ impl Logic for Options {
             }
             // Timestamps (RFC 7323 3.2, laid out as in its appendix A), SACK behind them (RFC 2018 3).
             if self.command.val().has_timestamps {
-                self.base[0].d.next = self.timestamps_option.val();
+                self.base[0].d.next = timestamps_option;
                 self.base[1].d.next = self.command.val().ts_val;
                 self.base[2].d.next = self.command.val().ts_ecr;
             }
@@ -145,13 +108,13 @@ impl Logic for Options {
                 self.base[6].d.next = self.command.val().sack2_right;
             }
             // Maximum segment size (RFC 9293 3.7.1), window scale (RFC 7323 2.2), SACK permitted (RFC 2018 2), in this order.
-            self.prefix_words.d.next = self.no_words.val()
+            self.prefix_words.d.next = no_words
                 + self.command.val().has_mss
                 + self.command.val().has_window_scale
                 + self.command.val().has_sack_permitted;
-            self.prefix[0].d.next = self.sack_permitted_option.val();
-            self.prefix[1].d.next = self.sack_permitted_option.val();
-            self.prefix[2].d.next = self.sack_permitted_option.val();
+            self.prefix[0].d.next = sack_permitted_option;
+            self.prefix[1].d.next = sack_permitted_option;
+            self.prefix[2].d.next = sack_permitted_option;
             if self.command.val().has_window_scale {
                 self.prefix[0].d.next = self.window_scale_word.val();
             }

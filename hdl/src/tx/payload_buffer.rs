@@ -21,13 +21,14 @@
 //! stored all the same: the assembler discards it. When the FIFO is full, `s.tready` is low. No counters.
 
 use crate::stream::{Fifo, StreamSink};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// Room for payloads at least: two of the longest frames, so that one is fetched while the other leaves.
 pub const PAYLOAD_BUFFER_BYTES_MIN: usize = 4096;
 
 /// The payload buffer: W bits (K bytes) wide, `2^A` words deep, for `2^J` payloads; N is `A + 1`, M is `J + 1`.
-#[derive(LogicBlock)]
+#[block(K * 8 == W, W.is_power_of_two(), K << A >= PAYLOAD_BUFFER_BYTES_MIN)]
 pub struct PayloadBuffer<
     const W: usize,
     const K: usize,
@@ -70,8 +71,10 @@ pub struct PayloadBuffer<
     unwanted: DFF<Bits<M>>,
     drop: Signal<Local, Bit>,
     /// Heap of adders: node n is node 2n+1 + node 2n+2, node 0 the root; the last W/16 nodes are the beat's 16-bit lanes.
+    #[len(2 * Self::LANES - 1)]
     nodes: Vec<DFF<Bits<24>>>,
     /// Goes with each level of the heap, lanes first: this was a payload's last beat.
+    #[len(Self::LEVELS + 1)]
     last: Vec<DFF<Bit>>,
     /// Sum of the payload's beats that have left the heap.
     running_sum: DFF<Bits<32>>,
@@ -89,6 +92,7 @@ pub struct PayloadBuffer<
     lane_sum: Signal<Local, Bits<16>>,
     swapped: Signal<Local, Bits<16>>,
     /// Ones, but for one byte.
+    #[value((0..K).map(|i| !(Bits::<W>::from(0xff) << (8 * i as u64))))]
     all_but_byte: Vec<Constant<Bits<W>>>,
 }
 
@@ -107,57 +111,7 @@ impl<
     const LEVELS: usize = Self::LANES.ilog2() as usize;
 }
 
-impl<
-        const W: usize,
-        const K: usize,
-        const A: usize,
-        const N: usize,
-        const J: usize,
-        const M: usize,
-    > Default for PayloadBuffer<W, K, A, N, J, M>
-{
-    fn default() -> Self {
-        const { assert!(K * 8 == W && W.is_power_of_two() && K << A >= PAYLOAD_BUFFER_BYTES_MIN) };
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            s: Default::default(),
-            m_tdata: Default::default(),
-            m_tvalid: Default::default(),
-            m_tready: Default::default(),
-            stored_error: Default::default(),
-            stored_valid: Default::default(),
-            sum: Default::default(),
-            sum_valid: Default::default(),
-            take: Default::default(),
-            take_sum: Default::default(),
-            busy: Default::default(),
-            words: Default::default(),
-            stored: Default::default(),
-            sums: Default::default(),
-            unwanted: Default::default(),
-            drop: Default::default(),
-            nodes: (1..2 * Self::LANES).map(|_| DFF::default()).collect(),
-            last: (0..=Self::LEVELS).map(|_| DFF::default()).collect(),
-            running_sum: Default::default(),
-            total: Default::default(),
-            total_valid: Default::default(),
-            error: Default::default(),
-            accepted: Default::default(),
-            masked: Default::default(),
-            lane: Default::default(),
-            root: Default::default(),
-            folded_once: Default::default(),
-            folded: Default::default(),
-            lane_sum: Default::default(),
-            swapped: Default::default(),
-            all_but_byte: (0..K)
-                .map(|i| Constant::new(!(Bits::<W>::from(0xff) << (8 * i as u64))))
-                .collect(),
-        }
-    }
-}
-
+#[kernel]
 impl<
         const W: usize,
         const K: usize,
@@ -167,15 +121,7 @@ impl<
         const M: usize,
     > Logic for PayloadBuffer<W, K, A, N, J, M>
 {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, running_sum, total, total_valid, error, unwanted);
-        self.words.clk.next = self.clk.val();
-        self.stored.clk.next = self.clk.val();
-        self.sums.clk.next = self.clk.val();
-        self.words.rst.next = self.rst.val();
-        self.stored.rst.next = self.rst.val();
-        self.sums.rst.next = self.rst.val();
         self.s.tready.next = self.words.push_ready.val();
         self.accepted.next = self.s.tvalid.val() & self.words.push_ready.val();
 
@@ -187,8 +133,7 @@ impl<
         }
         self.words.push_data.next = self.masked.val();
         self.words.push_valid.next = self.s.tvalid.val();
-        self.m_tdata.next = self.words.pop_data.val();
-        self.m_tvalid.next = self.words.pop_valid.val();
+        wire!(words -> self: pop_data as m_tdata, pop_valid as m_tvalid);
         self.words.pop_ready.next = self.m_tready.val();
 
         // The lanes as they lie on the bus: the sum does not depend on byte order (RFC 1071 2(B)), so it is swapped once, at the end. (The outer
@@ -204,13 +149,11 @@ impl<
             }
         }
         for n in 0..(Self::LANES - 1) {
-            self.nodes[n].clock.next = self.clk.val();
             self.nodes[n].d.next = self.nodes[2 * n + 1].q.val() + self.nodes[2 * n + 2].q.val();
         }
         if self.accepted.val() {
             self.error.d.next = (self.error.q.val() | self.s.tuser.val()) & !self.s.tlast.val();
         }
-        self.last[0].clock.next = self.clk.val();
         self.last[0].d.next = self.accepted.val() & self.s.tlast.val();
         for i in 0..Self::LEVELS {
             self.last[i + 1].clock.next = self.clk.val();

@@ -155,18 +155,18 @@ impl ReadSlave {
         memory: &Memory,
         rng: &mut ChaCha8Rng,
     ) {
-        m.m_axi_arready.next = !rng.random_bool(self.manner.stall);
+        m.m_axi.arready.next = !rng.random_bool(self.manner.stall);
         let due = self
             .waiting
             .front()
             .is_some_and(|(due, _)| *due <= self.cycle);
         self.showing = due && (self.showing || !rng.random_bool(self.manner.stall));
-        m.m_axi_rvalid.next = self.showing;
+        m.m_axi.rvalid.next = self.showing;
         if let (true, Some((_, burst))) = (self.showing, self.waiting.front()) {
             let addr = burst.addr + (self.beat * K) as u64;
-            m.m_axi_rdata.next = BigUint::from_bytes_le(&memory.slice(addr, K)).into();
-            m.m_axi_rresp.next = memory.response(addr..addr + K as u64).into();
-            m.m_axi_rlast.next = self.beat + 1 == burst.beats;
+            m.m_axi.rdata.next = BigUint::from_bytes_le(&memory.slice(addr, K)).into();
+            m.m_axi.rresp.next = memory.response(addr..addr + K as u64).into();
+            m.m_axi.rlast.next = self.beat + 1 == burst.beats;
         }
     }
 
@@ -181,7 +181,7 @@ impl ReadSlave {
         m: &Reader<W, K, S, R, N>,
     ) {
         self.cycle += 1;
-        if self.showing && m.m_axi_rready.val() {
+        if self.showing && m.m_axi.rready.val() {
             self.beat += 1;
             self.showing = false;
             if self
@@ -193,15 +193,15 @@ impl ReadSlave {
                 self.beat = 0;
             }
         }
-        let (addr, len) = (m.m_axi_araddr.val(), m.m_axi_arlen.val());
-        let (valid, ready) = (m.m_axi_arvalid.val(), m.m_axi_arready.val());
+        let (addr, len) = (m.m_axi.araddr.val(), m.m_axi.arlen.val());
+        let (valid, ready) = (m.m_axi.arvalid.val(), m.m_axi.arready.val());
         self.stable.check(valid, ready, &[addr.into(), len.into()]);
         if valid && ready {
             let burst = check_burst(
                 addr.into(),
                 len.into(),
-                m.m_axi_arsize.val().into(),
-                m.m_axi_arburst.val().into(),
+                m.m_axi.arsize.val().into(),
+                m.m_axi.arburst.val().into(),
                 K,
             );
             self.bursts.push(burst.clone());
@@ -248,16 +248,16 @@ impl WriteSlave {
         m: &mut Writer<W, K, S, A, N>,
         rng: &mut ChaCha8Rng,
     ) {
-        m.m_axi_awready.next = !rng.random_bool(self.manner.stall);
-        m.m_axi_wready.next = !rng.random_bool(self.manner.stall);
+        m.m_axi.awready.next = !rng.random_bool(self.manner.stall);
+        m.m_axi.wready.next = !rng.random_bool(self.manner.stall);
         let due = self
             .answers
             .front()
             .is_some_and(|(due, _)| *due <= self.cycle);
         self.showing = due && (self.showing || !rng.random_bool(self.manner.stall));
-        m.m_axi_bvalid.next = self.showing;
+        m.m_axi.bvalid.next = self.showing;
         if let (true, Some((_, response))) = (self.showing, self.answers.front()) {
-            m.m_axi_bresp.next = (*response).into();
+            m.m_axi.bresp.next = (*response).into();
         }
     }
 
@@ -273,30 +273,30 @@ impl WriteSlave {
         memory: &mut Memory,
     ) {
         self.cycle += 1;
-        if self.showing && m.m_axi_bready.val() {
+        if self.showing && m.m_axi.bready.val() {
             self.answers.pop_front();
             self.showing = false;
         }
-        let (addr, len) = (m.m_axi_awaddr.val(), m.m_axi_awlen.val());
-        let (valid, ready) = (m.m_axi_awvalid.val(), m.m_axi_awready.val());
+        let (addr, len) = (m.m_axi.awaddr.val(), m.m_axi.awlen.val());
+        let (valid, ready) = (m.m_axi.awvalid.val(), m.m_axi.awready.val());
         self.address_stable
             .check(valid, ready, &[addr.into(), len.into()]);
         if valid && ready {
             let burst = check_burst(
                 addr.into(),
                 len.into(),
-                m.m_axi_awsize.val().into(),
-                m.m_axi_awburst.val().into(),
+                m.m_axi.awsize.val().into(),
+                m.m_axi.awburst.val().into(),
                 K,
             );
             self.bursts.push(burst.clone());
             self.addresses.push_back(burst);
         }
-        let (data, strobes) = (m.m_axi_wdata.val(), m.m_axi_wstrb.val());
+        let (data, strobes) = (m.m_axi.wdata.val(), m.m_axi.wstrb.val());
         let (valid, ready, last) = (
-            m.m_axi_wvalid.val(),
-            m.m_axi_wready.val(),
-            m.m_axi_wlast.val(),
+            m.m_axi.wvalid.val(),
+            m.m_axi.wready.val(),
+            m.m_axi.wlast.val(),
         );
         let shown = [data.into(), strobes.into(), BigUint::from(u8::from(last))];
         self.data_stable.check(valid, ready, &shown);

@@ -25,7 +25,7 @@
 //!
 //! Refused: signals without a value on some path (latches), undriven or circular signals, numbers that do not fit, widths that differ (a
 //! `.into()` that is no identity), constant slices beyond the end, clocks that are no plain input, `Signed`, `InOut`, `Blackbox`,
-//! keywords as names, `a$b` beside `a_b`, array indices with const generics (`self.x[N - 1]`).
+//! keywords as names, `a$b` beside `a_b`, array indices with constants (`self.x[LEN - 1]`).
 //!
 //! Not visible in the AST, hence not refused by [`emit`]: a function whose name starts with `bits` prints as a cast
 //! (`source::check_kernels` finds it, with its line), a hand-written `From` of equal width as identity (it must be one; `equivalence`

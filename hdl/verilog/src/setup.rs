@@ -46,8 +46,13 @@ impl Setup {
     }
 }
 
-/// The kernel of `block` behind the setup of its parts, with what its `numbers` are.
-pub fn with_setup<B: Parts>(block: &B, numbers: &[(&str, u64)], kernel: Verilog) -> Verilog {
+/// The kernel of `block` behind the setup of its parts, with what its `numbers` and the const generics among its `parameters` are.
+pub fn with_setup<B: Parts>(
+    block: &B,
+    numbers: &[(&str, u64)],
+    parameters: &[(&str, u64)],
+    kernel: Verilog,
+) -> Verilog {
     let Verilog::Combinatorial(statements) = kernel else {
         return kernel;
     };
@@ -55,15 +60,21 @@ pub fn with_setup<B: Parts>(block: &B, numbers: &[(&str, u64)], kernel: Verilog)
     block.part_statements(&mut setup);
     setup.0.extend(statements);
     // A name with a value is the variable of a loop of one turn: rust-hdl's statements have no other.
-    let bind = |statements, (name, value): &(&str, u64)| {
+    let bind = |statements, (name, value): (String, u64)| {
         vec![S::Loop(VerilogLoop {
-            index: format!("{NUMBER_PREFIX}{name}"),
-            from: (*value).into(),
-            to: (u128::from(*value) + 1).into(),
+            index: name,
+            from: value.into(),
+            to: (u128::from(value) + 1).into(),
             block: statements,
         })]
     };
-    let statements = numbers.iter().rev().fold(setup.0, bind);
+    let numbers = numbers
+        .iter()
+        .map(|(name, value)| (format!("{NUMBER_PREFIX}{name}"), *value));
+    let parameters = parameters
+        .iter()
+        .map(|(name, value)| (name.to_string(), *value));
+    let statements = numbers.chain(parameters).fold(setup.0, bind);
     let mut description = Description::default();
     B::describe(&mut description);
     Verilog::Combinatorial([description.comments(), statements].concat())

@@ -35,9 +35,7 @@ impl<const N: usize> Logic for Delay<N> {
         for i in 1..N {
             self.stages[i].d.next = self.stages[i - 1].q.val();
         }
-        for last in (N - 1)..N {
-            self.delayed.next = self.stages[last].q.val();
-        }
+        self.delayed.next = self.stages[N - 1].q.val();
     }
 }
 
