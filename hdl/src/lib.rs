@@ -20,6 +20,7 @@
 
 pub mod control;
 pub mod dma;
+pub mod emit;
 pub mod fields;
 pub mod nic;
 pub mod queue;
@@ -27,7 +28,7 @@ pub mod rx;
 pub mod stream;
 pub mod tx;
 
-pub use nic::{emit, emit_operators};
+pub use emit::{emit, emit_operators, NicError};
 
 /// The example of the README compiles, and does what it says.
 #[cfg(doctest)]

@@ -27,51 +27,11 @@ use crate::stream::{BeatFifo, Narrow, StreamSink, StreamSource, Widen};
 use crate::tx::TxPath;
 use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
-use thiserror::Error;
-
-/// Name of the Verilog module.
-pub const MODULE: &str = "handclasp_nic";
 
 /// The NIC with data paths of 64 bits: 10 Gbit/s at 156.25 MHz.
 pub type HandclaspNic64 = HandclaspNic<64, 8, 128, 16, 3, 4, 10, 11, 11, 12, 5, 6, 4, 5, 5, 6>;
 /// The NIC with data paths of 512 bits: 100 Gbit/s at 250 MHz.
 pub type HandclaspNic512 = HandclaspNic<512, 64, 512, 64, 6, 6, 9, 10, 10, 11, 7, 8, 7, 8, 8, 9>;
-
-/// Why there is no Verilog.
-#[derive(Debug, Error)]
-pub enum NicError {
-    /// The data path has no such width.
-    #[error("the NIC has no data path of {0} bits: choose 64 or 512")]
-    Width(usize),
-    /// The printer refused a block.
-    #[error(transparent)]
-    Emit(#[from] handclasp_verilog::EmitError),
-}
-
-/// The Verilog of the NIC with data paths of `width` bits; the same text every time.
-///
-/// # Errors
-/// A width that is neither 64 nor 512; a block that cannot be printed, which would be a defect of the gateware.
-pub fn emit(width: usize) -> Result<String, NicError> {
-    Ok(match width {
-        64 => handclasp_verilog::emit(MODULE, &HandclaspNic64::default()),
-        512 => handclasp_verilog::emit(MODULE, &HandclaspNic512::default()),
-        other => return Err(NicError::Width(other)),
-    }?)
-}
-
-/// The same NIC with the shifts and ORs of its kernels, which [`emit`] prints as concatenations: what a simulator gains by those is
-/// measured against it.
-///
-/// # Errors
-/// Those of [`emit`].
-pub fn emit_operators(width: usize) -> Result<String, NicError> {
-    Ok(match width {
-        64 => handclasp_verilog::emit_operators(MODULE, &HandclaspNic64::default()),
-        512 => handclasp_verilog::emit_operators(MODULE, &HandclaspNic512::default()),
-        other => return Err(NicError::Width(other)),
-    }?)
-}
 
 /// The NIC: W bits (K bytes, S = log2(K)) a beat of a frame, D bits (DK bytes, DS = log2(DK)) a beat of the bus; the buffers of tx hold `2^TA` beats, those
 /// of rx `2^RA`; `2^C` reads of commands and payloads may be under way, and `2^WA` writes; `2^EA` receive events may wait for their payloads (TN = TA + 1 and so on).

@@ -190,7 +190,11 @@ fn options_are_sent_as_the_table_says() {
         block.connect_all();
         let memory: Bits<512> = BigUint::from_bytes_le(&command.encode()).into();
         block.command.next = fields::SegmentCommand::from(memory);
-        assert!(simulate(&mut block, 100), "the block does not settle");
+        // The options stand in registers.
+        for level in [false, true] {
+            block.clk.next = Clock { clk: level };
+            assert!(simulate(&mut block, 100), "the block does not settle");
+        }
         let sent: Bits<320> = BigUint::from_bytes_be(&wanted).into();
         assert_eq!(block.bytes.val(), sent, "{command:?}");
     }

@@ -1,6 +1,6 @@
 //! The top module as its users see it: names and widths of its ports, the same text every time, nothing for a linter to say.
 
-use handclasp_hdl::nic::NicError;
+use handclasp_hdl::NicError;
 use handclasp_layout::port::{Direction, INTERFACES};
 use std::process::Command;
 
