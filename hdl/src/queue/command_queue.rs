@@ -92,13 +92,11 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     was_enabled: DFF<Bit>,
     /// Index of the next entry to ask for.
     fetched: DFF<Bits<32>>,
-    /// Everything before the producer has been asked for. This and the next two are a cycle late: `fetched` does not move in the cycle before
-    /// they are looked at, but by a push, when there is nothing to fetch.
+    /// Everything before the producer has been asked for. This and `count` are a cycle late: `fetched` does not move in the cycle before they
+    /// are looked at, but by a push, when there is nothing to fetch.
     is_level: DFF<Bit>,
-    /// The producer is behind the next entry to ask for, in the same 8.
-    is_near: DFF<Bit>,
-    /// Its place in them.
-    goal: DFF<Bits<3>>,
+    /// Entries of the next fetch.
+    count: DFF<Bits<4>>,
     /// Entries in the Fifo, or on their way to it.
     held: DFF<Bits<N>>,
     /// The Fifo has room for a whole fetch.
@@ -120,7 +118,10 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     next_index: DFF<Bits<32>>,
     is_running: Signal<Local, Bit>,
     flush: Signal<Local, Bit>,
-    count: Signal<Local, Bits<4>>,
+    /// The producer is behind the next entry to ask for, in the same 8.
+    is_near: Signal<Local, Bit>,
+    fetch_end: Signal<Local, Bits<4>>,
+    asked: Signal<Local, Bits<N>>,
     place: Signal<Local, Bits<64>>,
     issue: Signal<Local, Bit>,
     arrive: Signal<Local, Bit>,
@@ -161,16 +162,16 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.fifo.rst.next = self.rst.val() | self.flush.val();
 
         // How much to fetch: what is there, up to the next multiple of FETCH_ENTRIES.
-        self.is_near.d.next = ((self.command_producer.val() >> log2_fetch_entries)
+        self.is_near.next = ((self.command_producer.val() >> log2_fetch_entries)
             == (self.fetched.q.val() >> log2_fetch_entries))
             & (self.command_producer.val().get_bits::<3>(0)
                 > self.fetched.q.val().get_bits::<3>(0));
-        self.count.next = fetch_entries;
-        if self.is_near.q.val() {
-            self.count.next = bit_cast::<4, 3>(self.goal.q.val());
+        self.fetch_end.next = fetch_entries;
+        if self.is_near.val() {
+            self.fetch_end.next = bit_cast::<4, 3>(self.command_producer.val().get_bits::<3>(0));
         }
-        self.count.next =
-            self.count.val() - bit_cast::<4, 3>(self.fetched.q.val().get_bits::<3>(0));
+        self.count.d.next =
+            self.fetch_end.val() - bit_cast::<4, 3>(self.fetched.q.val().get_bits::<3>(0));
         self.place.next =
             bit_cast::<64, 32>(self.fetched.q.val() & ((one << self.command_log2.val()) - 1));
         self.request_addr.next = self.address.q.val();
@@ -178,14 +179,13 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.request_valid.next = self.state.q.val() == FetchState::Request;
         self.issue.next = false;
         self.is_level.d.next = self.command_producer.val() == self.fetched.q.val();
-        self.goal.d.next = self.command_producer.val().get_bits::<3>(0);
 
         match self.state.q.val() {
             // Waits for entries, and for room for a whole fetch.
             FetchState::Idle => {
                 self.address.d.next =
                     self.command_base.val() + (self.place.val() << log2_entry_bytes);
-                self.len_bytes.d.next = bit_cast::<16, 4>(self.count.val()) << log2_entry_bytes;
+                self.len_bytes.d.next = bit_cast::<16, 4>(self.count.q.val()) << log2_entry_bytes;
                 if self.is_running.val()
                     & !self.is_level.q.val()
                     & self.has_room.q.val()
@@ -203,7 +203,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             }
         }
         if self.issue.val() {
-            self.fetched.d.next = self.fetched.q.val() + bit_cast::<32, 4>(self.count.val());
+            self.fetched.d.next = self.fetched.q.val() + bit_cast::<32, 4>(self.count.q.val());
         }
 
         // Beats become words; bit 0 of the first beat is bit 0 of the command. There is room in the Fifo for all that were asked for.
@@ -264,16 +264,16 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         }
 
         // What is under way, and what the Fifo has room for.
-        self.held_now.next = self.held.q.val();
-        self.outstanding_now.next = self.outstanding.q.val();
+        self.asked.next = 0.into();
         if self.issue.val() {
-            self.held_now.next = self.held_now.val() + bit_cast::<N, 4>(self.count.val());
-            self.outstanding_now.next =
-                self.outstanding_now.val() + bit_cast::<N, 4>(self.count.val());
+            self.asked.next = bit_cast::<N, 4>(self.count.q.val());
         }
+        self.outstanding_now.next = self.outstanding.q.val() + self.asked.val();
+        // A push comes when nothing is fetched.
         if self.take_push.val() {
-            self.held_now.next = self.held_now.val() + 1;
+            self.asked.next = 1.into();
         }
+        self.held_now.next = self.held.q.val() + self.asked.val();
         if self.pop.val() {
             self.held_now.next = self.held_now.val() - 1;
         }
