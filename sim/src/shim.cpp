@@ -79,6 +79,8 @@ void drive_inputs(MODEL& m, const Inputs& in) {
     DRIVE(s_axis_rx_tvalid); DRIVE(s_axis_rx_tlast); DRIVE(s_axis_rx_tuser); DRIVE(s_axis_rx_tkeep);
     drive(m.s_axis_rx_tdata, in.s_axis_rx_tdata);
     DRIVE(m_axis_tx_tready); DRIVE(msix_ready);
+    // Nobody pushes commands yet.
+    m.s_axi_push_awvalid = 0; m.s_axi_push_wvalid = 0; m.s_axi_push_bready = 1;
 #undef DRIVE
 }
 
