@@ -6,7 +6,7 @@ use std::sync::Arc;
 use handclasp_driver::DmaRegion;
 use handclasp_reference::io_space::IoSpace;
 use handclasp_sim::axi_memory::{AxiMemory, MemoryTiming, RESPONSE_DECERR, RESPONSE_OKAY};
-use handclasp_sim::dut::{Inputs, Outputs, Width};
+use handclasp_sim::dut::{Inputs, Outputs};
 use handclasp_sim::handshake::{StallConfig, Violation};
 use handclasp_sim::observation::{Moment, Observation};
 

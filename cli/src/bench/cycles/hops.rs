@@ -199,10 +199,10 @@ mod tests {
             assert_eq!(hops.frame_len_bytes, 66 + payload_len_bytes);
             (hops.tx_cycles, hops.rx_cycles)
         };
-        assert_eq!(cycles(Width::W64, 0), (24, 19));
-        assert_eq!(cycles(Width::W64, 64), (40, 40));
-        assert_eq!(cycles(Width::W512, 0), (17, 14));
-        assert_eq!(cycles(Width::W512, 64), (29, 21));
+        assert_eq!(cycles(Width::W64, 0), (26, 11));
+        assert_eq!(cycles(Width::W64, 64), (46, 36));
+        assert_eq!(cycles(Width::W512, 0), (19, 10));
+        assert_eq!(cycles(Width::W512, 64), (35, 22));
     }
 
     /// A command is fetched, then its payload; an event is written when its payload is.
