@@ -190,6 +190,7 @@ fn options_are_sent_as_the_table_says() {
         block.connect_all();
         let memory: Bits<512> = BigUint::from_bytes_le(&command.encode()).into();
         block.command.next = fields::SegmentCommand::from(memory);
+        block.advance.next = true;
         // The options stand in registers.
         for level in [false, true] {
             block.clk.next = Clock { clk: level };

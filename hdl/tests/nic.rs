@@ -8,7 +8,7 @@ use std::process::Command;
 fn emitted(width: usize) -> Vec<String> {
     let text = handclasp_hdl::emit(width).unwrap();
     let (_, behind) = text.split_once("module handclasp_nic (").unwrap();
-    let (header, _) = behind.split_once(");").unwrap();
+    let (header, _) = behind.split_once("\n);").unwrap();
     let port = |line: &str| {
         let words: Vec<&str> = line.trim().split(' ').collect();
         let [direction, "wire", range @ .., name] = &words[..] else {
@@ -24,7 +24,13 @@ fn emitted(width: usize) -> Vec<String> {
         };
         format!("{direction} {bits} {name}")
     };
-    header.split(',').map(port).collect()
+    // A port a line, and behind it what it means.
+    let declarations = header.lines().filter_map(|line| {
+        let (declaration, _) = line.split_once("//").unwrap_or((line, ""));
+        let declaration = declaration.trim().trim_end_matches(',');
+        (!declaration.is_empty()).then_some(declaration)
+    });
+    declarations.map(port).collect()
 }
 
 /// The same of the datasheet's table.

@@ -68,6 +68,8 @@ pub struct NarrowHeaders<const W: usize> {
     is_tagged: DFF<Bit>,
     is_ip: DFF<Bit>,
     ip_words: [DFF<Bits<32>>; 5],
+    /// The beat before was a tagged frame's last: what it has of the next words is still in `previous`.
+    ended_tagged: DFF<Bit>,
     even_words: [DFF<Bits<32>>; 8],
     odd_words: [DFF<Bits<32>>; 7],
     one_byte: Signal<Local, Bits<8>>,
@@ -112,6 +114,7 @@ impl<const W: usize> Default for NarrowHeaders<W> {
             is_tagged: Default::default(),
             is_ip: Default::default(),
             ip_words: Default::default(),
+            ended_tagged: Default::default(),
             even_words: Default::default(),
             odd_words: Default::default(),
             one_byte: Default::default(),
@@ -144,7 +147,8 @@ impl<const W: usize> Logic for NarrowHeaders<W> {
             src_mac_low,
             vlan_tci,
             is_tagged,
-            is_ip
+            is_ip,
+            ended_tagged
         );
         for i in 0..5 {
             self.ip_words[i].clock.next = self.clk.val();
@@ -182,6 +186,10 @@ impl<const W: usize> Logic for NarrowHeaders<W> {
         // The beat behind this one completes TCP's first word.
         self.tcp_begins.next =
             ((self.place.q.val() + 1) == (self.ihl_words.val() >> 1)) & (self.ihl_words.val() >= 4);
+        self.ended_tagged.d.next = self.beat_valid.val()
+            & self.beat_last.val()
+            & self.is_tagged.q.val()
+            & (self.state.q.val() == HeaderState::Packet);
         self.lookup_valid.next = false;
         // The ports come with the fifth beat at the earliest, and not behind the longest headers.
         self.lookup_near.next =
@@ -261,16 +269,29 @@ impl<const W: usize> Logic for NarrowHeaders<W> {
             self.ipv4.next = (self.ipv4.val() << 32) | bit_cast::<160, 32>(self.word.val());
         }
         self.tcp_words.next = 0.into();
+        // A tagged frame's last six bytes make no whole place any more; the words that are whole in them, options, are taken as they stand.
         for i in 0..7 {
             self.word.next = self.even_words[i].q.val();
+            if self.ended_tagged.q.val() & self.tcp_place.q.val().get_bit(i) {
+                self.word.next = self.even.val();
+            }
             self.tcp_words.next =
                 (self.tcp_words.val() << 32) | bit_cast::<480, 32>(self.word.val());
             self.word.next = self.odd_words[i].q.val();
+            if self.ended_tagged.q.val()
+                & ((self.tcp_place.q.val().get_bit(i) & !self.ihl_words.val().get_bit(0))
+                    | (self.tcp_place.q.val().get_bit(i + 1) & self.ihl_words.val().get_bit(0)))
+            {
+                self.word.next = self.odd.val();
+            }
             self.tcp_words.next =
                 (self.tcp_words.val() << 32) | bit_cast::<480, 32>(self.word.val());
         }
-        self.tcp_words.next =
-            (self.tcp_words.val() << 32) | bit_cast::<480, 32>(self.even_words[7].q.val());
+        self.word.next = self.even_words[7].q.val();
+        if self.ended_tagged.q.val() & self.tcp_place.q.val().get_bit(7) {
+            self.word.next = self.even.val();
+        }
+        self.tcp_words.next = (self.tcp_words.val() << 32) | bit_cast::<480, 32>(self.word.val());
         self.headers.next.options = self.tcp_words.val().get_bits::<320>(0);
         self.headers.next.tcp = self.tcp_words.val().get_bits::<160>(320);
         self.headers.next.ipv4 = self.ipv4.val();
@@ -292,6 +313,7 @@ impl<const W: usize> Logic for NarrowHeaders<W> {
 
         if self.rst.val() {
             self.state.d.next = HeaderState::Addresses;
+            self.ended_tagged.d.next = false;
         }
     }
 }
