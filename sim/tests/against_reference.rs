@@ -163,7 +163,7 @@ fn frames_are_judged_alike() -> Outcome {
 fn commands_are_carried_out_alike() -> Outcome {
     for width in [Width::W64, Width::W512] {
         let mut random = ChaCha8Rng::seed_from_u64(77);
-        let config = NicConfig::new(MAC, IP.into(), 1);
+        let config = NicConfig::new(MAC, IP.into(), 0x6d5a_56da_255b_0ec2_4167_253d_43a3_8fb0);
         let mut rigs = pair(width, &mut random, &config)?;
         const MEMORY_BYTES: u32 = 16384;
         let content: Vec<u8> = (0..MEMORY_BYTES).map(|_| random.random()).collect();
@@ -240,7 +240,7 @@ fn frames_by_scapy_are_judged_alike_whole_and_spoiled() -> Outcome {
         let mut random = ChaCha8Rng::seed_from_u64(3);
         let config = NicConfig {
             monitor: true,
-            ..NicConfig::new(MAC, IP.into(), 1)
+            ..NicConfig::new(MAC, IP.into(), 0x6d5a_56da_255b_0ec2_4167_253d_43a3_8fb0)
         };
         let mut rigs = pair(width, &mut random, &config)?;
         for rig in &mut rigs {

@@ -172,7 +172,7 @@ fn a_flood_of_askers_pushes_out_only_what_is_not_in_use() {
     let mut neighbours = neighbours();
     neighbours.packet_arrives(0, &packet(&WHO_HAS_US));
     neighbours.retain(PEER_IP, 0);
-    for n in 0..2000 {
+    for n in 0..2 * CAPACITY as u32 {
         let asker = ArpPacket {
             sender_ip: 0x0a00_0000 + n,
             ..packet(&WHO_HAS_US)

@@ -6,7 +6,7 @@ use handclasp_driver::{
     Command, Completion, DmaRegion, DriverError, Event, Nic,
 };
 use handclasp_layout::queue::{DropReason, FlowCommand, Opcode, SegmentCommand, Status, Verdict};
-use handclasp_layout::register::{CONTROL, QUEUE_ENABLE, STATUS};
+use handclasp_layout::register::{CONNECTIONS, CONTROL, QUEUE_ENABLE, STATUS};
 use handclasp_wires::Wire;
 
 use super::open;
@@ -89,12 +89,12 @@ fn frames_without_slot_or_event_are_dropped_and_counted() -> Outcome {
         rig.far.send(&RAW_FRAME, 0);
     }
     rig.step()?;
-    // Of 8 entries 4 are kept for completions, and a frame may need 2.
-    assert_eq!(rig.counter("rx_raw")?, 3);
-    assert_eq!(rig.counter("rx_drop_no_event")?, 7);
+    // Of 8 entries 4 are kept for completions, and a frame may need 3.
+    assert_eq!(rig.counter("rx_raw")?, 2);
+    assert_eq!(rig.counter("rx_drop_no_event")?, 8);
     rig.check_the_sum_of_frames()?;
     // Read events make room again.
-    for _ in 0..3 {
+    for _ in 0..2 {
         rig.next_rx()?;
     }
     rig.step()?;
@@ -180,7 +180,7 @@ fn commands_that_cannot_be_carried_out_are_refused_unasked() -> Outcome {
             ..segment(1449)
         }),
         Command::Segment(SegmentCommand {
-            connection: 256,
+            connection: CONNECTIONS as u16,
             ..segment(0)
         }),
         // Nobody has inserted it.
@@ -197,11 +197,11 @@ fn commands_that_cannot_be_carried_out_are_refused_unasked() -> Outcome {
             ..segment(0)
         }),
         Command::FlowInsert(FlowCommand {
-            connection: 256,
+            connection: CONNECTIONS as u16,
             ..FlowCommand::default()
         }),
         Command::FlowRemove(FlowCommand {
-            connection: 256,
+            connection: CONNECTIONS as u16,
             ..FlowCommand::default()
         }),
     ];
@@ -274,16 +274,16 @@ fn flows_and_listeners_come_and_go() -> Outcome {
     assert_eq!(complete(&mut rig, &remove)?.status, Status::Ok);
     assert_eq!(verdict(&mut rig)?, (Verdict::Miss, 0));
 
-    // There is room for 256. When there is no place for one more it says so, and keeps what it has.
+    // There is room for as many as there are connections. When there is no place for one more it says so, and keeps what it has.
     let mut refused = 0;
-    for n in 0..2000 {
+    for n in 0..3000 {
         let flow = FlowCommand {
             remote_port: 40000 + n,
             ..flow
         };
         match complete(&mut rig, &Command::FlowInsert(flow))?.status {
             Status::Ok => {}
-            Status::TableFull if n >= 256 => refused += 1,
+            Status::TableFull if usize::from(n) >= CONNECTIONS => refused += 1,
             other => panic!("{n}: {other:?}"),
         }
     }

@@ -61,7 +61,7 @@ pub struct Rig {
 
 /// The driver's configuration of all tests, but for what `change` changes.
 pub fn nic_config(change: impl FnOnce(&mut NicConfig)) -> NicConfig {
-    let mut config = NicConfig::new(MAC, IP.into(), 0x5eed);
+    let mut config = NicConfig::new(MAC, IP.into(), 0x6d5a_56da_255b_0ec2_4167_253d_43a3_8fb0);
     change(&mut config);
     config
 }

@@ -24,7 +24,14 @@ pub fn open_bus(
     nic: usize,
 ) -> Result<Nic, Box<dyn Error>> {
     let peer = 1 - nic;
-    let mut opened = Nic::open(bus, &NicConfig::new(MACS[nic], IPS[nic].into(), 0x5eed))?;
+    let mut opened = Nic::open(
+        bus,
+        &NicConfig::new(
+            MACS[nic],
+            IPS[nic].into(),
+            0x6d5a_56da_255b_0ec2_4167_253d_43a3_8fb0,
+        ),
+    )?;
     opened.submit(&Command::FlowInsert(FlowCommand {
         connection: CONNECTION,
         lookup: true,

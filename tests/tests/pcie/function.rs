@@ -51,8 +51,8 @@ fn the_configuration_space_is_that_of_an_endpoint_with_flr_and_msix() {
     );
     assert_eq!(
         read(&client, 0x08, 4),
-        0x0200_0001,
-        "Ethernet controller, layout 1"
+        0x0200_0002,
+        "Ethernet controller, layout 2"
     );
     assert_eq!(read(&client, 0x0e, 1), 0, "a type 0 header");
     assert_eq!(read(&client, 0x3d, 1), 0, "no INTx");
