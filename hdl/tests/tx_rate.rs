@@ -68,7 +68,7 @@ impl<
         self.queue.tx_enable.next = true;
         self.queue.quiesce.next = false;
         self.queue.stopped.next = false;
-        self.queue.push_data.next = bits::<W>(0).into();
+        self.queue.push_data.next = bits::<W>(0);
         self.queue.push_beat.next = false;
         self.queue.push_first.next = false;
         self.queue.push.next = false;
@@ -89,12 +89,12 @@ impl<
         self.tx.command_index.next = self.queue.command_index.val();
         self.tx.command_valid.next = self.queue.command_valid.val();
         self.queue.command_ready.next = self.tx.command_ready.val();
-        self.tx.mac.next = bits::<48>(0x1234).into();
-        self.tx.now.next = bits::<64>(0).into();
+        self.tx.mac.next = bits::<48>(0x1234);
+        self.tx.now.next = bits::<64>(0);
         self.tx.tx_event_ready.next = true;
         self.tx.flow_ready.next = true;
         self.tx.flow_done.next = true;
-        self.tx.flow_status.next = bits::<8>(0).into();
+        self.tx.flow_status.next = bits::<8>(0);
         self.tx.listen_ready.next = true;
         self.tx.listen_done.next = true;
         StreamSource::<W, K>::link(&mut self.m_axis_tx, &mut self.tx.m_axis_tx);

@@ -53,7 +53,7 @@ impl DmaMemory {
     /// [`PAGE_BYTES`], or the piece does not lie within the pages.
     pub fn piece(pages: &Arc<Pages>, offset: usize, size_bytes: usize) -> Option<Self> {
         let end = offset.checked_add(size_bytes)?;
-        let whole = offset % PAGE_BYTES == 0 && size_bytes % PAGE_BYTES == 0;
+        let whole = offset.is_multiple_of(PAGE_BYTES) && size_bytes.is_multiple_of(PAGE_BYTES);
         if !whole || end > pages.size_bytes() {
             return None;
         }

@@ -106,7 +106,7 @@ impl Span {
     pub fn read(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
         self.check(offset, out.len())?;
         let mut done = 0;
-        if offset % WORD_BYTES == 0 {
+        if offset.is_multiple_of(WORD_BYTES) {
             let mut from = self.word(offset);
             for block in out.chunks_exact_mut(BLOCK_BYTES) {
                 for word in block.chunks_exact_mut(WORD_BYTES) {
@@ -156,7 +156,7 @@ impl Span {
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), OutOfRange> {
         self.check(offset, data.len())?;
         let mut done = 0;
-        if offset % WORD_BYTES == 0 {
+        if offset.is_multiple_of(WORD_BYTES) {
             let mut to = self.word(offset);
             for block in data.chunks_exact(BLOCK_BYTES) {
                 for word in block.chunks_exact(WORD_BYTES) {
@@ -210,7 +210,7 @@ impl Span {
         entry: &mut [u8; BYTES],
         is_there: impl FnOnce(&[u8; BYTES]) -> bool,
     ) -> Result<bool, OutOfRange> {
-        const { assert!(BYTES % WORD_BYTES == 0) };
+        const { assert!(BYTES.is_multiple_of(WORD_BYTES)) };
         let offset = index.saturating_mul(BYTES);
         self.check(offset, BYTES)?;
         let words = self.word(offset);
@@ -239,7 +239,7 @@ impl Span {
         index: usize,
         entry: &[u8; BYTES],
     ) -> Result<(), OutOfRange> {
-        const { assert!(BYTES % WORD_BYTES == 0) };
+        const { assert!(BYTES.is_multiple_of(WORD_BYTES)) };
         let offset = index.saturating_mul(BYTES);
         self.check(offset, BYTES)?;
         for (at, word) in entry.chunks_exact(WORD_BYTES).enumerate() {
@@ -266,7 +266,7 @@ impl Span {
         self.check(offset, len_bytes)?;
         source.check(source_offset, len_bytes)?;
         let mut done = 0;
-        if (offset | source_offset) % WORD_BYTES == 0 {
+        if (offset | source_offset).is_multiple_of(WORD_BYTES) {
             let (mut to, mut from) = (self.word(offset), source.word(source_offset));
             for _ in 0..len_bytes / BLOCK_BYTES {
                 for _ in 0..BLOCK_BYTES / WORD_BYTES {
@@ -292,7 +292,7 @@ impl Span {
     #[inline(never)]
     fn copy_piece(&self, offset: usize, source: &Span, source_offset: usize, len_bytes: usize) {
         let mut done = 0;
-        if (offset | source_offset) % WORD_BYTES == 0 {
+        if (offset | source_offset).is_multiple_of(WORD_BYTES) {
             let (mut to, mut from) = (self.word(offset), source.word(source_offset));
             for _ in 0..len_bytes / WORD_BYTES {
                 // SAFETY: both in range (checked by the caller) and aligned.

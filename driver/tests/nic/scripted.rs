@@ -81,7 +81,7 @@ impl ScriptedBus {
     /// Writes event `index` into a ring of 8, with the phase bit that the datasheet asks for.
     pub fn event(&self, index: u32, mut entry: [u8; ENTRY_BYTES]) {
         let base = self.base(EVENT_BASE_LOW.offset, EVENT_BASE_HIGH.offset);
-        entry[63] = entry[63] & 0xfe | u8::from(index / 8 % 2 == 0);
+        entry[63] = entry[63] & 0xfe | u8::from((index / 8).is_multiple_of(2));
         self.write_memory(base + u64::from(index % 8) * 64, &entry);
     }
 }

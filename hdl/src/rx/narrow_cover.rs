@@ -149,10 +149,8 @@ impl<const W: usize> Logic for NarrowCover<W> {
         self.pseudo_mask.next = 0.into();
         self.in_segment.next = false;
         self.length_word.next = 0.into();
-        if self.place.q.val() == 1 {
-            if !self.is_tag.val() {
-                self.ip_mask.next = 8.into();
-            }
+        if self.place.q.val() == 1 && !self.is_tag.val() {
+            self.ip_mask.next = 8.into();
         }
         if self.place.q.val() == 2 {
             // Total length.

@@ -14,7 +14,7 @@ use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// From D bits (DK bytes) to W bits (K bytes) a beat.
-#[block(DK * 8 == D, K * 8 == W, D % W == 0, D <= 512)]
+#[block(DK * 8 == D, K * 8 == W, D.is_multiple_of(W), D <= 512)]
 pub struct Narrow<const D: usize, const DK: usize, const W: usize, const K: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,

@@ -16,7 +16,7 @@ use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// From W bits (K bytes) to D bits (DK bytes) a beat.
-#[block(DK * 8 == D, K * 8 == W, D % W == 0, D / W <= 16, D <= 512)]
+#[block(DK * 8 == D, K * 8 == W, D.is_multiple_of(W), D / W <= 16, D <= 512)]
 pub struct Widen<const W: usize, const K: usize, const D: usize, const DK: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,

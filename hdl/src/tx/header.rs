@@ -30,7 +30,7 @@ const LINES: usize = HEADER_WORDS / 8;
 
 /// The headers: W bits (K bytes) a beat.
 // The tag stands before the EtherType, and fits into its beat.
-#[block(K * 8 == W, K.is_power_of_two(), HEADER_BITS % W == 0)]
+#[block(K * 8 == W, K.is_power_of_two(), HEADER_BITS.is_multiple_of(W))]
 pub struct Header<const W: usize, const K: usize> {
     /// Own MAC address.
     pub mac: Signal<In, Bits<48>>,

@@ -273,7 +273,7 @@ impl Device {
         let index = self.queue.event_producer;
         let base = self.base(EVENT_BASE_LOW.offset, EVENT_BASE_HIGH.offset);
         let address = base + u64::from(index % entries) * ENTRY_BYTES as u64;
-        event[ENTRY_BYTES - 1] = u8::from((index / entries) % 2 == 0);
+        event[ENTRY_BYTES - 1] = u8::from((index / entries).is_multiple_of(2));
         let (body, last_word) = event.split_at(ENTRY_BYTES - 8);
         let written = self.io.write(address, body).and_then(|()| {
             // A host that sees the new phase also sees the rest of the event, and the payload written before it.
