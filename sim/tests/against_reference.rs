@@ -57,7 +57,7 @@ fn compare_receive(
         monitor: seed % 2 == 0,
         promiscuous: seed % 4 >= 2,
         // Small, so that they wrap and run full.
-        event_log2: 4,
+        event_log2: 5,
         slot_log2: 3,
         ..NicConfig::new(MAC, IP.into(), random.random())
     };
