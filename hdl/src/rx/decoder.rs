@@ -127,7 +127,6 @@ pub struct Decoder {
     judged_queue: Fifo<Judged, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
     /// Judgements in `judged_queue`, those that do not show yet included.
     judged_waiting: DFF<Bits<16>>,
-    /// One cycle more until the tables have answered: at W = 64 the ports may come with the last beat but one, behind a tag and IPv4 options.
     flags_delay: Vec<DFF<HeaderFlags>>,
     parsed_delay: Vec<DFF<Parsed>>,
     done_delay: Vec<DFF<Bit>>,
@@ -163,7 +162,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for a data path of `width` bits.
     pub fn new(width: usize) -> Self {
-        let (hash_units, delay) = if width == 64 { (1, 1) } else { (3, 1) };
+        let (hash_units, delay) = if width == 64 { (1, 0) } else { (3, 1) };
         Self {
             clk: Default::default(),
             rst: Default::default(),

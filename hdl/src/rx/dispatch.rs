@@ -416,9 +416,9 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         if self.is_raw.val() {
             self.wanted_bytes.next = self.decoded_event.val().frame_len_bytes;
         }
-        self.event_out.next.payload_len_bytes = bit_cast::<24, 16>(self.wanted_bytes.val());
         if self.delivers.val() {
             self.event_out.next.verdict = self.verdict.val();
+            self.event_out.next.payload_len_bytes = bit_cast::<24, 16>(self.wanted_bytes.val());
             if self.verdict.val() == self.verdict_flow.val() {
                 self.event_out.next.connection = self.connection.val();
                 self.event_out.next.generation = self.generation.val();
