@@ -173,7 +173,7 @@ impl<
         wire!(rx -> tx: flow_ready, flow_done, flow_status, listen_ready, listen_done);
 
         // Receive slots and payloads: slot queue, receive, writer.
-        wire!(registers -> slot_queue: queue_enable, slot_base, slot_log2, slot_producer);
+        wire!(registers -> slot_queue: queue_enable, slot_base, slot_log2, slot_bytes_log2, slot_producer);
         wire!(slot_queue -> rx: slot_valid, slot_number, slot_addr);
         self.slot_queue.slot_take.next = self.rx.slot_take.val();
         wire!(rx -> writer:

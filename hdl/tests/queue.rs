@@ -43,15 +43,23 @@ const PHASE: usize = 0x3f;
 
 #[test]
 fn slots_come_in_order_and_wrap() {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for slot_bytes_log2 in 11..=14 {
+        slots_of_a_size_come_in_order_and_wrap(slot_bytes_log2);
+    }
+}
+
+fn slots_of_a_size_come_in_order_and_wrap(slot_bytes_log2: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(slot_bytes_log2);
     let mut uut = connected::<SlotQueue>();
     let base = 0x12_3456_7000_u64;
     uut.slot_base.next = base.into();
     uut.slot_log2.next = 3.into();
+    uut.slot_bytes_log2.next = slot_bytes_log2.into();
     uut.slot_producer.next = 5.into();
     uut.settle();
     assert!(!uut.slot_valid.val(), "the queue is not enabled");
     uut.queue_enable.next = true;
+    uut.tick();
     uut.tick();
     let (mut posted, mut taken) = (5_u64, 0_u64);
     for _ in 0..300 {
@@ -60,7 +68,10 @@ fn slots_come_in_order_and_wrap() {
         assert_eq!(uut.slot_valid.val(), posted != taken);
         if uut.slot_valid.val() {
             assert_eq!(u64::from(uut.slot_number.val()), taken % 8);
-            assert_eq!(u64::from(uut.slot_addr.val()), base + taken % 8 * 2048);
+            assert_eq!(
+                u64::from(uut.slot_addr.val()),
+                base + ((taken % 8) << slot_bytes_log2)
+            );
             if rng.random_bool(0.6) {
                 uut.slot_take.next = true;
                 taken += 1;
@@ -82,8 +93,11 @@ fn slots_come_in_order_and_wrap() {
     uut.slot_producer.next = 2.into();
     uut.queue_enable.next = true;
     uut.tick();
+    assert!(!uut.slot_valid.val(), "an old slot is shown");
+    uut.tick();
     assert!(uut.slot_valid.val());
     assert_eq!(u64::from(uut.slot_number.val()), 0);
+    assert_eq!(u64::from(uut.slot_addr.val()), base);
 }
 
 struct InterruptBench {
@@ -1111,6 +1125,7 @@ fn queue_blocks_equal_their_verilog() {
                 b.queue_enable.next = random.chance(31, 32);
                 b.slot_base.next = random.bits();
                 b.slot_log2.next = random.bits();
+                b.slot_bytes_log2.next = random.bits();
                 b.slot_producer.next = random.below(16).into();
                 b.slot_take.next = random.chance(1, 2);
             },

@@ -165,6 +165,7 @@ impl<
         self.slot_queue.queue_enable.next = self.queue_enable.val();
         self.slot_queue.slot_base.next = self.slot_base.val();
         self.slot_queue.slot_log2.next = self.slot_log2.val();
+        self.slot_queue.slot_bytes_log2.next = 11.into();
         self.slot_queue.slot_producer.next = self.slot_producer.val();
 
         self.m_axi_awaddr.next = self.writer.m_axi.awaddr.val();
@@ -626,12 +627,12 @@ fn w512_holds_the_line() {
 }
 
 #[test]
-fn a_judged_frame_is_on_the_bus_after_four_cycles() {
+fn a_judged_frame_is_on_the_bus_after_three_cycles() {
     for mut bench in [bench64(0), bench512(0)] {
         bench.send(0, false);
         bench.run();
         let judged = bench.wire_bits.div_ceil(bench.shape.line_bits as u64);
-        assert_eq!(bench.first_beat, Some(judged + 4));
+        assert_eq!(bench.first_beat, Some(judged + 3));
     }
 }
 

@@ -86,7 +86,11 @@ def core(arguments):
     for width in arguments.width or FAMILIES:
         family = FAMILIES[width]
         hierarchy, flat = netlists[width, False], netlists.get((width, True))
-        rows = report.by_hierarchy(hierarchy, family) + ([report.whole(flat, family)] if flat else [])
+        rows = report.by_hierarchy(hierarchy, family)
+        if flat:
+            verilog = verilog_of(width, arguments.verilog)
+            blocks_alone = [synthesise(verilog, width, block, flat=True) for block in report.HEADER_BLOCKS]
+            rows += report.header_path(blocks_alone, family) + [report.whole(flat, family)]
         sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat or hierarchy.joined())])
         print(f"\nW = {width}, {family}\n{sections[f'area-w{width}']}")
         if arguments.place and flat:

@@ -202,6 +202,8 @@ pub struct Registers<const W: usize> {
     hit: Signal<Local, Bits<27>>,
     read_place: Signal<Local, Bits<6>>,
     read_group: Signal<Local, Bits<8>>,
+    /// The register if it is the one to read, else 0.
+    chosen: Signal<Local, Bits<32>>,
     control_word: Signal<Local, Bits<32>>,
     counter_word: Signal<Local, Bits<32>>,
     queue_word: Signal<Local, Bits<32>>,
@@ -372,28 +374,36 @@ impl<const W: usize> Logic for Registers<W> {
         self.control_word.next = 0.into();
         self.queue_word.next = 0.into();
         for i in 0..27 {
+            self.chosen.next = 0.into();
             if self.read_place.val() == self.word_place[i].val() {
-                if self.word_is_control[i].val() {
-                    self.control_word.next = self.control_word.val() | self.word[i].val();
-                }
-                if self.word_is_queue[i].val() {
-                    self.queue_word.next = self.queue_word.val() | self.word[i].val();
-                }
+                self.chosen.next = self.word[i].val();
+            }
+            if self.word_is_control[i].val() {
+                self.control_word.next = self.control_word.val() | self.chosen.val();
+            }
+            if self.word_is_queue[i].val() {
+                self.queue_word.next = self.queue_word.val() | self.chosen.val();
             }
         }
         for i in 0..4 {
+            self.chosen.next = 0.into();
             if self.read_place.val() == self.fixed_place[i].val() {
-                self.control_word.next = self.control_word.val() | self.fixed[i].val();
+                self.chosen.next = self.fixed[i].val();
             }
+            self.control_word.next = self.control_word.val() | self.chosen.val();
         }
+        self.chosen.next = 0.into();
         if self.read_place.val() == status_place {
-            self.control_word.next = self.control_word.val() | self.status_word.val();
+            self.chosen.next = self.status_word.val();
         }
+        self.control_word.next = self.control_word.val() | self.chosen.val();
         self.counter_word.next = 0.into();
         for i in 0..30 {
+            self.chosen.next = 0.into();
             if self.read_place.val() == i.to_bits() {
-                self.counter_word.next = self.counter_word.val() | self.counter[i].val();
+                self.chosen.next = self.counter[i].val();
             }
+            self.counter_word.next = self.counter_word.val() | self.chosen.val();
         }
         if self.read_addr_held.q.val() {
             self.read_addr_held.d.next = false;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  rx_event ──┐
-//!  tx_event ──┼─> arbiter ── place, phase ──> event register ──> Writer
+//!  tx_event ──┼─> arbiter ── place, phase ──> Skid ────────────> Writer
 //!  errors ────┘     ^                                              │
 //!                   └─ room: event_consumer (doorbell)             v
 //!  events_written, stopped <────────────────────────────────── event_done
@@ -25,6 +25,7 @@
 
 use super::BASE_MASK;
 use crate::fields::CompletionEvent;
+use crate::stream::Skid;
 use handclasp_layout::frame::RX_ROOM_ENTRIES;
 use handclasp_layout::queue::{EventKind, Status, ENTRY_BYTES};
 use handclasp_layout::register::RING_LOG2_MAX;
@@ -43,6 +44,16 @@ enum RetryState {
     /// It has been answered; nothing is tried twice.
     Done,
 }
+
+/// An event and where it goes.
+#[derive(LogicStruct, Debug, Copy, Clone, Default, PartialEq)]
+struct PlacedEvent {
+    addr: Bits<64>,
+    data: Bits<512>,
+}
+
+/// Events that can be promised in a cycle, none counted: three of a frame and a completion.
+const PROMISES: usize = 5;
 
 /// More spare places than this need not be told apart.
 const SPARE_MAX: usize = 31;
@@ -112,6 +123,8 @@ pub struct EventQueue {
     /// An event waits to be written or answered.
     pub busy: Signal<Out, Bit>,
     retry: DFF<RetryState>,
+    /// Nothing of this block's own stands in the way of an event.
+    opens: DFF<Bit>,
     was_enabled: DFF<Bit>,
     /// The queue was enabled anew: 3 while answers from before are still to come, then down to 0 while the room is counted.
     clearing: DFF<Bits<2>>,
@@ -138,6 +151,8 @@ pub struct EventQueue {
     /// Place and phase of the next event.
     place: DFF<Bits<16>>,
     phase: DFF<Bit>,
+    /// The place is the ring's last.
+    is_last_place: DFF<Bit>,
     /// Events taken whose writes have not been answered.
     outstanding: DFF<Bits<16>>,
     /// Events whose writes have been answered.
@@ -146,9 +161,8 @@ pub struct EventQueue {
     retry_ready: DFF<Bit>,
     /// Index of the first event that the bus refused.
     refused_index: DFF<Bits<32>>,
-    held: DFF<Bit>,
-    addr: DFF<Bits<64>>,
-    data: DFF<Bits<512>>,
+    /// Its registers keep the writer's ready away from receive and from the room.
+    placed: Skid<PlacedEvent>,
     /// An event went that is not its frame's last: the next one of the frame follows.
     within_frame: DFF<Bit>,
     /// The last event was receive's: a waiting completion is next.
@@ -161,7 +175,9 @@ pub struct EventQueue {
     size: Signal<Local, Bits<16>>,
     size_differs: Signal<Local, Bit>,
     promise: Signal<Local, Bits<5>>,
-    missing: Signal<Local, Bits<5>>,
+    /// Whether there will be room for a frame, and for a completion, by how many events are promised at this clock edge: that is known last.
+    room_rx_by_promise: [Signal<Local, Bit>; PROMISES],
+    room_tx_by_promise: [Signal<Local, Bit>; PROMISES],
     open: Signal<Local, Bit>,
     take_stop: Signal<Local, Bit>,
     take_rx: Signal<Local, Bit>,
@@ -193,11 +209,7 @@ impl Logic for EventQueue {
         self.size.next = ((self.mask.q.val() << 1) | 1) ^ self.mask.q.val();
 
         // Whose turn it is. First what is left of a frame, then the event that says that the queue has stopped.
-        self.open.next = self.was_enabled.q.val()
-            & self.queue_enable.val()
-            & (self.clearing.q.val() == 0)
-            & ((self.retry.q.val() == RetryState::None) | (self.retry.q.val() == RetryState::Done))
-            & (self.event_ready.val() | !self.held.q.val());
+        self.open.next = self.opens.q.val() & self.queue_enable.val() & self.placed.s_ready.val();
         self.take_stop.next = self.open.val()
             & self.room_tx.q.val()
             & self.stop_waits.q.val()
@@ -219,7 +231,7 @@ impl Logic for EventQueue {
         }
         self.take_rx.next = self.rx_event_valid.val() & self.rx_event_ready.val();
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
-        self.is_quiet.next = (self.outstanding.q.val() == 0) & !self.held.q.val();
+        self.is_quiet.next = self.outstanding.q.val() == 0;
         self.retry_ready.d.next = (self.retry.q.val() == RetryState::Drain) & self.is_quiet.val();
         self.take_retry.next = (self.retry.q.val() == RetryState::Drain)
             & self.retry_ready.q.val()
@@ -247,11 +259,19 @@ impl Logic for EventQueue {
         self.recent.d.next = self.promise.val();
         self.recent_two.d.next = self.promise.val() + self.recent.q.val();
         self.recent_three.d.next = self.promise.val() + self.recent_two.q.val();
-        self.missing.next = self.promise.val() + self.recent_three.q.val();
         self.promised.d.next = self.promised.q.val() + bit_cast::<32, 5>(self.promise.val());
-        self.room_rx.d.next =
-            !self.is_full.q.val() & (self.spare.q.val() >= (rx_room_less_one + self.missing.val()));
-        self.room_tx.d.next = !self.is_full.q.val() & (self.spare.q.val() >= self.missing.val());
+        self.room_rx.d.next = false;
+        self.room_tx.d.next = false;
+        for i in 0_usize..5 {
+            self.room_rx_by_promise[i].next =
+                self.spare.q.val() >= (rx_room_less_one + self.recent_three.q.val() + i.to_bits());
+            self.room_tx_by_promise[i].next =
+                self.spare.q.val() >= (self.recent_three.q.val() + i.to_bits());
+            if (self.promise.val() == i.to_bits()) & !self.is_full.q.val() {
+                self.room_rx.d.next = self.room_rx_by_promise[i].val();
+                self.room_tx.d.next = self.room_tx_by_promise[i].val();
+            }
+        }
         self.rx_room.next = self.room_rx.q.val() & (self.clearing.q.val() == 0);
 
         // The event, its place and its phase: 1 on the first pass.
@@ -276,24 +296,23 @@ impl Logic for EventQueue {
             );
         }
 
-        if self.event_ready.val() {
-            self.held.d.next = false;
-        }
-        if (self.open.val() & (self.take_stop.val() | self.take_rx.val() | self.take_tx.val()))
-            | self.take_retry.val()
-        {
-            self.held.d.next = true;
-            self.addr.d.next =
-                (self.event_base.val() & base_mask) + (self.shown_place.val() << log2_entry_bytes);
-            self.data.d.next = self.chosen.val().into();
+        self.placed.s_data.next.addr =
+            (self.event_base.val() & base_mask) + (self.shown_place.val() << log2_entry_bytes);
+        self.placed.s_data.next.data = self.chosen.val().into();
+        self.placed.s_valid.next = (self.open.val()
+            & (self.take_stop.val() | self.take_rx.val() | self.take_tx.val()))
+            | self.take_retry.val();
+        if self.placed.s_valid.val() {
             self.outstanding.d.next = self.outstanding.q.val() + 1;
             if self.event_done_valid.val() {
                 self.outstanding.d.next = self.outstanding.q.val();
             }
             if !self.take_retry.val() {
                 self.place.d.next = self.place.q.val() + 1;
-                if self.place.q.val() == self.mask.q.val() {
+                self.is_last_place.d.next = (self.place.q.val() + 1) == self.mask.q.val();
+                if self.is_last_place.q.val() {
                     self.place.d.next = 0.into();
+                    self.is_last_place.d.next = self.mask.q.val() == 0;
                     self.phase.d.next = !self.phase.q.val();
                 }
             }
@@ -310,9 +329,10 @@ impl Logic for EventQueue {
         if self.take_tx.val() {
             self.tx_turn.d.next = false;
         }
-        self.event_addr.next = self.addr.q.val();
-        self.event_data.next = self.data.q.val();
-        self.event_valid.next = self.held.q.val();
+        self.event_addr.next = self.placed.m_data.val().addr;
+        self.event_data.next = self.placed.m_data.val().data;
+        self.event_valid.next = self.placed.m_valid.val();
+        self.placed.m_ready.next = self.event_ready.val();
 
         // The first error stops the queue.
         if (self.read_error_valid.val() | self.write_error_valid.val()) & !self.has_stopped.q.val()
@@ -368,6 +388,7 @@ impl Logic for EventQueue {
             self.promised.d.next = 0.into();
             self.written.d.next = 0.into();
             self.place.d.next = 0.into();
+            self.is_last_place.d.next = self.mask.q.val() == 0;
             self.phase.d.next = true;
             self.within_frame.d.next = false;
             self.retry.d.next = RetryState::None;
@@ -386,8 +407,13 @@ impl Logic for EventQueue {
             | (self.retry.q.val() == RetryState::Drain)
             | (self.stop_waits.q.val() & self.room_tx.q.val() & self.open.val());
 
+        self.opens.d.next = self.queue_enable.val()
+            & (self.clearing.d.val() == 0)
+            & ((self.retry.d.val() == RetryState::None) | (self.retry.d.val() == RetryState::Done));
+
         if self.rst.val() {
             self.retry.d.next = RetryState::None;
+            self.opens.d.next = false;
             self.was_enabled.d.next = false;
             self.clearing.d.next = 0.into();
             self.promised.d.next = 0.into();
@@ -400,7 +426,6 @@ impl Logic for EventQueue {
             self.phase.d.next = true;
             self.outstanding.d.next = 0.into();
             self.written.d.next = 0.into();
-            self.held.d.next = false;
             self.within_frame.d.next = false;
             self.tx_turn.d.next = false;
             self.has_stopped.d.next = false;

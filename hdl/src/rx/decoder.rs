@@ -11,7 +11,7 @@
 //! Up to the judgement everything takes a fixed number of cycles, and nothing waits. Headers and judgements then queue; the frame that leaves them goes into the registers on the right, where
 //! options that are not usual are walked through, one list at a time (what that costs: see [`usual_options`](crate::rx::usual_options)).
 //!
-//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 3 cycles at W = 64, 4 at W = 512. Throughput: one frame a cycle; a frame with rare options as
+//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 4 cycles at W = 64, 5 at W = 512. Throughput: one frame a cycle; a frame with rare options as
 //! the walker says. One clock; reset drops every frame and clears both tables. No errors: the verdict and the event
 //! say what is wrong with the frame.
 
@@ -126,7 +126,12 @@ pub struct Decoder {
     fields_queue: Fifo<HeaderFields, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
     judged_queue: Fifo<Judged, FRAMES_LOG2, { FRAMES_LOG2 + 1 }>,
     /// Judgements in `judged_queue`, those that do not show yet included.
-    judged_waiting: DFF<Bits<16>>,
+    judged_waiting: DFF<Bits<{ FRAMES_LOG2 + 1 }>>,
+    /// There are none.
+    is_direct: DFF<Bit>,
+    ip_ok_register: DFF<Bit>,
+    tcp_ok_register: DFF<Bit>,
+    /// What the parser found waits for the tables' answers.
     flags_delay: Vec<DFF<HeaderFlags>>,
     parsed_delay: Vec<DFF<Parsed>>,
     done_delay: Vec<DFF<Bit>>,
@@ -140,7 +145,6 @@ pub struct Decoder {
     /// It, and the oldest.
     new_judged: Signal<Local, Judged>,
     old_judged: Signal<Local, Judged>,
-    is_direct: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
     tcp: Signal<Local, TcpHeader>,
     options: Signal<Local, TcpOptions>,
@@ -162,7 +166,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for a data path of `width` bits.
     pub fn new(width: usize) -> Self {
-        let (hash_units, delay) = if width == 64 { (1, 0) } else { (3, 1) };
+        let (hash_units, delay) = if width == 64 { (1, 1) } else { (3, 2) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -216,6 +220,8 @@ impl Decoder {
             fields_queue: Default::default(),
             judged_queue: Default::default(),
             judged_waiting: Default::default(),
+            ip_ok_register: Default::default(),
+            tcp_ok_register: Default::default(),
             flags_delay: (0..delay).map(|_| DFF::default()).collect(),
             parsed_delay: (0..delay).map(|_| DFF::default()).collect(),
             done_delay: (0..delay).map(|_| DFF::default()).collect(),
@@ -251,7 +257,8 @@ impl Decoder {
 impl Logic for Decoder {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, judged_waiting, fields, judged, valid);
+        dff_setup!(self, clk, judged_waiting, is_direct, fields, judged, valid);
+        dff_setup!(self, clk, ip_ok_register, tcp_ok_register);
         self.parser.clk.next = self.clk.val();
         self.parser.rst.next = self.rst.val();
         self.flows.clk.next = self.clk.val();
@@ -296,27 +303,29 @@ impl Logic for Decoder {
         self.flows.lookup_key.next = self.lookup_key.val();
         self.flows.lookup_valid.next = self.lookup_valid.val();
         self.flows.lookup_near.next = self.lookup_near.val();
-        self.listeners.lookup_port.next = bit_cast::<16, 96>(self.lookup_key.val());
+        self.listeners.lookup_port.next = self.flows.lookup_port.val();
         self.listeners.lookup_valid.next = self.flows.lookup_hashed.val();
 
         // Judge.
+        self.ip_ok_register.d.next = self.ip_ok.val();
+        self.tcp_ok_register.d.next = self.tcp_ok.val();
         self.flags.next = self.parser.flags.val();
         self.parsed.next = self.parser.parsed.val();
         self.judges.next = self.parser.done.val();
         for i in 0..self.done_delay.len() {
             self.flags_delay[i].clock.next = self.clk.val();
-            self.flags_delay[i].d.next = self.parser.flags.val();
+            self.flags_delay[i].d.next = self.flags.val();
             self.flags.next = self.flags_delay[i].q.val();
             self.parsed_delay[i].clock.next = self.clk.val();
-            self.parsed_delay[i].d.next = self.parser.parsed.val();
+            self.parsed_delay[i].d.next = self.parsed.val();
             self.parsed.next = self.parsed_delay[i].q.val();
             self.done_delay[i].clock.next = self.clk.val();
-            self.done_delay[i].d.next = self.parser.done.val() & !self.rst.val();
+            self.done_delay[i].d.next = self.judges.val() & !self.rst.val();
             self.judges.next = self.done_delay[i].q.val();
         }
         self.judge.flags.next = self.flags.val();
-        self.judge.ip_checksum_ok.next = self.ip_ok.val();
-        self.judge.tcp_checksum_ok.next = self.tcp_ok.val();
+        self.judge.ip_checksum_ok.next = self.ip_ok_register.q.val();
+        self.judge.tcp_checksum_ok.next = self.tcp_ok_register.q.val();
         // Options come later.
         self.judge.bad_options.next = false;
         self.judge.has_payload.next = self.parsed.val().payload_len_bytes.any();
@@ -328,10 +337,12 @@ impl Logic for Decoder {
         self.new_judged.next.verdict = bit_cast::<3, 8>(self.judge.verdict.val());
         self.new_judged.next.drop_reason = bit_cast::<5, 8>(self.judge.drop_reason.val());
         self.new_judged.next.needs_slot = self.judge.needs_slot.val();
-        self.new_judged.next.ip_checksum_ok = self.parsed.val().has_ipv4 & self.ip_ok.val();
+        self.new_judged.next.ip_checksum_ok =
+            self.parsed.val().has_ipv4 & self.ip_ok_register.q.val();
         // When the frame ends before the segment does, the checksum cannot be verified.
-        self.new_judged.next.tcp_checksum_ok =
-            self.parsed.val().has_tcp & !self.flags.val().bad_ip_header & self.tcp_ok.val();
+        self.new_judged.next.tcp_checksum_ok = self.parsed.val().has_tcp
+            & !self.flags.val().bad_ip_header
+            & self.tcp_ok_register.q.val();
         self.new_judged.next.connection = self.flows.lookup_connection.val();
         self.new_judged.next.generation = self.flows.lookup_generation.val();
         self.new_judged.next.rss_hash = self.flows.lookup_hash.val();
@@ -348,24 +359,24 @@ impl Logic for Decoder {
         self.new_judged.next.timestamps_place = self.parsed.val().timestamps_place;
 
         // Take the oldest frame. A judgement that finds none before it need not queue.
-        self.is_direct.next = !self.judged_waiting.q.val().any();
         self.old_judged.next = self.judged_queue.pop_data.val();
-        if self.is_direct.val() {
+        if self.is_direct.q.val() {
             self.old_judged.next = self.new_judged.val();
         }
         self.load.next = self.fields_queue.pop_valid.val()
-            & (self.judged_queue.pop_valid.val() | (self.is_direct.val() & self.judges.val()))
+            & (self.judged_queue.pop_valid.val() | (self.is_direct.q.val() & self.judges.val()))
             & (!self.valid.q.val() | (self.walker.done.val() & self.decoded_ready.val()));
         self.judged_queue.push_data.next = self.new_judged.val();
         self.judged_queue.push_valid.next =
-            self.judges.val() & !(self.is_direct.val() & self.load.val());
-        self.judged_queue.pop_ready.next = self.load.val() & !self.is_direct.val();
+            self.judges.val() & !(self.is_direct.q.val() & self.load.val());
+        self.judged_queue.pop_ready.next = self.load.val() & !self.is_direct.q.val();
         if self.judged_queue.push_valid.val() & !self.judged_queue.pop_ready.val() {
             self.judged_waiting.d.next = self.judged_waiting.q.val() + 1;
         }
         if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
             self.judged_waiting.d.next = self.judged_waiting.q.val() - 1;
         }
+        self.is_direct.d.next = !self.judged_waiting.d.val().any();
         self.fields_queue.pop_ready.next = self.load.val();
         self.taken.next = self.load.val();
         self.walker.options.next = self.fields_queue.pop_data.val().options;
@@ -524,6 +535,7 @@ impl Logic for Decoder {
 
         if self.rst.val() {
             self.judged_waiting.d.next = 0.into();
+            self.is_direct.d.next = true;
             self.valid.d.next = false;
         }
     }

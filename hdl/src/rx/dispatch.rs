@@ -15,6 +15,9 @@
 //! order. Nothing else waits: `2^A` events, and as many payloads, may be under way. A is sized from latency times rate: at W = 512 a shortest frame takes 6.7 ns of the
 //! wire, so 300 ns of the bus and 50 ns of our own are 53 frames (A = 7, as address and SACK events take places, too); at W = 64 67 ns, so 6 (A = 4).
 //!
+//! An event that the ring does not take in the cycle in which it is shown joins the queue as well, and is shown again when it has come through: so whether the next frame can come
+//! depends on registers alone.
+//!
 //! Latency: 1 cycle from `decoded_valid` to `event_valid` for a frame without payload when no event waits, else 3; 1 to the trimmer's and the
 //! writer's commands; 1 from `done_valid` to `event_valid`. Throughput: one frame a cycle, one more with addresses and one more with SACK, if the trimmer gets rid of it as fast. One clock; reset forgets everything.
 //!
@@ -461,14 +464,15 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.leaves.next = self.delivered.val() | self.discarded.val();
         self.pop.next = self.leaves.val() & self.has_entries.q.val();
         self.waiting.pop_ready.next = self.pop.val();
+        // The newest event goes to the ring at once or joins the queue: so whether the next frame can come does not hang on the ring.
         self.push.next = self.next_valid.q.val()
-            & (self.has_entries.q.val() | self.next_waits.q.val())
+            & (self.has_entries.q.val() | !self.leaves.val())
             & self.waiting.push_ready.val();
         self.waiting.push_data.next.event = self.next_event.q.val();
         self.waiting.push_data.next.is_last = self.next_last.q.val();
         self.waiting.push_data.next.waits = self.next_waits.q.val();
         self.waiting.push_valid.next = self.push.val();
-        self.next_leaves.next = self.push.val() | (self.leaves.val() & !self.has_entries.q.val());
+        self.next_leaves.next = self.next_valid.q.val() & self.waiting.push_ready.val();
         self.entries_now.next = self.entries.q.val();
         if self.push.val() & !self.pop.val() {
             self.entries_now.next = self.entries.q.val() + 1;

@@ -13,7 +13,7 @@
 //! 1024 flows fill a quarter of the 4096 places; one of 500 fillings needs the overflow, and one in 10^8 has more than it holds. The whole key is always compared: a wrong match is not
 //! possible.
 //!
-//! Latency: `lookup_cycles` from `lookup_valid` to the answer, 5 with one hash unit (W = 64), 3 with three (W = 512); the answer stays until the next.
+//! Latency: `lookup_cycles` from `lookup_valid` to the answer, 6 with one hash unit (W = 64), 4 with three (W = 512); the answer stays until the next.
 //! Throughput: one lookup in 3 cycles, or each cycle. A command goes the same way, one at a time, and no lookup ever waits for it: with three hash units it starts in a cycle without lookup, with one
 //! when none comes in the next three (`lookup_near`); both the wire leaves, as a minimum frame takes it 1.68 cycles and 10.5. One clock; after reset the table
 //! clears itself in 1024 cycles and then raises `table_ready`. Inserting a key that is there replaces its connection. Errors: `TableFull` when no
@@ -139,6 +139,8 @@ pub struct FlowTable {
     pub lookup_near: Signal<In, Bit>,
     /// For one cycle: the lookup's key has been hashed. The answer comes 3 cycles later.
     pub lookup_hashed: Signal<Out, Bit>,
+    /// With it: the key's local port.
+    pub lookup_port: Signal<Out, Bits<16>>,
     /// For one cycle: the answer is there.
     pub lookup_done: Signal<Out, Bit>,
     /// The key is in the table. As the other three it stays until the next lookup or command is compared.
@@ -179,18 +181,23 @@ pub struct FlowTable {
     command_connection: DFF<Bits<16>>,
     command_generation: DFF<Bits<8>>,
     command_remove: DFF<Bit>,
-    /// First stage: the ways are read.
+    /// First stage: the hash.
+    hash_valid: DFF<Bit>,
+    hash_command: DFF<Bit>,
+    hash_key_held: DFF<Bits<96>>,
+    hash: DFF<Bits<32>>,
+    /// Second stage: the ways are read.
     read_valid: DFF<Bit>,
     read_command: DFF<Bit>,
     read_key: DFF<Bits<96>>,
     read_hash: DFF<Bits<32>>,
-    /// Second stage: what was read.
+    /// Third stage: what was read.
     entry_valid: DFF<Bit>,
     entry_command: DFF<Bit>,
     entry_key: DFF<Bits<96>>,
     entry_hash: DFF<Bits<32>>,
     entries: [DFF<FlowEntry>; 4],
-    /// Third stage: which places match.
+    /// Fourth stage: which places match.
     compared_valid: DFF<Bit>,
     compared_command: DFF<Bit>,
     compared_hash: DFF<Bits<32>>,
@@ -207,7 +214,6 @@ pub struct FlowTable {
     read_index: FlowIndex,
     write_place: FlowIndex,
     write_index: [Signal<Local, Bits<WAY_LOG2>>; 4],
-    hash: Signal<Local, Bits<32>>,
     is_match: [Signal<Local, Bit>; PLACES],
     /// Where a new flow goes: the first free place.
     is_target: [Signal<Local, Bit>; PLACES],
@@ -239,6 +245,7 @@ impl FlowTable {
             lookup_valid: Default::default(),
             lookup_near: Default::default(),
             lookup_hashed: Default::default(),
+            lookup_port: Default::default(),
             lookup_done: Default::default(),
             lookup_hit: Default::default(),
             lookup_connection: Default::default(),
@@ -263,6 +270,9 @@ impl FlowTable {
             command_connection: Default::default(),
             command_generation: Default::default(),
             command_remove: Default::default(),
+            hash_valid: Default::default(),
+            hash_command: Default::default(),
+            hash_key_held: Default::default(),
             read_valid: Default::default(),
             read_command: Default::default(),
             read_key: Default::default(),
@@ -308,7 +318,7 @@ impl FlowTable {
 
     /// Cycles from `lookup_valid` to the answer.
     pub const fn lookup_cycles(hash_units: usize) -> usize {
-        FlowHash::latency_cycles(hash_units) + 3
+        FlowHash::latency_cycles(hash_units) + 4
     }
 }
 
@@ -324,6 +334,7 @@ impl Logic for FlowTable {
             command_generation,
             command_remove
         );
+        dff_setup!(self, clk, hash_valid, hash_command, hash_key_held, hash);
         dff_setup!(self, clk, read_valid, read_command, read_key, read_hash);
         dff_setup!(self, clk, entry_valid, entry_command, entry_key, entry_hash);
         dff_setup!(self, clk, compared_valid, compared_command, compared_hash);
@@ -361,23 +372,29 @@ impl Logic for FlowTable {
         if self.is_command.val() {
             self.hasher.key.next = self.command_key.q.val();
         }
-        self.lookup_hashed.next = self.hasher.done.val() & !self.is_command.val();
-
-        // First stage: read each way.
-        self.hash.next = self.hasher.hash.val();
-        self.read_valid.d.next = self.hasher.done.val();
+        self.hash_valid.d.next = self.hasher.done.val();
         if self.hasher.done.val() {
-            self.read_command.d.next = self.is_command.val();
-            self.read_key.d.next = self.hasher.key.val();
-            self.read_hash.d.next = self.hash.val();
+            self.hash_command.d.next = self.is_command.val();
+            self.hash_key_held.d.next = self.hasher.key.val();
+            self.hash.d.next = self.hasher.hash.val();
         }
-        self.read_index.hash.next = self.hash.val();
+        self.lookup_hashed.next = self.hash_valid.q.val() & !self.hash_command.q.val();
+        self.lookup_port.next = self.hash_key_held.q.val().get_bits::<16>(0);
+
+        // Read each way.
+        self.read_valid.d.next = self.hash_valid.q.val();
+        if self.hash_valid.q.val() {
+            self.read_command.d.next = self.hash_command.q.val();
+            self.read_key.d.next = self.hash_key_held.q.val();
+            self.read_hash.d.next = self.hash.q.val();
+        }
+        self.read_index.hash.next = self.hash.q.val();
         self.ways[0].read_address.next = self.read_index.first.val();
         self.ways[1].read_address.next = self.read_index.second.val();
         self.ways[2].read_address.next = self.read_index.third.val();
         self.ways[3].read_address.next = self.read_index.fourth.val();
 
-        // Second stage: hold what was read.
+        // Hold what was read.
         self.entry_valid.d.next = self.read_valid.q.val();
         if self.read_valid.q.val() {
             self.entry_command.d.next = self.read_command.q.val();
@@ -388,7 +405,7 @@ impl Logic for FlowTable {
             }
         }
 
-        // Third stage: compare every place with the key.
+        // Compare every place with the key.
         self.compared_valid.d.next = self.entry_valid.q.val();
         for i in 0..4 {
             self.places[i].entry.next = self.entries[i].q.val();
@@ -446,7 +463,8 @@ impl Logic for FlowTable {
                     | (self.is_target[i].val() & !self.hit.val() & !self.command_remove.q.val());
             }
         }
-        self.write_enable.next = (self.state.q.val() == FlowState::Write) & !self.hasher.done.val();
+        self.write_enable.next =
+            (self.state.q.val() == FlowState::Write) & !self.hash_valid.q.val();
         self.write_place.hash.next = self.written_hash.q.val();
         self.write_index[0].next = self.write_place.first.val();
         self.write_index[1].next = self.write_place.second.val();
@@ -527,6 +545,7 @@ impl Logic for FlowTable {
         self.table_ready.next = self.state.q.val() != FlowState::Clear;
         self.busy.next = (self.state.q.val() != FlowState::Idle)
             | self.hasher.running.val()
+            | self.hash_valid.q.val()
             | self.read_valid.q.val()
             | self.entry_valid.q.val()
             | self.compared_valid.q.val()
@@ -535,6 +554,7 @@ impl Logic for FlowTable {
         if self.rst.val() {
             self.state.d.next = FlowState::Clear;
             self.clear_index.d.next = 0.into();
+            self.hash_valid.d.next = false;
             self.read_valid.d.next = false;
             self.entry_valid.d.next = false;
             self.compared_valid.d.next = false;

@@ -80,6 +80,8 @@ pub struct OptionWalker {
     length: Signal<Local, Bits<8>>,
     is_nop: [Signal<Local, Bit>; 4],
     nops: Signal<Local, Bits<3>>,
+    /// Bytes of the list behind the window's NOPs.
+    behind_nops: Signal<Local, Bits<6>>,
     /// The option's length is possible, and what its kind demands.
     fits: Signal<Local, Bit>,
     is_legal: Signal<Local, Bit>,
@@ -133,6 +135,7 @@ impl Default for OptionWalker {
             length: Default::default(),
             is_nop: Default::default(),
             nops: Default::default(),
+            behind_nops: Default::default(),
             fits: Default::default(),
             is_legal: Default::default(),
             step_bytes: Default::default(),
@@ -184,15 +187,29 @@ impl Logic for OptionWalker {
             self.is_nop[i].next =
                 self.window.q.val().get_bits::<8>(24 - 8 * i) == self.nop_kind.val();
         }
+        // The list may end before the NOPs do: what looks like more of them is no part of it.
         self.nops.next = 1.into();
+        self.behind_nops.next = self.rest_bytes.q.val() - 1;
         if self.is_nop[1].val() {
             self.nops.next = 2.into();
+            self.behind_nops.next = self.rest_bytes.q.val() - 2;
+            if self.rest_bytes.q.val() < 2 {
+                self.behind_nops.next = 0.into();
+            }
         }
         if self.is_nop[1].val() & self.is_nop[2].val() {
             self.nops.next = 3.into();
+            self.behind_nops.next = self.rest_bytes.q.val() - 3;
+            if self.rest_bytes.q.val() < 3 {
+                self.behind_nops.next = 0.into();
+            }
         }
         if self.is_nop[1].val() & self.is_nop[2].val() & self.is_nop[3].val() {
             self.nops.next = 4.into();
+            self.behind_nops.next = self.rest_bytes.q.val() - 4;
+            if self.rest_bytes.q.val() < 4 {
+                self.behind_nops.next = 0.into();
+            }
         }
         // RFC 9293 3.1: the length counts kind and length itself; MUST-7: any length may come.
         self.fits.next = (self.length.val() >= 2)
@@ -233,51 +250,57 @@ impl Logic for OptionWalker {
                 self.place.d.next = 0.into();
                 self.is_sack.d.next = self.kind.val() == self.sack_kind.val();
                 self.state.d.next = WalkState::Align;
+                // Where to go on: over NOPs, to an option's value, or over the option, four bytes of it first. When the walk ends here this means nothing, so what decides that need not
+                // be waited for.
+                self.rest_bytes.d.next =
+                    self.rest_bytes.q.val() - bit_cast::<6, 8>(self.length.val());
+                self.step_bytes.next = bit_cast::<3, 8>(self.length.val());
+                self.left.d.next = bit_cast::<6, 8>(self.length.val()) - 4;
+                if self.length.val() > 4 {
+                    self.step_bytes.next = 4.into();
+                }
+                if self.kind.val() == self.timestamps_kind.val() {
+                    self.step_bytes.next = 2.into();
+                    self.left.d.next = 2.into();
+                }
+                if self.kind.val() == self.sack_kind.val() {
+                    self.step_bytes.next = 2.into();
+                    self.left.d.next = bit_cast::<6, 8>((self.length.val() >> 3) << 1);
+                }
+                if self.is_nop[0].val() {
+                    self.step_bytes.next = self.nops.val();
+                    self.rest_bytes.d.next = self.behind_nops.val();
+                }
+                // What it is.
                 if self.kind.val() == self.end_kind.val() {
                     self.state.d.next = WalkState::Done;
-                } else if self.kind.val() == self.nop_kind.val() {
-                    self.step_bytes.next = self.nops.val();
-                    self.rest_bytes.d.next =
-                        self.rest_bytes.q.val() - bit_cast::<6, 3>(self.nops.val());
-                    // The list may end before the NOPs do: what looks like more of them is no part of it.
-                    if self.rest_bytes.q.val() <= bit_cast::<6, 3>(self.nops.val()) {
-                        self.rest_bytes.d.next = 0.into();
-                    }
-                } else if !self.fits.val() | !self.is_legal.val() {
-                    self.met.d.next.bad_options = true;
-                    self.state.d.next = WalkState::Done;
-                } else {
-                    self.rest_bytes.d.next =
-                        self.rest_bytes.q.val() - bit_cast::<6, 8>(self.length.val());
-                    // Step over the whole option, or to its value, or over four bytes of it.
-                    self.step_bytes.next = bit_cast::<3, 8>(self.length.val());
-                    self.left.d.next = bit_cast::<6, 8>(self.length.val()) - 4;
-                    if self.length.val() > 4 {
-                        self.step_bytes.next = 4.into();
-                        self.state.d.next = WalkState::Skip;
-                    }
-                    if self.kind.val() == self.mss_kind.val() {
-                        self.met.d.next.has_mss = true;
-                        self.met.d.next.mss = self.window.q.val().get_bits::<16>(0);
-                    }
-                    if self.kind.val() == self.window_scale_kind.val() {
-                        self.met.d.next.has_window_scale = true;
-                        self.met.d.next.window_scale = self.window.q.val().get_bits::<8>(8);
-                    }
-                    if self.kind.val() == self.sack_permitted_kind.val() {
-                        self.met.d.next.has_sack_permitted = true;
-                    }
-                    if self.kind.val() == self.timestamps_kind.val() {
-                        self.met.d.next.has_timestamps = true;
-                        self.step_bytes.next = 2.into();
-                        self.left.d.next = 2.into();
-                        self.state.d.next = WalkState::First;
-                    }
-                    if self.kind.val() == self.sack_kind.val() {
-                        self.met.d.next.sack_count = bit_cast::<4, 8>(self.length.val() >> 3);
-                        self.step_bytes.next = 2.into();
-                        self.left.d.next = bit_cast::<6, 8>((self.length.val() >> 3) << 1);
-                        self.state.d.next = WalkState::First;
+                } else if !self.is_nop[0].val() {
+                    if !self.fits.val() | !self.is_legal.val() {
+                        self.met.d.next.bad_options = true;
+                        self.state.d.next = WalkState::Done;
+                    } else {
+                        if self.length.val() > 4 {
+                            self.state.d.next = WalkState::Skip;
+                        }
+                        if self.kind.val() == self.mss_kind.val() {
+                            self.met.d.next.has_mss = true;
+                            self.met.d.next.mss = self.window.q.val().get_bits::<16>(0);
+                        }
+                        if self.kind.val() == self.window_scale_kind.val() {
+                            self.met.d.next.has_window_scale = true;
+                            self.met.d.next.window_scale = self.window.q.val().get_bits::<8>(8);
+                        }
+                        if self.kind.val() == self.sack_permitted_kind.val() {
+                            self.met.d.next.has_sack_permitted = true;
+                        }
+                        if self.kind.val() == self.timestamps_kind.val() {
+                            self.met.d.next.has_timestamps = true;
+                            self.state.d.next = WalkState::First;
+                        }
+                        if self.kind.val() == self.sack_kind.val() {
+                            self.met.d.next.sack_count = bit_cast::<4, 8>(self.length.val() >> 3);
+                            self.state.d.next = WalkState::First;
+                        }
                     }
                 }
             }

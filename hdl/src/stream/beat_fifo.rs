@@ -6,7 +6,8 @@
 //!            └──────────────────┘
 //! ```
 //!
-//! Latency: 2 cycles. Throughput: one beat in and one beat out a cycle. One clock; reset empties it. When full, `s.tready` is low and nothing is lost.
+//! Latency: 2 cycles, also from a beat that leaves the full queue to `s.tready`. Throughput: one beat in and one beat out a cycle. One clock; reset empties it. When full, `s.tready` is low and
+//! nothing is lost. `s.tready` and `m.tvalid` are registers.
 //! No errors: `tuser` is not carried, `m.tuser` is always low.
 
 use crate::stream::{StreamSink, StreamSource};
@@ -32,10 +33,12 @@ pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usi
     last: ApartRam<Bit, A>,
     write_index: DFF<Bits<N>>,
     read_index: DFF<Bits<N>>,
+    /// `read_index` + 1, as in `Fifo`.
+    next_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
-    is_empty: Signal<Local, Bit>,
+    ready: DFF<Bit>,
     push: Signal<Local, Bit>,
-    next_read_index: Signal<Local, Bits<N>>,
+    read_address: Signal<Local, Bits<A>>,
 }
 
 #[kernel]
@@ -45,8 +48,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
     fn update(&mut self) {
         let depth: Bits<N> = 1_usize << A;
 
-        self.s.tready.next = (self.write_index.q.val() - self.read_index.q.val()) != depth;
-        self.push.next = self.s.tvalid.val() & self.s.tready.val();
+        self.s.tready.next = self.ready.q.val();
+        self.push.next = self.s.tvalid.val() & self.ready.q.val();
         self.data.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
         self.keep.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
         self.last.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
@@ -56,31 +59,36 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         self.data.write_enable.next = self.push.val();
         self.keep.write_enable.next = self.push.val();
         self.last.write_enable.next = self.push.val();
+        self.ready.d.next = (self.write_index.q.val() ^ self.read_index.q.val()) != depth;
         if self.push.val() {
             self.write_index.d.next = self.write_index.q.val() + 1;
+            self.ready.d.next = ((self.write_index.q.val() + 1) ^ self.read_index.q.val()) != depth;
         }
 
-        self.next_read_index.next = self.read_index.q.val();
+        self.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
+        self.valid.d.next = self.read_index.q.val() != self.write_index.q.val();
         if self.valid.q.val() & self.m.tready.val() {
-            self.next_read_index.next = self.read_index.q.val() + 1;
+            self.read_address.next = bit_cast::<A, N>(self.next_index.q.val());
+            self.valid.d.next = self.next_index.q.val() != self.write_index.q.val();
+            self.read_index.d.next = self.next_index.q.val();
+            self.next_index.d.next = self.next_index.q.val() + 1;
         }
-        self.read_index.d.next = self.next_read_index.val();
-        self.data.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.keep.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.last.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.valid.d.next = self.next_read_index.val() != self.write_index.q.val();
+        self.data.read_address.next = self.read_address.val();
+        self.keep.read_address.next = self.read_address.val();
+        self.last.read_address.next = self.read_address.val();
         self.m.tdata.next = self.data.read_data.val();
         self.m.tkeep.next = self.keep.read_data.val();
         self.m.tlast.next = self.last.read_data.val();
         self.m.tuser.next = false;
         self.m.tvalid.next = self.valid.q.val();
-        self.is_empty.next = self.write_index.q.val() == self.read_index.q.val();
-        self.busy.next = !self.is_empty.val();
+        self.busy.next = self.write_index.q.val() != self.read_index.q.val();
 
         if self.rst.val() {
             self.write_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
+            self.next_index.d.next = 1.into();
             self.valid.d.next = false;
+            self.ready.d.next = true;
         }
     }
 }

@@ -7,8 +7,8 @@
 //!        write index   read index, looked ahead by one pop
 //! ```
 //!
-//! Latency: 2 cycles from a push into the empty queue to `pop_valid`. Throughput: one push and one pop a cycle. One clock; reset
-//! empties it. When full, `push_ready` is low and nothing is lost.
+//! Latency: 2 cycles from a push into the empty queue to `pop_valid`, 2 from a pop out of the full queue to `push_ready`. Throughput: one push and one pop a cycle. One clock; reset
+//! empties it. When full, `push_ready` is low and nothing is lost. `push_ready` and `pop_valid` are registers.
 
 use handclasp_verilog::ApartRam;
 use handclasp_verilog::{block, kernel};
@@ -37,9 +37,11 @@ pub struct Fifo<D: Synth, const A: usize, const N: usize> {
     /// Free-running, with one bit more than the RAM's address: full and empty differ in it.
     write_index: DFF<Bits<N>>,
     read_index: DFF<Bits<N>>,
+    /// `read_index` + 1: which of the two is next is all that a pop decides.
+    next_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
+    ready: DFF<Bit>,
     push: Signal<Local, Bit>,
-    next_read_index: Signal<Local, Bits<N>>,
 }
 
 #[kernel]
@@ -47,29 +49,35 @@ impl<D: Synth, const A: usize, const N: usize> Logic for Fifo<D, A, N> {
     fn update(&mut self) {
         let depth: Bits<N> = 1_usize << A;
 
-        self.push_ready.next = (self.write_index.q.val() - self.read_index.q.val()) != depth;
-        self.push.next = self.push_valid.val() & self.push_ready.val();
+        // A pop at this edge makes room that is seen a cycle later.
+        self.push_ready.next = self.ready.q.val();
+        self.push.next = self.push_valid.val() & self.ready.q.val();
         self.ram.write_address.next = bit_cast::<A, N>(self.write_index.q.val());
         wire!(self -> ram: push_data as write_data, push as write_enable);
+        self.ready.d.next = (self.write_index.q.val() ^ self.read_index.q.val()) != depth;
         if self.push.val() {
             self.write_index.d.next = self.write_index.q.val() + 1;
+            self.ready.d.next = ((self.write_index.q.val() + 1) ^ self.read_index.q.val()) != depth;
         }
 
-        self.next_read_index.next = self.read_index.q.val();
-        if self.valid.q.val() & self.pop_ready.val() {
-            self.next_read_index.next = self.read_index.q.val() + 1;
-        }
-        self.read_index.d.next = self.next_read_index.val();
         // The word that is written at this edge cannot be read at it: it counts from the next one.
-        self.ram.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.valid.d.next = self.next_read_index.val() != self.write_index.q.val();
+        self.ram.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
+        self.valid.d.next = self.read_index.q.val() != self.write_index.q.val();
+        if self.valid.q.val() & self.pop_ready.val() {
+            self.ram.read_address.next = bit_cast::<A, N>(self.next_index.q.val());
+            self.valid.d.next = self.next_index.q.val() != self.write_index.q.val();
+            self.read_index.d.next = self.next_index.q.val();
+            self.next_index.d.next = self.next_index.q.val() + 1;
+        }
         self.pop_data.next = self.ram.read_data.val();
         self.pop_valid.next = self.valid.q.val();
 
         if self.rst.val() {
             self.write_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
+            self.next_index.d.next = 1.into();
             self.valid.d.next = false;
+            self.ready.d.next = true;
         }
     }
 }

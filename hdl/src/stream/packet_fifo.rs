@@ -9,7 +9,7 @@
 //!
 //! Latency: 2 cycles from the last beat to the first beat at `m`. Throughput: one beat in and one beat out a cycle. One clock; reset
 //! empties it. `s.tready` is always high. A packet whose last beat carries `tuser`, or that did not fit, is forgotten whole;
-//! `committed` and `overflowed` tell, with the last beat, what became of it. `m.tuser` is always low.
+//! `committed` and `overflowed` tell, with the last beat, what became of it. A beat that leaves makes room from the second cycle after on. `m.tuser` is always low.
 
 use crate::stream::{StreamSink, StreamSource};
 use handclasp_verilog::ApartRam;
@@ -38,13 +38,15 @@ pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: u
     /// Where the packet that is coming in began: beats before it may leave.
     commit_index: DFF<Bits<N>>,
     read_index: DFF<Bits<N>>,
+    /// `read_index` + 1, as in `Fifo`.
+    next_index: DFF<Bits<N>>,
+    is_full: DFF<Bit>,
     /// A beat of the packet that is coming in did not fit.
     cut: DFF<Bit>,
     valid: DFF<Bit>,
-    is_full: Signal<Local, Bit>,
     fits: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
-    next_read_index: Signal<Local, Bits<N>>,
+    read_address: Signal<Local, Bits<A>>,
 }
 
 #[kernel]
@@ -56,8 +58,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
 
         // In: beats are written behind the last good packet, and count when the packet turns out good.
         self.s.tready.next = true;
-        self.is_full.next = (self.write_index.q.val() - self.read_index.q.val()) == depth;
-        self.fits.next = !self.is_full.val() & !self.cut.q.val();
+        self.fits.next = !self.is_full.q.val() & !self.cut.q.val();
         self.ends.next = self.s.tvalid.val() & self.s.tlast.val();
         self.committed.next = self.ends.val() & self.fits.val() & !self.s.tuser.val();
         self.overflowed.next = self.ends.val() & !self.fits.val();
@@ -72,8 +73,11 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         self.keep.write_enable.next = self.s.tvalid.val() & self.fits.val();
         self.last.write_enable.next = self.s.tvalid.val() & self.fits.val();
 
+        self.is_full.d.next = (self.write_index.q.val() ^ self.read_index.q.val()) == depth;
         if self.s.tvalid.val() & self.fits.val() {
             self.write_index.d.next = self.write_index.q.val() + 1;
+            self.is_full.d.next =
+                ((self.write_index.q.val() + 1) ^ self.read_index.q.val()) == depth;
         }
         if self.s.tvalid.val() & !self.fits.val() {
             self.cut.d.next = true;
@@ -84,19 +88,23 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
                 self.commit_index.d.next = self.write_index.q.val() + 1;
             } else {
                 self.write_index.d.next = self.commit_index.q.val();
+                self.is_full.d.next =
+                    (self.commit_index.q.val() ^ self.read_index.q.val()) == depth;
             }
         }
 
         // Out: as in `Fifo`, but only up to the last good packet.
-        self.next_read_index.next = self.read_index.q.val();
+        self.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
+        self.valid.d.next = self.read_index.q.val() != self.commit_index.q.val();
         if self.valid.q.val() & self.m.tready.val() {
-            self.next_read_index.next = self.read_index.q.val() + 1;
+            self.read_address.next = bit_cast::<A, N>(self.next_index.q.val());
+            self.valid.d.next = self.next_index.q.val() != self.commit_index.q.val();
+            self.read_index.d.next = self.next_index.q.val();
+            self.next_index.d.next = self.next_index.q.val() + 1;
         }
-        self.read_index.d.next = self.next_read_index.val();
-        self.data.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.keep.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.last.read_address.next = bit_cast::<A, N>(self.next_read_index.val());
-        self.valid.d.next = self.next_read_index.val() != self.commit_index.q.val();
+        self.data.read_address.next = self.read_address.val();
+        self.keep.read_address.next = self.read_address.val();
+        self.last.read_address.next = self.read_address.val();
         self.m.tdata.next = self.data.read_data.val();
         self.m.tkeep.next = self.keep.read_data.val();
         self.m.tlast.next = self.last.read_data.val();
@@ -107,6 +115,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
             self.write_index.d.next = 0.into();
             self.commit_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
+            self.next_index.d.next = 1.into();
+            self.is_full.d.next = false;
             self.cut.d.next = false;
             self.valid.d.next = false;
         }
