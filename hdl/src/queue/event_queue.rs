@@ -144,7 +144,9 @@ pub struct EventQueue {
     recent: DFF<Bits<5>>,
     recent_two: DFF<Bits<5>>,
     recent_three: DFF<Bits<5>>,
-    /// Cycles until a change of doorbell or size shows in the room.
+    /// Doorbell or size have changed.
+    has_moved: DFF<Bit>,
+    /// Cycles until that shows in the room.
     settling: DFF<Bits<3>>,
     room_rx: DFF<Bit>,
     room_tx: DFF<Bit>,
@@ -155,6 +157,8 @@ pub struct EventQueue {
     is_last_place: DFF<Bit>,
     /// Events taken whose writes have not been answered.
     outstanding: DFF<Bits<16>>,
+    /// There were none a cycle ago.
+    is_quiet: DFF<Bit>,
     /// Events whose writes have been answered.
     written: DFF<Bits<32>>,
     /// All answers have come since an event was refused.
@@ -183,7 +187,6 @@ pub struct EventQueue {
     take_rx: Signal<Local, Bit>,
     take_tx: Signal<Local, Bit>,
     take_retry: Signal<Local, Bit>,
-    is_quiet: Signal<Local, Bit>,
     /// The answer is that to the QueueStopped event over a refused place.
     is_overwritten: Signal<Local, Bit>,
     shown_place: Signal<Local, Bits<64>>,
@@ -231,8 +234,8 @@ impl Logic for EventQueue {
         }
         self.take_rx.next = self.rx_event_valid.val() & self.rx_event_ready.val();
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
-        self.is_quiet.next = self.outstanding.q.val() == 0;
-        self.retry_ready.d.next = (self.retry.q.val() == RetryState::Drain) & self.is_quiet.val();
+        self.is_quiet.d.next = self.outstanding.q.val() == 0;
+        self.retry_ready.d.next = (self.retry.q.val() == RetryState::Drain) & self.is_quiet.q.val();
         self.take_retry.next = (self.retry.q.val() == RetryState::Drain)
             & self.retry_ready.q.val()
             & self.queue_enable.val();
@@ -240,8 +243,10 @@ impl Logic for EventQueue {
         // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that
         // are promised show in `spare` three cycles later; until then they are counted in `recent_three`.
         self.consumer.d.next = self.event_consumer.val();
-        if (self.event_consumer.val() != self.consumer.q.val()) | self.size_differs.val() {
-            self.settling.d.next = 4.into();
+        self.has_moved.d.next =
+            (self.event_consumer.val() != self.consumer.q.val()) | self.size_differs.val();
+        if self.has_moved.q.val() {
+            self.settling.d.next = 3.into();
         } else if self.settling.q.val().any() {
             self.settling.d.next = self.settling.q.val() - 1;
         }
@@ -383,7 +388,7 @@ impl Logic for EventQueue {
         }
 
         self.was_enabled.d.next = self.queue_enable.val();
-        if (self.clearing.q.val() == 3) & self.is_quiet.val() {
+        if (self.clearing.q.val() == 3) & self.is_quiet.q.val() {
             self.clearing.d.next = 2.into();
             self.promised.d.next = 0.into();
             self.written.d.next = 0.into();
@@ -400,8 +405,10 @@ impl Logic for EventQueue {
             self.has_stopped.d.next = false;
             self.stop_waits.d.next = false;
         }
-        self.busy.next = !self.is_quiet.val()
+        self.busy.next = !self.is_quiet.q.val()
+            | self.placed.m_valid.val()
             | (self.clearing.q.val() != 0)
+            | self.has_moved.q.val()
             | self.settling.q.val().any()
             | self.recent_three.q.val().any()
             | (self.retry.q.val() == RetryState::Drain)
@@ -425,6 +432,7 @@ impl Logic for EventQueue {
             self.place.d.next = 0.into();
             self.phase.d.next = true;
             self.outstanding.d.next = 0.into();
+            self.is_quiet.d.next = true;
             self.written.d.next = 0.into();
             self.within_frame.d.next = false;
             self.tx_turn.d.next = false;

@@ -376,7 +376,12 @@ impl Logic for Decoder {
         if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
             self.judged_waiting.d.next = self.judged_waiting.q.val() - 1;
         }
-        self.is_direct.d.next = !self.judged_waiting.d.val().any();
+        if self.judged_queue.push_valid.val() & !self.judged_queue.pop_ready.val() {
+            self.is_direct.d.next = false;
+        }
+        if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
+            self.is_direct.d.next = self.judged_waiting.q.val() == 1;
+        }
         self.fields_queue.pop_ready.next = self.load.val();
         self.taken.next = self.load.val();
         self.walker.options.next = self.fields_queue.pop_data.val().options;

@@ -227,6 +227,8 @@ pub struct FlowTable {
     has_room: Signal<Local, Bit>,
     completes: Signal<Local, Bit>,
     written: Signal<Local, FlowEntry>,
+    /// A lookup may come at any time.
+    lookups_may_meet: Constant<Bit>,
     nothing: Constant<FlowEntry>,
     last_index: Constant<Bits<WAY_LOG2>>,
     status_ok: Constant<Bits<8>>,
@@ -308,6 +310,7 @@ impl FlowTable {
             has_room: Default::default(),
             completes: Default::default(),
             written: Default::default(),
+            lookups_may_meet: Constant::new(hash_units == 3),
             nothing: Constant::new(FlowEntry::default()),
             last_index: Constant::new(Bits::mask()),
             status_ok: Constant::new((Status::Ok as u64).into()),
@@ -365,7 +368,9 @@ impl Logic for FlowTable {
         self.hasher.clk.next = self.clk.val();
         self.hasher.rst.next = self.rst.val();
         self.hasher.secret.next = self.hash_key.val();
-        self.is_command.next = (self.state.q.val() == FlowState::Hash) & !self.lookup_valid.val();
+        // With one unit none comes while the command is hashed, so the state alone chooses the key.
+        self.is_command.next = (self.state.q.val() == FlowState::Hash)
+            & !(self.lookup_valid.val() & self.lookups_may_meet.val());
         self.hasher.start.next = self.lookup_valid.val()
             | ((self.state.q.val() == FlowState::Hash) & !self.hasher.running.val());
         self.hasher.key.next = self.lookup_key.val();
