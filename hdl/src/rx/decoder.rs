@@ -11,7 +11,7 @@
 //! Up to the judgement everything takes a fixed number of cycles, and nothing waits. Headers and judgements then queue; the frame that leaves them goes into the registers on the right, where
 //! options that are not usual are walked through, one list at a time (what that costs: see [`usual_options`](crate::rx::usual_options)).
 //!
-//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 4 cycles at W = 64, 5 at W = 512. Throughput: one frame a cycle; a frame with rare options as
+//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 4 cycles at W = 64, 5 at W = 512. Throughput: one frame a cycle at W = 512, one in two at W = 64; a frame with rare options as
 //! the walker says. One clock; reset drops every frame and clears both tables. No errors: the verdict and the event
 //! say what is wrong with the frame.
 
@@ -152,6 +152,8 @@ pub struct Decoder {
     timestamps: Signal<Local, Bits<64>>,
     edges: Signal<Local, Bits<256>>,
     len_bytes: Signal<Local, Bits<16>>,
+    /// A frame may come in the cycle in which the one before it goes. W = 64 can spare that cycle, and so the wide registers wait for no other block.
+    is_refilled: Constant<Bit>,
     nothing: Constant<RxEvent>,
     no_sack: Constant<SackEvent>,
     no_address: Constant<AddressEvent>,
@@ -241,6 +243,7 @@ impl Decoder {
             timestamps: Default::default(),
             edges: Default::default(),
             len_bytes: Default::default(),
+            is_refilled: Constant::new(width == 512),
             nothing: Constant::new(RxEvent::default()),
             no_sack: Constant::new(SackEvent::default()),
             no_address: Constant::new(AddressEvent::default()),
@@ -365,7 +368,8 @@ impl Logic for Decoder {
         }
         self.load.next = self.fields_queue.pop_valid.val()
             & (self.judged_queue.pop_valid.val() | (self.is_direct.q.val() & self.judges.val()))
-            & (!self.valid.q.val() | (self.walker.done.val() & self.decoded_ready.val()));
+            & (!self.valid.q.val()
+                | (self.is_refilled.val() & self.walker.done.val() & self.decoded_ready.val()));
         self.judged_queue.push_data.next = self.new_judged.val();
         self.judged_queue.push_valid.next =
             self.judges.val() & !(self.is_direct.q.val() & self.load.val());
