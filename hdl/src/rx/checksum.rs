@@ -11,10 +11,11 @@
 //! Latency from the last words to `ip_ok` and `tcp_ok`: `LATENCY_CYCLES`, 2 at W = 64 and 3 at W = 512; they stay until the next frame's. Throughput: one beat a cycle. One clock; reset
 //! forgets everything under way. No errors.
 
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The verifier.
-#[derive(LogicBlock)]
+#[block(W == 64 || W == 512)]
 pub struct Checksum<const W: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -34,10 +35,14 @@ pub struct Checksum<const W: usize> {
     pub tcp_ok: Signal<Out, Bit>,
     /// A beat is on its way.
     pub busy: Signal<Out, Bit>,
+    #[len(W / 64)]
     ip_sums: Vec<DFF<Bits<20>>>,
+    #[len(W / 64)]
     tcp_sums: Vec<DFF<Bits<20>>>,
     /// Sums of four sums; none at W = 64.
+    #[len(W / 256)]
     ip_wide_sums: Vec<DFF<Bits<20>>>,
+    #[len(W / 256)]
     tcp_wide_sums: Vec<DFF<Bits<20>>>,
     /// Which stages hold a beat, and which a frame's last: bit n, n + 1 cycles old.
     stages: DFF<Bits<2>>,
@@ -54,7 +59,6 @@ pub struct Checksum<const W: usize> {
     tcp_next: Signal<Local, Bits<32>>,
     sum_valid: Signal<Local, Bit>,
     sum_last: Signal<Local, Bit>,
-    last_stage: Constant<Bits<2>>,
 }
 
 impl<const W: usize> Checksum<W> {
@@ -62,64 +66,17 @@ impl<const W: usize> Checksum<W> {
     pub const LATENCY_CYCLES: usize = if W == 64 { 2 } else { 3 };
 }
 
-impl<const W: usize> Default for Checksum<W> {
-    fn default() -> Self {
-        const { assert!(W == 64 || W == 512) };
-        let sums = |count: usize| (0..count).map(|_| DFF::default()).collect();
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            ip_words: Default::default(),
-            tcp_words: Default::default(),
-            words_valid: Default::default(),
-            words_last: Default::default(),
-            ip_ok: Default::default(),
-            tcp_ok: Default::default(),
-            busy: Default::default(),
-            ip_sums: sums(W / 64),
-            tcp_sums: sums(W / 64),
-            ip_wide_sums: sums(W / 256),
-            tcp_wide_sums: sums(W / 256),
-            stages: Default::default(),
-            last_stages: Default::default(),
-            ip_sum: Default::default(),
-            tcp_sum: Default::default(),
-            ip_total: Default::default(),
-            tcp_total: Default::default(),
-            word: Default::default(),
-            sum: Default::default(),
-            ip_added: Default::default(),
-            tcp_added: Default::default(),
-            ip_next: Default::default(),
-            tcp_next: Default::default(),
-            sum_valid: Default::default(),
-            sum_last: Default::default(),
-            last_stage: Constant::new((Self::LATENCY_CYCLES - 2).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize> Logic for Checksum<W> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            stages,
-            last_stages,
-            ip_sum,
-            tcp_sum,
-            ip_total,
-            tcp_total
-        );
+        let last_stage: Bits<2> = Self::LATENCY_CYCLES - 2;
+
         self.word.next = 0.into();
         self.ip_added.next = 0.into();
         self.tcp_added.next = 0.into();
         self.sum.next = 0.into();
         for i in 0..self.ip_sums.len() {
-            self.ip_sums[i].clock.next = self.clk.val();
             self.ip_sums[i].d.next = self.ip_sums[i].q.val();
-            self.tcp_sums[i].clock.next = self.clk.val();
             self.tcp_sums[i].d.next = self.tcp_sums[i].q.val();
             if self.words_valid.val() {
                 self.ip_added.next = 0.into();
@@ -136,9 +93,7 @@ impl<const W: usize> Logic for Checksum<W> {
             }
         }
         for i in 0..self.ip_wide_sums.len() {
-            self.ip_wide_sums[i].clock.next = self.clk.val();
             self.ip_wide_sums[i].d.next = self.ip_wide_sums[i].q.val();
-            self.tcp_wide_sums[i].clock.next = self.clk.val();
             self.tcp_wide_sums[i].d.next = self.tcp_wide_sums[i].q.val();
             if self.stages.q.val().get_bit(0) {
                 self.ip_wide_sums[i].d.next = (self.ip_sums[4 * i].q.val()
@@ -154,15 +109,11 @@ impl<const W: usize> Logic for Checksum<W> {
         self.stages.d.next = (self.stages.q.val() << 1).replace_bit(0, self.words_valid.val());
         self.last_stages.d.next =
             (self.last_stages.q.val() << 1).replace_bit(0, self.words_last.val());
-        self.sum_valid.next = self.stages.q.val().get_bit(self.last_stage.val().index());
-        self.sum_last.next = self
-            .last_stages
-            .q
-            .val()
-            .get_bit(self.last_stage.val().index());
+        self.sum_valid.next = self.stages.q.val().get_bit(last_stage.index());
+        self.sum_last.next = self.last_stages.q.val().get_bit(last_stage.index());
         self.ip_next.next = self.ip_sum.q.val();
         self.tcp_next.next = self.tcp_sum.q.val();
-        if self.last_stage.val() == 0 {
+        if last_stage == 0 {
             self.ip_next.next = self.ip_sum.q.val() + bit_cast::<32, 20>(self.ip_sums[0].q.val());
             self.tcp_next.next =
                 self.tcp_sum.q.val() + bit_cast::<32, 20>(self.tcp_sums[0].q.val());

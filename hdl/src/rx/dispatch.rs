@@ -28,6 +28,7 @@
 use crate::fields::{AddressEvent, RxEvent, SackEvent};
 use crate::stream::{Fifo, Skid};
 use handclasp_layout::queue;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// Which event of the frame at the input is next.
@@ -64,7 +65,7 @@ struct WaitingEvent {
 }
 
 /// The dispatcher; `2^A` events may wait. N is A + 1.
-#[derive(LogicBlock)]
+#[block]
 pub struct Dispatch<const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -218,179 +219,36 @@ pub struct Dispatch<const A: usize, const N: usize> {
     next_leaves: Signal<Local, Bit>,
     consumes: Signal<Local, Bit>,
     entries_now: Signal<Local, Bits<N>>,
-    verdict_flow: Constant<Bits<8>>,
-    verdict_listen: Constant<Bits<8>>,
-    verdict_miss: Constant<Bits<8>>,
-    verdict_raw: Constant<Bits<8>>,
-    verdict_drop: Constant<Bits<8>>,
-    reason_none: Constant<Bits<8>>,
-    reason_disabled: Constant<Bits<8>>,
-    reason_oversize: Constant<Bits<8>>,
-    reason_no_event: Constant<Bits<8>>,
-    reason_no_slot: Constant<Bits<8>>,
 }
 
-impl<const A: usize, const N: usize> Default for Dispatch<A, N> {
-    fn default() -> Self {
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            decoded_event: Default::default(),
-            decoded_sack: Default::default(),
-            decoded_address: Default::default(),
-            payload_at_bytes: Default::default(),
-            connection: Default::default(),
-            generation: Default::default(),
-            verdict: Default::default(),
-            drop_reason: Default::default(),
-            needs_slot: Default::default(),
-            decoded_valid: Default::default(),
-            decoded_ready: Default::default(),
-            monitor: Default::default(),
-            queue_runs: Default::default(),
-            rx_room: Default::default(),
-            rx_reserve: Default::default(),
-            slot_valid: Default::default(),
-            slot_number: Default::default(),
-            slot_addr: Default::default(),
-            slot_take: Default::default(),
-            trim_skip_bytes: Default::default(),
-            trim_len_bytes: Default::default(),
-            trim_valid: Default::default(),
-            trim_ready: Default::default(),
-            request_addr: Default::default(),
-            request_len_bytes: Default::default(),
-            request_valid: Default::default(),
-            request_ready: Default::default(),
-            done_valid: Default::default(),
-            done_error: Default::default(),
-            event_data: Default::default(),
-            event_last: Default::default(),
-            event_valid: Default::default(),
-            event_ready: Default::default(),
-            count_drop: Default::default(),
-            count_drop_reason: Default::default(),
-            count_flow: Default::default(),
-            count_listen: Default::default(),
-            count_miss: Default::default(),
-            count_raw: Default::default(),
-            count_payload: Default::default(),
-            busy: Default::default(),
-            trims: Default::default(),
-            requests: Default::default(),
-            waiting: Default::default(),
-            entries: Default::default(),
-            has_entries: Default::default(),
-            step: Default::default(),
-            delivers_frame: Default::default(),
-            frame_slot: Default::default(),
-            frame_reason: Default::default(),
-            next_event: Default::default(),
-            next_last: Default::default(),
-            next_waits: Default::default(),
-            next_valid: Default::default(),
-            answers: Default::default(),
-            good_answers: Default::default(),
-            has_failed: Default::default(),
-            discards: Default::default(),
-            committed: Default::default(),
-            drop_pulse: Default::default(),
-            drop_pulse_reason: Default::default(),
-            runs: Default::default(),
-            has_address: Default::default(),
-            has_sack: Default::default(),
-            is_raw: Default::default(),
-            is_first: Default::default(),
-            fresh_reason: Default::default(),
-            fresh_delivers: Default::default(),
-            fresh_event: Default::default(),
-            delivers: Default::default(),
-            uses_slot: Default::default(),
-            reason: Default::default(),
-            has_event: Default::default(),
-            open: Default::default(),
-            goes: Default::default(),
-            take: Default::default(),
-            load: Default::default(),
-            picks_address: Default::default(),
-            picks_sack: Default::default(),
-            loaded: Default::default(),
-            wanted_bytes: Default::default(),
-            event_out: Default::default(),
-            push: Default::default(),
-            pop: Default::default(),
-            head: Default::default(),
-            head_bits: Default::default(),
-            head_valid: Default::default(),
-            head_last: Default::default(),
-            head_waits: Default::default(),
-            head_ready: Default::default(),
-            head_bad: Default::default(),
-            delivered: Default::default(),
-            discarded: Default::default(),
-            leaves: Default::default(),
-            next_leaves: Default::default(),
-            consumes: Default::default(),
-            entries_now: Default::default(),
-            verdict_flow: Constant::new((queue::Verdict::Flow as u64).into()),
-            verdict_listen: Constant::new((queue::Verdict::Listen as u64).into()),
-            verdict_miss: Constant::new((queue::Verdict::Miss as u64).into()),
-            verdict_raw: Constant::new((queue::Verdict::Raw as u64).into()),
-            verdict_drop: Constant::new((queue::Verdict::Drop as u64).into()),
-            reason_none: Constant::new((queue::DropReason::None as u64).into()),
-            reason_disabled: Constant::new((queue::DropReason::Disabled as u64).into()),
-            reason_oversize: Constant::new((queue::DropReason::Oversize as u64).into()),
-            reason_no_event: Constant::new((queue::DropReason::NoEvent as u64).into()),
-            reason_no_slot: Constant::new((queue::DropReason::NoSlot as u64).into()),
-        }
-    }
-}
-
+#[kernel]
 impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            entries,
-            has_entries,
-            step,
-            delivers_frame,
-            frame_slot,
-            frame_reason
-        );
-        dff_setup!(self, clk, next_event, next_last, next_waits, next_valid);
-        dff_setup!(
-            self,
-            clk,
-            answers,
-            good_answers,
-            has_failed,
-            discards,
-            committed
-        );
-        dff_setup!(self, clk, drop_pulse, drop_pulse_reason);
-        self.trims.clk.next = self.clk.val();
-        self.requests.clk.next = self.clk.val();
-        self.waiting.clk.next = self.clk.val();
-        self.trims.rst.next = self.rst.val();
-        self.requests.rst.next = self.rst.val();
-        self.waiting.rst.next = self.rst.val();
+        let verdict_flow: Bits<8> = queue::Verdict::Flow;
+        let verdict_listen: Bits<8> = queue::Verdict::Listen;
+        let verdict_miss: Bits<8> = queue::Verdict::Miss;
+        let verdict_raw: Bits<8> = queue::Verdict::Raw;
+        let verdict_drop: Bits<8> = queue::Verdict::Drop;
+        let reason_none: Bits<8> = queue::DropReason::None;
+        let reason_disabled: Bits<8> = queue::DropReason::Disabled;
+        let reason_oversize: Bits<8> = queue::DropReason::Oversize;
+        let reason_no_event: Bits<8> = queue::DropReason::NoEvent;
+        let reason_no_slot: Bits<8> = queue::DropReason::NoSlot;
 
         // What becomes of the frame at the input. It is decided in its first step.
         self.runs.next = self.queue_runs.val() & !self.discards.q.val();
-        self.is_raw.next = self.verdict.val() == self.verdict_raw.val();
+        self.is_raw.next = self.verdict.val() == verdict_raw;
         self.has_sack.next = self.decoded_event.val().sack_count.any();
         self.fresh_delivers.next = false;
-        self.fresh_reason.next = self.reason_none.val();
-        if self.verdict.val() == self.verdict_drop.val() {
+        self.fresh_reason.next = reason_none;
+        if self.verdict.val() == verdict_drop {
             self.fresh_reason.next = self.drop_reason.val();
         } else if !self.runs.val() {
-            self.fresh_reason.next = self.reason_disabled.val();
+            self.fresh_reason.next = reason_disabled;
         } else if !self.rx_room.val() {
-            self.fresh_reason.next = self.reason_no_event.val();
+            self.fresh_reason.next = reason_no_event;
         } else if self.needs_slot.val() & !self.slot_valid.val() {
-            self.fresh_reason.next = self.reason_no_slot.val();
+            self.fresh_reason.next = reason_no_slot;
         } else {
             self.fresh_delivers.next = true;
         }
@@ -410,10 +268,10 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
 
         // Its receive event. The host knows the addresses of its own connections.
         self.has_address.next = self.decoded_event.val().is_ipv4
-            & !(self.delivers.val() & (self.verdict.val() == self.verdict_flow.val()));
+            & !(self.delivers.val() & (self.verdict.val() == verdict_flow));
         self.event_out.next = self.decoded_event.val();
         self.event_out.next.has_address = self.has_address.val();
-        self.event_out.next.verdict = self.verdict_drop.val();
+        self.event_out.next.verdict = verdict_drop;
         self.event_out.next.drop_reason = self.reason.val();
         self.wanted_bytes.next = bit_cast::<16, 24>(self.decoded_event.val().payload_len_bytes);
         if self.is_raw.val() {
@@ -422,7 +280,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         if self.delivers.val() {
             self.event_out.next.verdict = self.verdict.val();
             self.event_out.next.payload_len_bytes = bit_cast::<24, 16>(self.wanted_bytes.val());
-            if self.verdict.val() == self.verdict_flow.val() {
+            if self.verdict.val() == verdict_flow {
                 self.event_out.next.connection = self.connection.val();
                 self.event_out.next.generation = self.generation.val();
             }
@@ -599,30 +457,25 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         }
 
         // Counters. Oversize is not counted here: the ingress has counted it.
-        self.drop_pulse.d.next = self.take.val()
-            & !self.delivers.val()
-            & (self.reason.val() != self.reason_oversize.val());
+        self.drop_pulse.d.next =
+            self.take.val() & !self.delivers.val() & (self.reason.val() != reason_oversize);
         self.drop_pulse_reason.d.next = self.reason.val();
         self.count_drop.next = self.drop_pulse.q.val();
         self.count_drop_reason.next = self.drop_pulse_reason.q.val();
         if self.discarded.val() {
-            self.count_drop.next =
-                self.head_last.val() & (self.head.val().verdict != self.verdict_drop.val());
-            self.count_drop_reason.next = self.reason_disabled.val();
+            self.count_drop.next = self.head_last.val() & (self.head.val().verdict != verdict_drop);
+            self.count_drop_reason.next = reason_disabled;
         }
         self.count_payload.next = self.delivered.val() & self.head_waits.val();
-        self.count_flow.next = self.delivered.val()
-            & self.head_last.val()
-            & (self.head.val().verdict == self.verdict_flow.val());
+        self.count_flow.next =
+            self.delivered.val() & self.head_last.val() & (self.head.val().verdict == verdict_flow);
         self.count_listen.next = self.delivered.val()
             & self.head_last.val()
-            & (self.head.val().verdict == self.verdict_listen.val());
-        self.count_miss.next = self.delivered.val()
-            & self.head_last.val()
-            & (self.head.val().verdict == self.verdict_miss.val());
-        self.count_raw.next = self.delivered.val()
-            & self.head_last.val()
-            & (self.head.val().verdict == self.verdict_raw.val());
+            & (self.head.val().verdict == verdict_listen);
+        self.count_miss.next =
+            self.delivered.val() & self.head_last.val() & (self.head.val().verdict == verdict_miss);
+        self.count_raw.next =
+            self.delivered.val() & self.head_last.val() & (self.head.val().verdict == verdict_raw);
         self.busy.next = self.next_valid.q.val()
             | self.has_entries.q.val()
             | (self.step.q.val() != DispatchStep::First)

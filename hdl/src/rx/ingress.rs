@@ -22,13 +22,14 @@
 use crate::rx::frame::FrameEnd;
 use crate::stream::{PacketFifo, StreamSink, StreamSource};
 use handclasp_layout::register::SLOT_BYTES_LOG2_DEFAULT;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// log2 of the frames that wait between ingress and dispatcher.
 pub const FRAMES_LOG2: usize = 6;
 
 /// The ingress, with a packet FIFO of `2^A` beats. N is `A + 1`.
-#[derive(LogicBlock)]
+#[block]
 pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -81,68 +82,16 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     slots: Signal<Local, Bits<16>>,
     ends: Signal<Local, Bit>,
     does_not_fit: Signal<Local, Bit>,
-    lanes_log2: Constant<Bits<16>>,
-    most_beats: Constant<Bits<16>>,
-    /// log2 of the beats of the smallest slot.
-    slot_beats_log2: Constant<Bits<16>>,
-    most_frames: Constant<Bits<16>>,
 }
 
-impl<const W: usize, const K: usize, const A: usize, const N: usize> Default
-    for Ingress<W, K, A, N>
-{
-    fn default() -> Self {
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            now: Default::default(),
-            monitor: Default::default(),
-            slot_bytes_log2: Default::default(),
-            s: Default::default(),
-            m: Default::default(),
-            frame_end: Default::default(),
-            kept: Default::default(),
-            taken: Default::default(),
-            count_frame: Default::default(),
-            count_bad_frame: Default::default(),
-            count_fifo_overflow: Default::default(),
-            count_oversize: Default::default(),
-            busy: Default::default(),
-            packets: Default::default(),
-            in_frame: Default::default(),
-            timestamp: Default::default(),
-            beats: Default::default(),
-            is_full: Default::default(),
-            waiting: Default::default(),
-            beat_data: Default::default(),
-            beat_keep: Default::default(),
-            beat_valid: Default::default(),
-            beat_last: Default::default(),
-            beat_user: Default::default(),
-            last_byte: Default::default(),
-            is_oversize: Default::default(),
-            last_lane: Default::default(),
-            slots: Default::default(),
-            ends: Default::default(),
-            does_not_fit: Default::default(),
-            lanes_log2: Constant::new((K.ilog2() as usize).to_bits()),
-            most_beats: Constant::new((0x10000 / K).to_bits()),
-            slot_beats_log2: Constant::new(
-                (SLOT_BYTES_LOG2_DEFAULT - K.ilog2() as usize).to_bits(),
-            ),
-            most_frames: Constant::new((1_usize << FRAMES_LOG2).to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for Ingress<W, K, A, N> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, in_frame, timestamp, beats, is_full, waiting);
-        dff_setup!(self, clk, beat_data, beat_keep, beat_valid, beat_last, beat_user);
-        dff_setup!(self, clk, last_byte, is_oversize);
-        self.packets.clk.next = self.clk.val();
-        self.packets.rst.next = self.rst.val();
+        let lanes_log2: Bits<16> = K.ilog2() as usize;
+        let most_beats: Bits<16> = 0x10000 / K;
+        // log2 of the beats of the smallest slot.
+        let slot_beats_log2: Bits<16> = SLOT_BYTES_LOG2_DEFAULT - K.ilog2() as usize;
+        let most_frames: Bits<16> = 1_usize << FRAMES_LOG2;
 
         // First cycle: keep the beat, and find the number of its last byte.
         self.s.tready.next = true;
@@ -159,15 +108,15 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             }
         }
         // A beat behind a whole slot's is one too many.
-        self.slots.next = self.beats.q.val() >> self.slot_beats_log2.val();
+        self.slots.next = self.beats.q.val() >> slot_beats_log2;
         if self.slot_bytes_log2.val() == 12 {
-            self.slots.next = (self.beats.q.val() >> self.slot_beats_log2.val()) >> 1;
+            self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 1;
         }
         if self.slot_bytes_log2.val() == 13 {
-            self.slots.next = (self.beats.q.val() >> self.slot_beats_log2.val()) >> 2;
+            self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 2;
         }
         if self.slot_bytes_log2.val() == 14 {
-            self.slots.next = (self.beats.q.val() >> self.slot_beats_log2.val()) >> 3;
+            self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 3;
         }
         self.beat_valid.d.next = self.s.tvalid.val();
         if self.s.tvalid.val() {
@@ -175,9 +124,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             self.beat_keep.d.next = self.s.tkeep.val();
             self.beat_last.d.next = self.s.tlast.val();
             self.beat_user.d.next = self.s.tuser.val();
-            self.last_byte.d.next =
-                (self.beats.q.val() << self.lanes_log2.val()) | self.last_lane.val();
-            if self.beats.q.val() == self.most_beats.val() {
+            self.last_byte.d.next = (self.beats.q.val() << lanes_log2) | self.last_lane.val();
+            if self.beats.q.val() == most_beats {
                 self.last_byte.d.next = 0xffff.into();
             }
             self.is_oversize.d.next = self.slots.val().any();
@@ -185,7 +133,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             if !self.in_frame.q.val() {
                 self.timestamp.d.next = self.now.val();
             }
-            if self.beats.q.val() != self.most_beats.val() {
+            if self.beats.q.val() != most_beats {
                 self.beats.d.next = self.beats.q.val() + 1;
             }
             if self.s.tlast.val() {
@@ -219,7 +167,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.kept.next = self.packets.committed.val();
         if self.packets.committed.val() & !self.taken.val() {
             self.waiting.d.next = self.waiting.q.val() + 1;
-            self.is_full.d.next = (self.waiting.q.val() + 1) == self.most_frames.val();
+            self.is_full.d.next = (self.waiting.q.val() + 1) == most_frames;
         }
         if self.taken.val() & !self.packets.committed.val() {
             self.waiting.d.next = self.waiting.q.val() - 1;

@@ -12,6 +12,7 @@
 //! Commands cannot fail: adding a port twice or removing one that is not there changes nothing.
 
 use handclasp_verilog::Ram;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// log2 of the words in the map.
@@ -31,7 +32,7 @@ enum ListenState {
 }
 
 /// The table.
-#[derive(LogicBlock)]
+#[block]
 pub struct ListenerTable {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -78,6 +79,7 @@ pub struct ListenerTable {
     listen_done_register: DFF<Bit>,
     starts_command: Signal<Local, Bit>,
     chosen_port: Signal<Local, Bits<16>>,
+    #[value(Bits::mask())]
     last_word: Constant<Bits<WORDS_LOG2>>,
 }
 
@@ -86,59 +88,9 @@ impl ListenerTable {
     pub const LOOKUP_CYCLES: usize = 3;
 }
 
-impl Default for ListenerTable {
-    fn default() -> Self {
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            lookup_port: Default::default(),
-            lookup_valid: Default::default(),
-            lookup_done: Default::default(),
-            is_listening: Default::default(),
-            listen_remove: Default::default(),
-            listen_port: Default::default(),
-            listen_valid: Default::default(),
-            listen_ready: Default::default(),
-            listen_done: Default::default(),
-            table_ready: Default::default(),
-            busy: Default::default(),
-            map: Default::default(),
-            state: Default::default(),
-            clear_word: Default::default(),
-            command_port: Default::default(),
-            command_remove: Default::default(),
-            read_valid: Default::default(),
-            read_command: Default::default(),
-            read_bit: Default::default(),
-            word_valid: Default::default(),
-            word_command: Default::default(),
-            word_bit: Default::default(),
-            word: Default::default(),
-            done_register: Default::default(),
-            is_listening_register: Default::default(),
-            listen_done_register: Default::default(),
-            starts_command: Default::default(),
-            chosen_port: Default::default(),
-            last_word: Constant::new(Bits::mask()),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for ListenerTable {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, clear_word, command_port, command_remove);
-        dff_setup!(self, clk, read_valid, read_command, read_bit);
-        dff_setup!(self, clk, word_valid, word_command, word_bit, word);
-        dff_setup!(
-            self,
-            clk,
-            done_register,
-            is_listening_register,
-            listen_done_register
-        );
-        self.map.clock.next = self.clk.val();
-
         // First stage: read the word. A lookup goes first.
         self.starts_command.next =
             (self.state.q.val() == ListenState::Wait) & !self.lookup_valid.val();

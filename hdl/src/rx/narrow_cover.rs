@@ -14,10 +14,11 @@
 
 use crate::rx::packet_rest::PacketRest;
 use handclasp_layout::header::{ETHERTYPE_VLAN, PROTOCOL_TCP};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The block that picks; W is 64.
-#[derive(LogicBlock)]
+#[block(W == 64)]
 pub struct NarrowCover<const W: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -67,75 +68,21 @@ pub struct NarrowCover<const W: usize> {
     ip_beat: Signal<Local, Bits<64>>,
     tcp_beat: Signal<Local, Bits<64>>,
     length_word: Signal<Local, Bits<16>>,
-    /// The protocol in ones' complement arithmetic, from which something is taken away: 0xffff more, in 16 bits.
-    protocol_word: Constant<Bits<16>>,
-    ethertype_vlan: Constant<Bits<16>>,
 }
 
-impl<const W: usize> Default for NarrowCover<W> {
-    fn default() -> Self {
-        assert!(W == 64);
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            beat_data: Default::default(),
-            beat_valid: Default::default(),
-            beat_last: Default::default(),
-            ip_word0: Default::default(),
-            is_tagged: Default::default(),
-            ip_words: Default::default(),
-            tcp_words: Default::default(),
-            words_valid: Default::default(),
-            words_last: Default::default(),
-            rest: Default::default(),
-            place: Default::default(),
-            ip_left: Default::default(),
-            ip_register: Default::default(),
-            tcp_register: Default::default(),
-            valid: Default::default(),
-            last: Default::default(),
-            beat: Default::default(),
-            ihl_words: Default::default(),
-            total_len_bytes: Default::default(),
-            is_tag: Default::default(),
-            left_mask: Default::default(),
-            ip_mask: Default::default(),
-            pseudo_mask: Default::default(),
-            in_segment: Default::default(),
-            first_byte: Default::default(),
-            second_byte: Default::default(),
-            ip_word: Default::default(),
-            tcp_word: Default::default(),
-            ip_beat: Default::default(),
-            tcp_beat: Default::default(),
-            length_word: Default::default(),
-            protocol_word: Constant::new((u64::from(PROTOCOL_TCP) - 1).into()),
-            ethertype_vlan: Constant::new(u64::from(ETHERTYPE_VLAN).into()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize> Logic for NarrowCover<W> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clk,
-            place,
-            ip_left,
-            ip_register,
-            tcp_register,
-            valid,
-            last
-        );
-        self.rest.clk.next = self.clk.val();
+        // The protocol in ones' complement arithmetic, from which something is taken away: 0xffff more, in 16 bits.
+        let protocol_word: Bits<16> = PROTOCOL_TCP as u64 - 1;
+        let ethertype_vlan: Bits<16> = ETHERTYPE_VLAN;
 
         self.beat.next = bit_cast::<64, W>(self.beat_data.val());
         self.ihl_words.next = self.ip_word0.val().get_bits::<4>(24);
         self.total_len_bytes.next = self.ip_word0.val().get_bits::<16>(0);
         self.is_tag.next = ((bit_cast::<16, 8>(self.beat.val().get_bits::<8>(32)) << 8)
             | bit_cast::<16, 8>(self.beat.val().get_bits::<8>(40)))
-            == self.ethertype_vlan.val();
+            == ethertype_vlan;
 
         // Where the beat stands. Up to byte 31 the tag alone decides what is IPv4 (no header is shorter than 20 bytes); by beat 4 its lengths are known.
         self.left_mask.next = 0.into();
@@ -168,8 +115,7 @@ impl<const W: usize> Logic for NarrowCover<W> {
             if self.is_tagged.val() {
                 self.pseudo_mask.next = 8.into();
             }
-            self.length_word.next =
-                self.protocol_word.val() - (bit_cast::<16, 4>(self.ihl_words.val()) << 2);
+            self.length_word.next = protocol_word - (bit_cast::<16, 4>(self.ihl_words.val()) << 2);
         }
         if self.place.q.val() == 4 {
             // The end of the addresses, and whatever follows.

@@ -19,6 +19,7 @@
 
 use crate::rx::frame::TcpOptions;
 use handclasp_layout::header::tcp_option;
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// Bits of the longest TCP options.
@@ -42,7 +43,7 @@ enum WalkState {
 }
 
 /// The walker.
-#[derive(LogicBlock)]
+#[block]
 pub struct OptionWalker {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -89,89 +90,28 @@ pub struct OptionWalker {
     step_bytes: Signal<Local, Bits<3>>,
     word: Signal<Local, Bits<32>>,
     edge_words: Signal<Local, Bits<256>>,
+    #[value(TcpOptions::default())]
     nothing: Constant<TcpOptions>,
-    end_kind: Constant<Bits<8>>,
-    nop_kind: Constant<Bits<8>>,
-    mss_kind: Constant<Bits<8>>,
-    mss_bytes: Constant<Bits<8>>,
-    window_scale_kind: Constant<Bits<8>>,
-    window_scale_bytes: Constant<Bits<8>>,
-    sack_permitted_kind: Constant<Bits<8>>,
-    sack_permitted_bytes: Constant<Bits<8>>,
-    timestamps_kind: Constant<Bits<8>>,
-    timestamps_bytes: Constant<Bits<8>>,
-    sack_kind: Constant<Bits<8>>,
-    /// Length of a SACK option with one block.
-    sack_one_bytes: Constant<Bits<8>>,
-    /// Length of a SACK option with four blocks.
-    sack_four_bytes: Constant<Bits<8>>,
 }
 
-impl Default for OptionWalker {
-    fn default() -> Self {
-        let byte = |value: u8| Constant::new(u64::from(value).into());
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            options: Default::default(),
-            len_bytes: Default::default(),
-            start: Default::default(),
-            done: Default::default(),
-            found: Default::default(),
-            rest: Default::default(),
-            state: Default::default(),
-            rest_register: Default::default(),
-            offset: Default::default(),
-            rest_bytes: Default::default(),
-            window: Default::default(),
-            left: Default::default(),
-            place: Default::default(),
-            is_sack: Default::default(),
-            met: Default::default(),
-            timestamps: Default::default(),
-            edges: Default::default(),
-            aligned: Default::default(),
-            kind: Default::default(),
-            length: Default::default(),
-            is_nop: Default::default(),
-            nops: Default::default(),
-            behind_nops: Default::default(),
-            fits: Default::default(),
-            is_legal: Default::default(),
-            step_bytes: Default::default(),
-            word: Default::default(),
-            edge_words: Default::default(),
-            nothing: Constant::new(TcpOptions::default()),
-            end_kind: byte(tcp_option::END),
-            nop_kind: byte(tcp_option::NOP),
-            mss_kind: byte(tcp_option::MSS),
-            mss_bytes: byte(tcp_option::MSS_BYTES),
-            window_scale_kind: byte(tcp_option::WINDOW_SCALE),
-            window_scale_bytes: byte(tcp_option::WINDOW_SCALE_BYTES),
-            sack_permitted_kind: byte(tcp_option::SACK_PERMITTED),
-            sack_permitted_bytes: byte(tcp_option::SACK_PERMITTED_BYTES),
-            timestamps_kind: byte(tcp_option::TIMESTAMPS),
-            timestamps_bytes: byte(tcp_option::TIMESTAMPS_BYTES),
-            sack_kind: byte(tcp_option::SACK),
-            sack_one_bytes: byte(2 + tcp_option::SACK_BLOCK_BYTES),
-            sack_four_bytes: byte(2 + 4 * tcp_option::SACK_BLOCK_BYTES),
-        }
-    }
-}
-
+#[kernel]
 impl Logic for OptionWalker {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, state, rest_register, offset, rest_bytes, window);
-        dff_setup!(self, clk, left, place, is_sack, met);
-        for i in 0..2 {
-            self.timestamps[i].clock.next = self.clk.val();
-            self.timestamps[i].d.next = self.timestamps[i].q.val();
-        }
-        for i in 0..8 {
-            self.edges[i].clock.next = self.clk.val();
-            self.edges[i].d.next = self.edges[i].q.val();
-        }
+        let end_kind: Bits<8> = tcp_option::END;
+        let nop_kind: Bits<8> = tcp_option::NOP;
+        let mss_kind: Bits<8> = tcp_option::MSS;
+        let mss_bytes: Bits<8> = tcp_option::MSS_BYTES;
+        let window_scale_kind: Bits<8> = tcp_option::WINDOW_SCALE;
+        let window_scale_bytes: Bits<8> = tcp_option::WINDOW_SCALE_BYTES;
+        let sack_permitted_kind: Bits<8> = tcp_option::SACK_PERMITTED;
+        let sack_permitted_bytes: Bits<8> = tcp_option::SACK_PERMITTED_BYTES;
+        let timestamps_kind: Bits<8> = tcp_option::TIMESTAMPS;
+        let timestamps_bytes: Bits<8> = tcp_option::TIMESTAMPS_BYTES;
+        let sack_kind: Bits<8> = tcp_option::SACK;
+        // Length of a SACK option with one block.
+        let sack_one_bytes: Bits<8> = 2 + tcp_option::SACK_BLOCK_BYTES;
+        // Length of a SACK option with four blocks.
+        let sack_four_bytes: Bits<8> = 2 + 4 * tcp_option::SACK_BLOCK_BYTES;
 
         self.aligned.next = 0.into();
         for i in 0_usize..8 {
@@ -184,8 +124,7 @@ impl Logic for OptionWalker {
         self.kind.next = self.window.q.val().get_bits::<8>(24);
         self.length.next = self.window.q.val().get_bits::<8>(16);
         for i in 0..4 {
-            self.is_nop[i].next =
-                self.window.q.val().get_bits::<8>(24 - 8 * i) == self.nop_kind.val();
+            self.is_nop[i].next = self.window.q.val().get_bits::<8>(24 - 8 * i) == nop_kind;
         }
         // The list may end before the NOPs do: what looks like more of them is no part of it.
         self.nops.next = 1.into();
@@ -215,22 +154,22 @@ impl Logic for OptionWalker {
         self.fits.next = (self.length.val() >= 2)
             & (self.length.val() <= bit_cast::<8, 6>(self.rest_bytes.q.val()));
         self.is_legal.next = true;
-        if self.kind.val() == self.mss_kind.val() {
-            self.is_legal.next = self.length.val() == self.mss_bytes.val();
+        if self.kind.val() == mss_kind {
+            self.is_legal.next = self.length.val() == mss_bytes;
         }
-        if self.kind.val() == self.window_scale_kind.val() {
-            self.is_legal.next = self.length.val() == self.window_scale_bytes.val();
+        if self.kind.val() == window_scale_kind {
+            self.is_legal.next = self.length.val() == window_scale_bytes;
         }
-        if self.kind.val() == self.sack_permitted_kind.val() {
-            self.is_legal.next = self.length.val() == self.sack_permitted_bytes.val();
+        if self.kind.val() == sack_permitted_kind {
+            self.is_legal.next = self.length.val() == sack_permitted_bytes;
         }
-        if self.kind.val() == self.timestamps_kind.val() {
-            self.is_legal.next = self.length.val() == self.timestamps_bytes.val();
+        if self.kind.val() == timestamps_kind {
+            self.is_legal.next = self.length.val() == timestamps_bytes;
         }
-        if self.kind.val() == self.sack_kind.val() {
+        if self.kind.val() == sack_kind {
             // Two bytes, and eight for each of one to four blocks.
-            self.is_legal.next = (self.length.val() >= self.sack_one_bytes.val())
-                & (self.length.val() <= self.sack_four_bytes.val())
+            self.is_legal.next = (self.length.val() >= sack_one_bytes)
+                & (self.length.val() <= sack_four_bytes)
                 & (self.length.val().get_bits::<3>(0) == 2);
         }
 
@@ -248,7 +187,7 @@ impl Logic for OptionWalker {
             }
             WalkState::Look => {
                 self.place.d.next = 0.into();
-                self.is_sack.d.next = self.kind.val() == self.sack_kind.val();
+                self.is_sack.d.next = self.kind.val() == sack_kind;
                 self.state.d.next = WalkState::Align;
                 // Where to go on: over NOPs, to an option's value, or over the option, four bytes of it first. When the walk ends here this means nothing, so what decides that need not
                 // be waited for.
@@ -259,11 +198,11 @@ impl Logic for OptionWalker {
                 if self.length.val() > 4 {
                     self.step_bytes.next = 4.into();
                 }
-                if self.kind.val() == self.timestamps_kind.val() {
+                if self.kind.val() == timestamps_kind {
                     self.step_bytes.next = 2.into();
                     self.left.d.next = 2.into();
                 }
-                if self.kind.val() == self.sack_kind.val() {
+                if self.kind.val() == sack_kind {
                     self.step_bytes.next = 2.into();
                     self.left.d.next = bit_cast::<6, 8>((self.length.val() >> 3) << 1);
                 }
@@ -272,7 +211,7 @@ impl Logic for OptionWalker {
                     self.rest_bytes.d.next = self.behind_nops.val();
                 }
                 // What it is.
-                if self.kind.val() == self.end_kind.val() {
+                if self.kind.val() == end_kind {
                     self.state.d.next = WalkState::Done;
                 } else if !self.is_nop[0].val() {
                     if !self.fits.val() | !self.is_legal.val() {
@@ -282,22 +221,22 @@ impl Logic for OptionWalker {
                         if self.length.val() > 4 {
                             self.state.d.next = WalkState::Skip;
                         }
-                        if self.kind.val() == self.mss_kind.val() {
+                        if self.kind.val() == mss_kind {
                             self.met.d.next.has_mss = true;
                             self.met.d.next.mss = self.window.q.val().get_bits::<16>(0);
                         }
-                        if self.kind.val() == self.window_scale_kind.val() {
+                        if self.kind.val() == window_scale_kind {
                             self.met.d.next.has_window_scale = true;
                             self.met.d.next.window_scale = self.window.q.val().get_bits::<8>(8);
                         }
-                        if self.kind.val() == self.sack_permitted_kind.val() {
+                        if self.kind.val() == sack_permitted_kind {
                             self.met.d.next.has_sack_permitted = true;
                         }
-                        if self.kind.val() == self.timestamps_kind.val() {
+                        if self.kind.val() == timestamps_kind {
                             self.met.d.next.has_timestamps = true;
                             self.state.d.next = WalkState::First;
                         }
-                        if self.kind.val() == self.sack_kind.val() {
+                        if self.kind.val() == sack_kind {
                             self.met.d.next.sack_count = bit_cast::<4, 8>(self.length.val() >> 3);
                             self.state.d.next = WalkState::First;
                         }

@@ -6,10 +6,11 @@
 //!
 //! Latency: 1 cycle from `load` to the first beat's `covers`. Throughput: one beat a cycle. One clock; no reset: a frame loads it before it asks.
 
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The counter for beats of K bytes; S is log2(K).
-#[derive(LogicBlock)]
+#[block(1 << S == K)]
 pub struct PacketRest<const K: usize, const S: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -29,32 +30,12 @@ pub struct PacketRest<const K: usize, const S: usize> {
     is_tail: DFF<Bit>,
     /// The packet is over.
     is_over: DFF<Bit>,
-    beats_log2: Constant<Bits<16>>,
 }
 
-impl<const K: usize, const S: usize> Default for PacketRest<K, S> {
-    fn default() -> Self {
-        const { assert!(1 << S == K) };
-        Self {
-            clk: Default::default(),
-            load_bytes: Default::default(),
-            load_none: Default::default(),
-            load: Default::default(),
-            step: Default::default(),
-            covers: Default::default(),
-            beats: Default::default(),
-            tail_bytes: Default::default(),
-            is_tail: Default::default(),
-            is_over: Default::default(),
-            beats_log2: Constant::new(S.to_bits()),
-        }
-    }
-}
-
+#[kernel]
 impl<const K: usize, const S: usize> Logic for PacketRest<K, S> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, beats, tail_bytes, is_tail, is_over);
+        let beats_log2: Bits<16> = S;
 
         self.covers.next = 0.into();
         for i in 0..K {
@@ -72,9 +53,9 @@ impl<const K: usize, const S: usize> Logic for PacketRest<K, S> {
             }
         }
         if self.load.val() {
-            self.beats.d.next = self.load_bytes.val() >> self.beats_log2.val();
+            self.beats.d.next = self.load_bytes.val() >> beats_log2;
             self.tail_bytes.d.next = bit_cast::<S, 16>(self.load_bytes.val());
-            self.is_tail.d.next = (self.load_bytes.val() >> self.beats_log2.val()) == 0;
+            self.is_tail.d.next = (self.load_bytes.val() >> beats_log2) == 0;
             self.is_over.d.next = self.load_none.val();
         }
     }

@@ -14,10 +14,11 @@
 
 use crate::rx::packet_rest::PacketRest;
 use handclasp_layout::header::{ETHERTYPE_VLAN, PROTOCOL_TCP};
+use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The block that picks; W is 512.
-#[derive(LogicBlock)]
+#[block(W == 512)]
 pub struct WideCover<const W: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
@@ -71,68 +72,16 @@ pub struct WideCover<const W: usize> {
     ip_beat: Signal<Local, Bits<512>>,
     tcp_beat: Signal<Local, Bits<512>>,
     length_word: Signal<Local, Bits<16>>,
-    /// Total length and addresses, as words of IPv4.
-    pseudo_words: Constant<Bits<32>>,
-    /// The protocol in ones' complement arithmetic, from which something is taken away: 0xffff more, in 16 bits.
-    protocol_word: Constant<Bits<16>>,
-    ethertype_vlan: Constant<Bits<16>>,
 }
 
-impl<const W: usize> Default for WideCover<W> {
-    fn default() -> Self {
-        assert!(W == 512);
-        Self {
-            clk: Default::default(),
-            rst: Default::default(),
-            beat_data: Default::default(),
-            beat_valid: Default::default(),
-            beat_last: Default::default(),
-            ip_words: Default::default(),
-            tcp_words: Default::default(),
-            words_valid: Default::default(),
-            words_last: Default::default(),
-            busy: Default::default(),
-            rest: Default::default(),
-            in_frame: Default::default(),
-            data: Default::default(),
-            data_valid: Default::default(),
-            data_last: Default::default(),
-            data_first: Default::default(),
-            is_tagged: Default::default(),
-            ip_left: Default::default(),
-            ip_register: Default::default(),
-            tcp_register: Default::default(),
-            valid: Default::default(),
-            last: Default::default(),
-            beat: Default::default(),
-            ihl_words: Default::default(),
-            total_len_bytes: Default::default(),
-            header_mask: Default::default(),
-            first_mask: Default::default(),
-            second_mask: Default::default(),
-            ip_mask: Default::default(),
-            tcp_first_mask: Default::default(),
-            tcp_second_mask: Default::default(),
-            first_byte: Default::default(),
-            second_byte: Default::default(),
-            ip_word: Default::default(),
-            tcp_word: Default::default(),
-            ip_beat: Default::default(),
-            tcp_beat: Default::default(),
-            length_word: Default::default(),
-            pseudo_words: Constant::new(0b11_1100_0010_u64.into()),
-            protocol_word: Constant::new((u64::from(PROTOCOL_TCP) - 1).into()),
-            ethertype_vlan: Constant::new(u64::from(ETHERTYPE_VLAN).into()),
-        }
-    }
-}
-
+#[kernel]
 impl<const W: usize> Logic for WideCover<W> {
-    #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, in_frame, data, data_valid, data_last, data_first, is_tagged);
-        dff_setup!(self, clk, ip_left, ip_register, tcp_register, valid, last);
-        self.rest.clk.next = self.clk.val();
+        // Total length and addresses, as words of IPv4.
+        let pseudo_words: Bits<32> = 0b11_1100_0010_u64;
+        // The protocol in ones' complement arithmetic, from which something is taken away: 0xffff more, in 16 bits.
+        let protocol_word: Bits<16> = PROTOCOL_TCP as u64 - 1;
+        let ethertype_vlan: Bits<16> = ETHERTYPE_VLAN;
 
         // First cycle: keep the beat, and see whether the frame is tagged.
         self.beat.next = bit_cast::<512, W>(self.beat_data.val());
@@ -144,7 +93,7 @@ impl<const W: usize> Logic for WideCover<W> {
             self.in_frame.d.next = !self.beat_last.val();
             self.is_tagged.d.next = ((bit_cast::<16, 8>(self.beat.val().get_bits::<8>(96)) << 8)
                 | bit_cast::<16, 8>(self.beat.val().get_bits::<8>(104)))
-                == self.ethertype_vlan.val();
+                == ethertype_vlan;
         }
 
         // Second cycle. Of the first beat: which words are in the header, which bytes in the packet, counted from where IPv4 begins.
@@ -176,18 +125,17 @@ impl<const W: usize> Logic for WideCover<W> {
         }
         self.ip_mask.next = self.header_mask.val() << 7;
         self.tcp_first_mask.next =
-            ((self.first_mask.val() & !self.header_mask.val()) | self.pseudo_words.val()) << 7;
+            ((self.first_mask.val() & !self.header_mask.val()) | pseudo_words) << 7;
         self.tcp_second_mask.next =
-            ((self.second_mask.val() & !self.header_mask.val()) | self.pseudo_words.val()) << 7;
+            ((self.second_mask.val() & !self.header_mask.val()) | pseudo_words) << 7;
         if self.is_tagged.q.val() {
             self.ip_mask.next = self.header_mask.val() << 9;
             self.tcp_first_mask.next =
-                ((self.first_mask.val() & !self.header_mask.val()) | self.pseudo_words.val()) << 9;
+                ((self.first_mask.val() & !self.header_mask.val()) | pseudo_words) << 9;
             self.tcp_second_mask.next =
-                ((self.second_mask.val() & !self.header_mask.val()) | self.pseudo_words.val()) << 9;
+                ((self.second_mask.val() & !self.header_mask.val()) | pseudo_words) << 9;
         }
-        self.length_word.next =
-            self.protocol_word.val() - (bit_cast::<16, 4>(self.ihl_words.val()) << 2);
+        self.length_word.next = protocol_word - (bit_cast::<16, 4>(self.ihl_words.val()) << 2);
         if !self.data_first.q.val() {
             self.length_word.next = 0.into();
             self.ip_mask.next = 0.into();
