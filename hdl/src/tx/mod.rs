@@ -42,8 +42,8 @@ use job_queue::JobQueue;
 use payload_buffer::PayloadBuffer;
 use rust_hdl::prelude::*;
 
-/// The transmit path at 64 bits.
-pub type TxPath64 = TxPath<64, 8, 3, 10, 11, 5, 6>;
+/// The transmit path at 64 bits. Its queue of jobs is as deep as LUT memory is without a multiplexer.
+pub type TxPath64 = TxPath<64, 8, 3, 10, 11, 4, 5>;
 /// The transmit path at 512 bits.
 pub type TxPath512 = TxPath<512, 64, 6, 9, 10, 7, 8>;
 
