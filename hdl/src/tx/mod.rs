@@ -17,7 +17,7 @@
 //! Latency: a segment without payload: 6 cycles from the cycle in which the command is accepted to the cycle with its first beat, at
 //! both widths. With payload, from the payload's last beat to the frame's first: 4 (5 if it is the only one) when the sum is in the command
 //! (`has_payload_sum`), log2(W/16) + 6 otherwise. Throughput: one beat a cycle, and the next frame in the next cycle: a control segment every 8 cycles at W = 64, every cycle
-//! at W = 512; 2 cycles between frames with payload. One clock, synchronous reset, which may last one cycle. Errors: see [`executor`]
+//! at W = 512, but for SYNs, whose MSS, scale and SACK permitted take a cycle more each; 2 cycles between frames with payload. One clock, synchronous reset, which may last one cycle. Errors: see [`executor`]
 //! (BadCommand) and [`assembler`] (ReadError). Counter pulses: `count_bad_command`, `count_segment`, `count_raw`, `count_frame`.
 
 pub mod assembler;
@@ -31,6 +31,7 @@ pub mod job;
 pub mod job_queue;
 pub mod options;
 pub mod payload_buffer;
+pub mod sum4;
 
 use crate::stream::{StreamSink, StreamSource};
 use assembler::Assembler;
