@@ -27,6 +27,7 @@ pub mod completion;
 pub mod context;
 pub mod executor;
 pub mod header;
+pub mod header_bytes;
 pub mod job;
 pub mod job_queue;
 pub mod options;
