@@ -29,12 +29,14 @@ use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The NIC with data paths of 64 bits: 10 Gbit/s at 156.25 MHz.
-pub type HandclaspNic64 = HandclaspNic<64, 8, 128, 16, 3, 4, 10, 11, 11, 12, 5, 6, 4, 5, 5, 6>;
+pub type HandclaspNic64 =
+    HandclaspNic<64, 8, 128, 16, 3, 4, 10, 11, 4, 5, 11, 12, 5, 6, 4, 5, 5, 6>;
 /// The NIC with data paths of 512 bits: 100 Gbit/s at 250 MHz.
-pub type HandclaspNic512 = HandclaspNic<512, 64, 512, 64, 6, 6, 9, 10, 10, 11, 7, 8, 7, 8, 8, 9>;
+pub type HandclaspNic512 =
+    HandclaspNic<512, 64, 512, 64, 6, 6, 9, 10, 7, 8, 10, 11, 7, 8, 7, 8, 8, 9>;
 
-/// The NIC: W bits (K bytes, S = log2(K)) a beat of a frame, D bits (DK bytes, DS = log2(DK)) a beat of the bus; the buffers of tx hold `2^TA` beats, those
-/// of rx `2^RA`; `2^C` reads of commands and payloads may be under way, and `2^WA` writes; `2^EA` receive events may wait for their payloads (TN = TA + 1 and so on).
+/// The NIC: W bits (K bytes, S = log2(K)) a beat of a frame, D bits (DK bytes, DS = log2(DK)) a beat of the bus; the buffers of tx hold `2^TA` beats and
+/// `2^J` jobs, those of rx `2^RA` beats; `2^C` reads of commands and payloads may be under way, and `2^WA` writes; `2^EA` receive events may wait for their payloads (TN = TA + 1 and so on).
 #[block]
 pub struct HandclaspNic<
     const W: usize,
@@ -45,6 +47,8 @@ pub struct HandclaspNic<
     const DS: usize,
     const TA: usize,
     const TN: usize,
+    const J: usize,
+    const JN: usize,
     const RA: usize,
     const RN: usize,
     const C: usize,
@@ -97,7 +101,7 @@ pub struct HandclaspNic<
     /// While an event goes to the bus, the payload behind it goes on up to here.
     payloads: BeatFifo<D, DK, 4, 5>,
     rx: RxPath<W, K, S, RA, RN, EA, EN>,
-    tx: TxPath<W, K, S, TA, TN, C, CN>,
+    tx: TxPath<W, K, S, TA, TN, J, JN>,
     nic_busy: Signal<Local, Bit>,
 }
 
@@ -111,6 +115,8 @@ impl<
         const DS: usize,
         const TA: usize,
         const TN: usize,
+        const J: usize,
+        const JN: usize,
         const RA: usize,
         const RN: usize,
         const C: usize,
@@ -119,7 +125,7 @@ impl<
         const EN: usize,
         const WA: usize,
         const WN: usize,
-    > Logic for HandclaspNic<W, K, D, DK, S, DS, TA, TN, RA, RN, C, CN, EA, EN, WA, WN>
+    > Logic for HandclaspNic<W, K, D, DK, S, DS, TA, TN, J, JN, RA, RN, C, CN, EA, EN, WA, WN>
 {
     fn update(&mut self) {
         // BAR0, pushed commands, the host's memory.

@@ -23,7 +23,8 @@ const OKAY: u64 = 0;
 const SLVERR: u64 = 2;
 
 struct Bench {
-    uut: HandclaspNic64,
+    /// Too large for a test's stack when it is moved.
+    uut: Box<HandclaspNic64>,
     cycle: usize,
     /// Addresses that the NIC wanted to read from; they are never answered.
     reads: Vec<u64>,
@@ -34,7 +35,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut uut = HandclaspNic64::default();
+        let mut uut = Box::<HandclaspNic64>::default();
         uut.connect_all();
         uut.m_axis_tx.tready.next = true;
         uut.s_axil.bready.next = true;

@@ -22,6 +22,8 @@ struct Transmit<
     const N: usize,
     const C: usize,
     const M: usize,
+    const J: usize,
+    const JM: usize,
 > {
     pub clk: Signal<In, Clock>,
     pub rst: Signal<In, Bit>,
@@ -43,7 +45,7 @@ struct Transmit<
     pub busy: Signal<Out, Bit>,
     queue: CommandQueue<W, K, C, M>,
     reader: Reader<W, K, S, C, M>,
-    tx: TxPath<W, K, S, A, N, C, M>,
+    tx: TxPath<W, K, S, A, N, J, JM>,
 }
 
 impl<
@@ -54,7 +56,9 @@ impl<
         const N: usize,
         const C: usize,
         const M: usize,
-    > Logic for Transmit<W, K, S, A, N, C, M>
+        const J: usize,
+        const JM: usize,
+    > Logic for Transmit<W, K, S, A, N, C, M, J, JM>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -115,8 +119,8 @@ impl<
 }
 
 clocked! {
-    [const W: usize, const K: usize, const S: usize, const A: usize, const N: usize, const C: usize, const M: usize]
-        Transmit<W, K, S, A, N, C, M>;
+    [const W: usize, const K: usize, const S: usize, const A: usize, const N: usize, const C: usize, const M: usize, const J: usize, const JM: usize]
+        Transmit<W, K, S, A, N, C, M, J, JM>;
 }
 
 const RING_BASE: u64 = 0x7_f000;
@@ -168,12 +172,14 @@ fn cycles_a_frame<
     const N: usize,
     const C: usize,
     const M: usize,
+    const J: usize,
+    const JM: usize,
 >(
     payload_len_bytes: usize,
     frames: u32,
     latency: u64,
 ) -> f64 {
-    let mut uut = Transmit::<W, K, S, A, N, C, M>::default();
+    let mut uut = Transmit::<W, K, S, A, N, C, M, J, JM>::default();
     uut.connect_all();
     uut.command_base.next = RING_BASE.into();
     uut.command_log2.next = u64::from(RING_LOG2).into();
@@ -251,7 +257,7 @@ fn wire_cycles(payload_len_bytes: usize, bits_a_cycle: f64) -> f64 {
 #[test]
 fn width_64_holds_the_line_with_reads_of_900_ns() {
     for (payload_len_bytes, frames) in [(0, 150), (64, 100), (1448, 30)] {
-        let cycles = cycles_a_frame::<64, 8, 3, 10, 11, 5, 6>(payload_len_bytes, frames, 141);
+        let cycles = cycles_a_frame::<64, 8, 3, 10, 11, 5, 6, 4, 5>(payload_len_bytes, frames, 141);
         let wire = wire_cycles(payload_len_bytes, 64.0);
         println!("W = 64, {payload_len_bytes} bytes: {cycles} cycles, the wire {wire}");
         assert!(cycles <= wire, "{payload_len_bytes} bytes: {cycles} cycles");
@@ -262,7 +268,8 @@ fn width_64_holds_the_line_with_reads_of_900_ns() {
 #[test]
 fn width_512_holds_the_line_with_reads_of_900_ns() {
     for (payload_len_bytes, frames) in [(0, 400), (64, 400), (1448, 80)] {
-        let cycles = cycles_a_frame::<512, 64, 6, 9, 10, 7, 8>(payload_len_bytes, frames, 225);
+        let cycles =
+            cycles_a_frame::<512, 64, 6, 9, 10, 7, 8, 7, 8>(payload_len_bytes, frames, 225);
         let wire = wire_cycles(payload_len_bytes, 400.0);
         println!("W = 512, {payload_len_bytes} bytes: {cycles} cycles, the wire {wire}");
         // 60 million frames a second.

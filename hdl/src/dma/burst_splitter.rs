@@ -47,13 +47,17 @@ pub struct BurstSplitter<const K: usize> {
     addr: DFF<Bits<64>>,
     beats_left: DFF<Bits<16>>,
     to_boundary: DFF<Bits<16>>,
+    /// The one does not exceed the other: the next burst is the request's last.
+    is_last: DFF<Bit>,
     /// The burst that is shown.
     shown: DFF<Bit>,
     shown_addr: DFF<Bits<64>>,
     shown_len: DFF<Bits<8>>,
     shown_last: DFF<Bit>,
     advance: Signal<Local, Bit>,
-    is_last: Signal<Local, Bit>,
+    left_behind: Signal<Local, Bits<16>>,
+    place: Signal<Local, Bits<64>>,
+    end_bytes: Signal<Local, Bits<17>>,
     beats: Signal<Local, Bits<16>>,
     beats_less_one: Signal<Local, Bits<16>>,
 }
@@ -75,6 +79,7 @@ impl<const K: usize> Logic for BurstSplitter<K> {
         let boundary_beats: Bits<16> = burst_beats_max(K);
         let boundary_mask: Bits<16> = boundary_beats - 1;
         let boundary_bytes: Bits<64> = boundary_beats * K;
+        let boundary_end: Bits<17> = boundary_bytes as u64;
         let boundary_addr_mask: Bits<64> = !(boundary_bytes as u64 - 1);
 
         self.burst_addr.next = self.shown_addr.q.val();
@@ -84,9 +89,8 @@ impl<const K: usize> Logic for BurstSplitter<K> {
         self.busy.next = self.active.q.val() | self.shown.q.val();
 
         // The next burst: all that is left, or what fits before the boundary.
-        self.is_last.next = self.beats_left.q.val() <= self.to_boundary.q.val();
         self.beats.next = self.to_boundary.q.val();
-        if self.is_last.val() {
+        if self.is_last.q.val() {
             self.beats.next = self.beats_left.q.val();
         }
         self.beats_less_one.next = self.beats.val() - 1;
@@ -95,16 +99,23 @@ impl<const K: usize> Logic for BurstSplitter<K> {
             self.shown.d.next = self.active.q.val();
             self.shown_addr.d.next = self.addr.q.val();
             self.shown_len.d.next = bit_cast::<8, 16>(self.beats_less_one.val());
-            self.shown_last.d.next = self.is_last.val();
+            self.shown_last.d.next = self.is_last.q.val();
         }
+        self.left_behind.next = self.beats_left.q.val() - self.to_boundary.q.val();
         // Every burst but the first begins at a boundary.
         if self.advance.val() & self.active.q.val() {
             self.addr.d.next = (self.addr.q.val() & boundary_addr_mask) + boundary_bytes;
-            self.beats_left.d.next = self.beats_left.q.val() - self.to_boundary.q.val();
+            self.beats_left.d.next = self.left_behind.val();
+            self.is_last.d.next = self.left_behind.val() <= boundary_beats;
             self.to_boundary.d.next = boundary_beats;
         }
 
-        self.request_ready.next = !self.active.q.val() | (self.advance.val() & self.is_last.val());
+        // Whether all of it fits before the boundary is told by bytes, beside the beats and not behind them.
+        self.place.next = self.request_addr.val() & !boundary_addr_mask;
+        self.end_bytes.next =
+            bit_cast::<17, 64>(self.place.val()) + bit_cast::<17, 16>(self.request_len_bytes.val());
+        self.request_ready.next =
+            !self.active.q.val() | (self.advance.val() & self.is_last.q.val());
         if self.request_ready.val() {
             self.active.d.next = self.request_valid.val();
             self.addr.d.next = self.request_addr.val() & addr_mask;
@@ -113,6 +124,7 @@ impl<const K: usize> Logic for BurstSplitter<K> {
                 + self.request_len_bytes.val()
                 + beat_mask)
                 >> log2_beat_bytes;
+            self.is_last.d.next = self.end_bytes.val() <= boundary_end;
             self.to_boundary.d.next = boundary_beats
                 - (bit_cast::<16, 64>(self.request_addr.val() >> log2_beat_bytes) & boundary_mask);
         }

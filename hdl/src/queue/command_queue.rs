@@ -97,16 +97,23 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     is_level: DFF<Bit>,
     /// Entries of the next fetch.
     count: DFF<Bits<4>>,
-    /// Entries in the Fifo, or on their way to it.
+    /// Entries in the Fifo, or on their way to it; one that is taken counts a cycle longer.
     held: DFF<Bits<N>>,
+    popped: DFF<Bit>,
     /// The Fifo has room for a whole fetch.
     has_room: DFF<Bit>,
+    /// Ring indices are taken modulo this plus one; `command_log2` does not change while the queue is enabled.
+    ring_mask: DFF<Bits<32>>,
     address: DFF<Bits<64>>,
     len_bytes: DFF<Bits<16>>,
     /// Entries asked for that have not come.
     outstanding: DFF<Bits<N>>,
+    /// There are some.
+    waits: DFF<Bit>,
     /// So many of those that come next were asked for before the queue was stopped or disabled: they are thrown away.
     stale: DFF<Bits<N>>,
+    /// There are some.
+    is_stale: DFF<Bit>,
     /// The bus refused an entry: it, and those behind it, are thrown away until the queue is stopped.
     failed: DFF<Bit>,
     /// The beats of an entry that have come so far. Each enters at the top and pushes those before it down.
@@ -133,6 +140,7 @@ pub struct CommandQueue<const W: usize, const K: usize, const Q: usize, const N:
     beat: Signal<Local, Bits<W>>,
     held_now: Signal<Local, Bits<N>>,
     outstanding_now: Signal<Local, Bits<N>>,
+    waits_now: Signal<Local, Bit>,
     whole: Signal<Local, Bits<512>>,
 }
 
@@ -172,8 +180,8 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         }
         self.count.d.next =
             self.fetch_end.val() - bit_cast::<4, 3>(self.fetched.q.val().get_bits::<3>(0));
-        self.place.next =
-            bit_cast::<64, 32>(self.fetched.q.val() & ((one << self.command_log2.val()) - 1));
+        self.place.next = bit_cast::<64, 32>(self.fetched.q.val() & self.ring_mask.q.val());
+        self.ring_mask.d.next = (one << self.command_log2.val()) - 1;
         self.request_addr.next = self.address.q.val();
         self.request_len_bytes.next = self.len_bytes.q.val();
         self.request_valid.next = self.state.q.val() == FetchState::Request;
@@ -217,17 +225,19 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         self.fifo.push_data.next = self.whole.val();
         self.arrive.next = self.entries.tvalid.val() & (self.word_beat.q.val() == last_beat);
         self.fifo.push_valid.next = self.arrive.val()
-            & !self.stale.q.val().any()
+            & !self.is_stale.q.val()
             & !self.failed.q.val()
             & !self.entries.tuser.val();
         // A push goes the same way while nothing is fetched.
-        self.is_quiet.next = (self.state.q.val() == FetchState::Idle)
-            & !self.issue.val()
-            & !self.outstanding.q.val().any();
+        self.is_quiet.next =
+            (self.state.q.val() == FetchState::Idle) & !self.issue.val() & !self.waits.q.val();
         self.push_whole_now.next =
             self.is_quiet.val() & (self.push_first.val() | self.push_whole.q.val());
+        // Nothing is asked for when everything has been.
         self.take_push.next = self.push.val()
-            & self.push_whole_now.val()
+            & (self.state.q.val() == FetchState::Idle)
+            & !self.waits.q.val()
+            & (self.push_first.val() | self.push_whole.q.val())
             & self.is_level.q.val()
             & self.is_running.val()
             & self.has_room.q.val()
@@ -246,7 +256,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         if self.entries.tvalid.val() {
             self.word.d.next = self.whole.val();
             self.word_beat.d.next = self.word_beat.q.val() + 1;
-            if self.entries.tuser.val() & !self.stale.q.val().any() {
+            if self.entries.tuser.val() & !self.is_stale.q.val() {
                 self.failed.d.next = true;
             }
             if self.arrive.val() {
@@ -274,15 +284,20 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             self.asked.next = 1.into();
         }
         self.held_now.next = self.held.q.val() + self.asked.val();
-        if self.pop.val() {
+        self.popped.d.next = self.pop.val();
+        if self.popped.q.val() {
             self.held_now.next = self.held_now.val() - 1;
         }
         if self.arrive.val() {
             self.outstanding_now.next = self.outstanding_now.val() - 1;
-            if self.stale.q.val().any() {
+            if self.is_stale.q.val() {
                 self.stale.d.next = self.stale.q.val() - 1;
+                self.is_stale.d.next = self.stale.q.val() != 1;
             }
         }
+        self.waits_now.next = self.issue.val()
+            | (self.waits.q.val() & !(self.arrive.val() & (self.outstanding.q.val() == 1)));
+        self.waits.d.next = self.waits_now.val();
         self.held.d.next = self.held_now.val();
         self.outstanding.d.next = self.outstanding_now.val();
         // One cycle late, as is `fetched`: the next fetch is at least two cycles away.
@@ -291,8 +306,10 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
         // Stopped or disabled: the Fifo has been emptied, and what still comes is thrown away.
         if self.flush.val() {
             self.held.d.next = 0.into();
+            self.popped.d.next = false;
             self.has_room.d.next = true;
             self.stale.d.next = self.outstanding_now.val();
+            self.is_stale.d.next = self.waits_now.val();
             self.failed.d.next = false;
         }
         self.was_enabled.d.next = self.queue_enable.val();
@@ -301,8 +318,7 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             self.next_index.d.next = 0.into();
             self.is_level.d.next = true;
         }
-        self.fetching.next =
-            (self.state.q.val() != FetchState::Idle) | self.outstanding.q.val().any();
+        self.fetching.next = (self.state.q.val() != FetchState::Idle) | self.waits.q.val();
         // What is about to be fetched counts: nobody else knows of it any more.
         self.busy.next = self.fetching.val()
             | self.held.q.val().any()
@@ -313,10 +329,13 @@ impl<const W: usize, const K: usize, const Q: usize, const N: usize> Logic
             self.was_enabled.d.next = false;
             self.fetched.d.next = 0.into();
             self.held.d.next = 0.into();
+            self.popped.d.next = false;
             self.has_room.d.next = true;
             self.is_level.d.next = true;
             self.outstanding.d.next = 0.into();
             self.stale.d.next = 0.into();
+            self.waits.d.next = false;
+            self.is_stale.d.next = false;
             self.failed.d.next = false;
             self.word_beat.d.next = 0.into();
             self.next_index.d.next = 0.into();

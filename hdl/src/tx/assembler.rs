@@ -1,7 +1,7 @@
 //! Puts header and payload together, beat by beat, pads short frames, and tells when the last beat has left.
 //!
 //! ```text
-//!  job, sums ──> │ held │──> header beat ─────────┐
+//!  job, sums ──> │ held │──> │ header beat │──────┐
 //!                                                OR ──> │ output beat │ ──> m_axis_tx
 //!  payload ──> │ word │──> rotate ──> │ rotated │─┤
 //!                                                │
@@ -30,10 +30,14 @@ use rust_hdl::prelude::*;
 pub enum AssemblerState {
     /// There is none.
     Idle,
-    /// It has just come: without payload its frame begins, with payload it waits for that.
-    Fresh,
-    /// Its payload is there: the frame begins.
+    /// It has no frame.
+    Without,
+    /// It waits for its payload.
+    Wait,
+    /// Its payload is there: the frame begins with the payload's first word.
     Begin,
+    /// It has no payload: the frame begins.
+    Go,
     /// Beats behind the first.
     Send,
     /// Throws away the payload of a frame that must not be sent.
@@ -98,26 +102,35 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     /// A job is held, or a beat stands at the output.
     pub busy: Signal<Out, Bit>,
     state: DFF<AssemblerState>,
+    /// What the headers are made of. They are made when the last beat waits: the next job may stand here already.
     held: DFF<Job>,
+    held_has_completion: DFF<Bit>,
+    held_has_payload_sum: DFF<Bit>,
+    held_is_segment: DFF<Bit>,
+    held_header_len_bytes: DFF<Bits<7>>,
+    /// Bytes that the frame's last beat lacks.
+    missing: DFF<Bits<S>>,
     done_held: DFF<Done>,
     held_sum_ip: DFF<Bits<16>>,
     held_sum_tcp: DFF<Bits<16>>,
     header: Header<W, K>,
-    header_carry: DFF<Bits<32>>,
-    /// Beats of the frame that have gone to the output.
-    beat: DFF<Bits<8>>,
-    /// The same, but not beyond the highest number: the headers have ended before.
-    header_beat: DFF<Bits<4>>,
+    /// Beats of the frame behind the next one.
+    beats_left: DFF<Bits<8>>,
+    /// Beats before the one in which the payload begins, the next one among them.
+    header_beats_left: DFF<Bits<8>>,
     /// The next beat is the last.
     is_last: DFF<Bit>,
     /// The next beat has payload, if there is any left.
     in_payload: DFF<Bit>,
     word: DFF<Bits<W>>,
     word_valid: DFF<Bit>,
+    /// A word behind that one: so the buffer need not wait for what the output does.
+    spare_word: DFF<Bits<W>>,
+    spare_valid: DFF<Bit>,
     rotated: DFF<Bits<W>>,
     rotated_valid: DFF<Bit>,
-    /// Words of the held job's payload that have been rotated.
-    rotated_words: DFF<Bits<8>>,
+    /// Words of the held job's payload behind the next one to be rotated.
+    words_left: DFF<Bits<8>>,
     /// There are more.
     has_more_words: DFF<Bit>,
     /// Lanes from the one behind the header's last byte on.
@@ -139,15 +152,14 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     ends_without: Signal<Local, Bit>,
     /// The job ends, with or without a frame.
     finish: Signal<Local, Bit>,
-    next_beat: Signal<Local, Bits<8>>,
-    header_beats: Signal<Local, Bits<8>>,
-    last_beat: Signal<Local, Bits<8>>,
     take_rotated: Signal<Local, Bit>,
     rotate: Signal<Local, Bit>,
+    takes_word: Signal<Local, Bit>,
     turned: Signal<Local, Bits<W>>,
     payload_now: Signal<Local, Bits<W>>,
     offset_bits: Signal<Local, Bits<10>>,
-    missing: Signal<Local, Bits<S>>,
+    /// `held` is not needed any more.
+    is_spent: Signal<Local, Bit>,
     sum: Signal<Local, Bits<17>>,
     #[value(Bits::mask())]
     keep_all: Constant<Bits<K>>,
@@ -184,13 +196,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         }
 
         // Where in the frame the next beat is.
-        self.may_complete.next = self.done_ready.val() | !self.held.q.val().has_completion;
-        self.next_beat.next = self.beat.q.val() + 1;
-        self.header_beats.next =
-            bit_cast::<8, 7>(self.held.q.val().header_len_bytes >> beat_bytes_log2);
-        self.last_beat.next =
-            bit_cast::<8, 11>(self.held.q.val().frame_last_byte >> beat_bytes_log2);
-
+        self.may_complete.next = self.done_ready.val() | !self.held_has_completion.q.val();
         self.has_beat.next = false;
         self.ends_without.next = false;
         self.emit.next = false;
@@ -202,30 +208,30 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
 
         match self.state.q.val() {
             AssemblerState::Idle => {}
-            AssemblerState::Fresh => {
-                if !self.held.q.val().is_frame {
-                    self.ends_without.next = self.may_complete.val();
-                } else if self.held.q.val().has_payload {
-                    if self.stored_valid.val()
-                        & (self.held.q.val().has_payload_sum | self.payload_sum_valid.val())
-                    {
-                        self.payload_take.next = true;
-                        self.payload_take_sum.next = !self.held.q.val().has_payload_sum;
-                        if !self.held.q.val().has_payload_sum {
-                            self.held_sum_tcp.d.next =
-                                self.sum.val().get_bits::<16>(0) + self.sum.val().get_bit(16);
-                        }
-                        self.state.d.next = AssemblerState::Begin;
-                        if self.stored_error.val() {
-                            self.state.d.next = AssemblerState::Discard;
-                        }
+            AssemblerState::Without => {
+                self.ends_without.next = self.may_complete.val();
+            }
+            AssemblerState::Wait => {
+                if self.stored_valid.val()
+                    & (self.held_has_payload_sum.q.val() | self.payload_sum_valid.val())
+                {
+                    self.payload_take.next = true;
+                    self.payload_take_sum.next = !self.held_has_payload_sum.q.val();
+                    if !self.held_has_payload_sum.q.val() {
+                        self.held_sum_tcp.d.next =
+                            self.sum.val().get_bits::<16>(0) + self.sum.val().get_bit(16);
                     }
-                } else {
-                    self.has_beat.next = self.may_complete.val();
+                    self.state.d.next = AssemblerState::Begin;
+                    if self.stored_error.val() {
+                        self.state.d.next = AssemblerState::Discard;
+                    }
                 }
             }
             AssemblerState::Begin => {
                 self.has_beat.next = self.may_complete.val() & self.rotated_valid.q.val();
+            }
+            AssemblerState::Go => {
+                self.has_beat.next = self.may_complete.val();
             }
             AssemblerState::Send => {
                 self.has_beat.next = true;
@@ -233,10 +239,9 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             AssemblerState::Discard => {
                 self.take_rotated.next = true;
                 if !self.rotated_valid.q.val() & !self.has_more_words.q.val() {
-                    self.held.d.next.is_frame = false;
-                    self.held.d.next.has_completion = true;
+                    self.held_has_completion.d.next = true;
                     self.done_held.d.next.status = status_read_error;
-                    self.state.d.next = AssemblerState::Fresh;
+                    self.state.d.next = AssemblerState::Without;
                 }
             }
         }
@@ -249,16 +254,16 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
 
         // The beat.
         self.header.mac.next = self.mac.val();
-        self.header.job.next = self.held.q.val();
+        self.header.job.next = self.job.val();
+        self.header.job_sum_ip.next = self.sum_ip.val();
+        self.header.held.next = self.held.q.val();
         self.header.sum_ip.next = self.held_sum_ip.q.val();
         self.header.sum_tcp.next = self.held_sum_tcp.q.val();
-        self.header.beat.next = self.header_beat.q.val();
-        self.header.carry_in.next = self.header_carry.q.val();
+        self.header.step.next = self.emit.val();
         self.payload_now.next = 0.into();
         if self.in_payload.q.val() & self.rotated_valid.q.val() {
             self.payload_now.next = self.rotated.q.val();
         }
-        self.missing.next = !bit_cast::<S, 11>(self.held.q.val().frame_last_byte);
         if self.emit.val() {
             self.take_rotated.next = self.in_payload.q.val();
             self.output_valid.d.next = true;
@@ -267,39 +272,36 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
                 | self.carry.q.val();
             self.output_keep.d.next = self.keep_all.val();
             self.output_last.d.next = self.is_last.q.val();
-            self.output_is_segment.d.next = self.held.q.val().is_segment;
-            self.output_completes.d.next = self.is_last.q.val() & self.held.q.val().has_completion;
-            self.header_carry.d.next = self.header.carry_out.val();
+            self.output_is_segment.d.next = self.held_is_segment.q.val();
+            self.output_completes.d.next = self.is_last.q.val() & self.held_has_completion.q.val();
             self.carry.d.next = self.payload_now.val() & !self.behind_header.q.val();
-            self.beat.d.next = self.next_beat.val();
-            if self.header_beat.q.val() != 15 {
-                self.header_beat.d.next = self.header_beat.q.val() + 1;
-            }
-            self.is_last.d.next = self.next_beat.val() == self.last_beat.val();
+            self.beats_left.d.next = self.beats_left.q.val() - 1;
+            self.is_last.d.next = self.beats_left.q.val() == 1;
+            self.header_beats_left.d.next = self.header_beats_left.q.val() - 1;
             self.in_payload.d.next =
-                self.in_payload.q.val() | (self.next_beat.val() == self.header_beats.val());
+                self.in_payload.q.val() | (self.header_beats_left.q.val() == 1);
             if self.is_last.q.val() {
-                self.output_keep.d.next = self.keep_all.val() >> self.missing.val();
+                self.output_keep.d.next = self.keep_all.val() >> self.missing.q.val();
                 self.carry.d.next = 0.into();
             }
         }
         self.done.next = self.done_held.q.val();
         self.done_sends.next = !self.ends_without.val();
-        self.done_valid.next = self.finish.val() & self.held.q.val().has_completion;
+        self.done_valid.next = self.finish.val() & self.held_has_completion.q.val();
 
         // Payload: a word from the buffer, turned to where it belongs. Headers end 2 bytes behind a multiple of 4.
         self.turned.next = self.word.q.val();
-        if self.held.q.val().is_segment {
+        if self.held_is_segment.q.val() {
             self.turned.next = (self.word.q.val() << 16) | (self.word.q.val() >> half_word_back);
         }
         for i in 0..Self::STAGES {
-            if self.held.q.val().header_len_bytes.get_bit(i + 2) {
+            if self.held_header_len_bytes.q.val().get_bit(i + 2) {
                 self.turned.next = (self.turned.val() << self.words_bits[i].val())
                     | (self.turned.val() >> self.words_back_bits[i].val());
             }
         }
         self.offset_bits.next =
-            bit_cast::<10, 7>(self.held.q.val().header_len_bytes & offset_mask) << 3;
+            bit_cast::<10, 7>(self.held_header_len_bytes.q.val() & offset_mask) << 3;
         self.behind_header.d.next = self.all_lanes.val() << self.offset_bits.val();
         self.rotate.next = self.word_valid.q.val()
             & self.has_more_words.q.val()
@@ -310,39 +312,66 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         if self.rotate.val() {
             self.rotated.d.next = self.turned.val();
             self.rotated_valid.d.next = true;
-            self.rotated_words.d.next = self.rotated_words.q.val() + 1;
-            if self.rotated_words.q.val()
-                == bit_cast::<8, 11>(self.held.q.val().payload_last_byte >> beat_bytes_log2)
-            {
-                self.has_more_words.d.next = false;
+            self.words_left.d.next = self.words_left.q.val() - 1;
+            self.has_more_words.d.next = self.words_left.q.val().any();
+        }
+        self.payload_tready.next = !self.spare_valid.q.val();
+        self.takes_word.next = self.rotate.val() | !self.word_valid.q.val();
+        if self.takes_word.val() {
+            self.word_valid.d.next = self.payload_tvalid.val() | self.spare_valid.q.val();
+            self.word.d.next = self.payload_tdata.val();
+            if self.spare_valid.q.val() {
+                self.word.d.next = self.spare_word.q.val();
             }
         }
-        self.payload_tready.next = self.rotate.val() | !self.word_valid.q.val();
-        if self.payload_tready.val() {
-            self.word_valid.d.next = self.payload_tvalid.val();
-            self.word.d.next = self.payload_tdata.val();
+        if !self.spare_valid.q.val() {
+            self.spare_word.d.next = self.payload_tdata.val();
         }
+        self.spare_valid.d.next =
+            !self.takes_word.val() & (self.payload_tvalid.val() | self.spare_valid.q.val());
 
         // The next job.
         self.job_ready.next = self.finish.val() | (self.state.q.val() == AssemblerState::Idle);
         if self.job_ready.val() {
             self.state.d.next = AssemblerState::Idle;
             if self.job_valid.val() {
-                self.state.d.next = AssemblerState::Fresh;
+                self.state.d.next = AssemblerState::Go;
+                if self.job.val().has_payload {
+                    self.state.d.next = AssemblerState::Wait;
+                }
+                if !self.job.val().is_frame {
+                    self.state.d.next = AssemblerState::Without;
+                }
             }
             // Whether there is one or not: fewer signals decide about so many bits.
-            self.held.d.next = self.job.val();
+            self.held_has_completion.d.next = self.job.val().has_completion;
+            self.held_has_payload_sum.d.next = self.job.val().has_payload_sum;
+            self.held_is_segment.d.next = self.job.val().is_segment;
+            self.held_header_len_bytes.d.next = self.job.val().header_len_bytes;
+            self.missing.d.next = !bit_cast::<S, 11>(self.job.val().frame_last_byte);
             self.done_held.d.next = self.job.val().done;
-            self.held_sum_ip.d.next = self.sum_ip.val();
             self.held_sum_tcp.d.next = self.sum_tcp.val();
-            self.beat.d.next = 0.into();
-            self.header_beat.d.next = 0.into();
+            self.beats_left.d.next =
+                bit_cast::<8, 11>(self.job.val().frame_last_byte >> beat_bytes_log2);
+            self.header_beats_left.d.next =
+                bit_cast::<8, 7>(self.job.val().header_len_bytes >> beat_bytes_log2);
             self.is_last.d.next = !(self.job.val().frame_last_byte >> beat_bytes_log2).any();
             self.in_payload.d.next = !(self.job.val().header_len_bytes >> beat_bytes_log2).any();
-            self.rotated_words.d.next = 0.into();
+            self.words_left.d.next =
+                bit_cast::<8, 11>(self.job.val().payload_last_byte >> beat_bytes_log2);
             self.has_more_words.d.next =
                 self.job_valid.val() & self.job.val().is_frame & self.job.val().has_payload;
         }
+
+        // So many bits follow registers, and not what the output does.
+        self.is_spent.next = self.is_last.q.val()
+            | (self.state.q.val() == AssemblerState::Idle)
+            | (self.state.q.val() == AssemblerState::Without);
+        if self.is_spent.val() {
+            self.held.d.next = self.job.val();
+            self.held_sum_ip.d.next = self.sum_ip.val();
+        }
+        self.header.load.next = self.job_ready.val();
 
         self.count_frame.next =
             self.output_valid.q.val() & self.output_last.q.val() & self.m_axis_tx.tready.val();
@@ -355,6 +384,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             self.state.d.next = AssemblerState::Idle;
             self.output_valid.d.next = false;
             self.word_valid.d.next = false;
+            self.spare_valid.d.next = false;
             self.rotated_valid.d.next = false;
             self.has_more_words.d.next = false;
             self.carry.d.next = 0.into();

@@ -10,14 +10,14 @@
 //! ```
 //!
 //! Latency: 1 cycle from `read_connection` to `read_context` and `is_known`. Throughput: one read a cycle; a write or a forgetting is of
-//! the connection that was read last, and whoever reads that one in the same cycle gets the old context. One clock. Reset forgets every
+//! the connection that was read last, and what is read of that one in the same cycle is of no use. One clock. Reset forgets every
 //! connection by its `known` bit, in CONNECTIONS / 32 cycles in which `ready` is low; the RAM of contexts needs no clearing: a context that
 //! was never written is never used.
 // rust-hdl's derive writes public methods without documentation; every field here has its own.
 #![allow(missing_docs)]
 
 use handclasp_layout::register::CONNECTIONS;
-use handclasp_verilog::{block, kernel, Ram};
+use handclasp_verilog::{block, kernel, ApartRam};
 use rust_hdl::prelude::*;
 
 /// Width of an index into the contexts; a command's connection id has more bits, which the executor checks.
@@ -74,8 +74,8 @@ pub struct Context {
     pub forget: Signal<In, Bit>,
     /// Every connection has been forgotten after the reset.
     pub ready: Signal<Out, Bit>,
-    ram: Ram<ConnectionContext, CONNECTION_BITS>,
-    known: Ram<Bits<KNOWN_BITS>, WORD_BITS>,
+    ram: ApartRam<ConnectionContext, CONNECTION_BITS>,
+    known: ApartRam<Bits<KNOWN_BITS>, WORD_BITS>,
     /// The connection that was read last.
     connection: DFF<Bits<CONNECTION_BITS>>,
     /// Next word of `known` to clear.

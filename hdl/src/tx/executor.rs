@@ -10,8 +10,8 @@
 //!
 //! A command that cannot be carried out becomes a job with status BadCommand and no frame; nothing else of it is done.
 //!
-//! Latency: 2 cycles from the command's acceptance to `job_push`, 4 to its sums. Throughput: one segment or Raw frame a cycle; commands for
-//! the tables go through an FSM. One clock; reset drops the commands under way, and none is taken until the contexts have been cleared.
+//! Latency: 2 cycles from the command's acceptance to `job_push`, 4 to its sums; one more for each of a SYN's MSS, window scale and SACK
+//! permitted. Throughput: one segment or Raw frame a cycle, but for those SYNs; commands for the tables go through an FSM. One clock; reset drops the commands under way, and none is taken until the contexts have been cleared.
 //! Errors: BadCommand for an unknown opcode, a connection id out of range or (Segment) never inserted, more than 40 bytes of options,
 //! and lengths that the frame cannot hold. Counter pulse: `count_bad_command`.
 
@@ -21,7 +21,7 @@ use crate::tx::command_check::CommandCheck;
 use crate::tx::context::{ConnectionContext, CONNECTION_BITS};
 use crate::tx::job::{Done, Job};
 use crate::tx::options::Options;
-use handclasp_layout::header::{EthernetHeader, VlanTag, FRAME_MIN_BYTES};
+use handclasp_layout::header::{EthernetHeader, Ipv4Header, VlanTag, FRAME_MIN_BYTES};
 use handclasp_layout::queue::Status;
 use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
@@ -57,6 +57,8 @@ struct Checked {
     payload_len_bytes: Bits<11>,
     has_payload: Bit,
     has_payload_sum: Bit,
+    /// It is a frame, and its payload has to be asked for.
+    asks: Bit,
     is_frame: Bit,
     is_segment: Bit,
     want_completion: Bit,
@@ -153,6 +155,10 @@ pub struct Executor {
     request_held: DFF<Bit>,
     addr: DFF<Bits<64>>,
     len_bytes: DFF<Bits<11>>,
+    /// A request behind that one: so whether there is room is a register's to say, and not the reader's.
+    spare_held: DFF<Bit>,
+    spare_addr: DFF<Bits<64>>,
+    spare_len_bytes: DFF<Bits<11>>,
     /// A counter of this NIC's segments (RFC 6864 4.1 would allow any value with DF set).
     identification: DFF<Bits<16>>,
     check: CommandCheck,
@@ -167,10 +173,17 @@ pub struct Executor {
     /// The checked command becomes a job.
     enter: Signal<Local, Bit>,
     asks: Signal<Local, Bit>,
+    takes_request: Signal<Local, Bit>,
     /// How the held command has ended so far.
     ended: Signal<Local, Bits<8>>,
     payload_last_byte: Signal<Local, Bits<11>>,
+    header_words: Signal<Local, Bits<5>>,
+    /// What is added to the packet's length for the place of the frame's last byte.
+    last_place: Signal<Local, Bits<12>>,
+    /// Frames below this length are padded, less what stands before the packet.
+    shortest: Signal<Local, Bits<6>>,
     last_byte: Signal<Local, Bits<12>>,
+    arriving_segment: Signal<Local, SegmentCommand>,
 }
 
 #[kernel]
@@ -178,18 +191,24 @@ impl Logic for Executor {
     fn update(&mut self) {
         let status_ok: Bits<8> = Status::Ok;
         let status_bad_command: Bits<8> = Status::BadCommand;
-        let tcp_end_bytes: Bits<7> = (EthernetHeader::SIZE_BYTES as u64) + 20;
-        let ethernet_last_byte: Bits<12> = (EthernetHeader::SIZE_BYTES as u64) - 1;
-        let tagged_last_byte: Bits<12> =
-            (EthernetHeader::SIZE_BYTES as u64) + (VlanTag::SIZE_BYTES as u64) - 1;
-        let frame_min_last_byte: Bits<12> = FRAME_MIN_BYTES as u64 - 1;
-        let tag_bytes: Bits<7> = VlanTag::SIZE_BYTES as u64;
+        let untagged_last_place: Bits<12> = EthernetHeader::SIZE_BYTES as u64 - 1;
+        let tagged_last_place: Bits<12> =
+            EthernetHeader::SIZE_BYTES as u64 + VlanTag::SIZE_BYTES as u64 - 1;
+        let raw_last_place: Bits<12> = 0xfff;
+        let untagged_shortest: Bits<6> = FRAME_MIN_BYTES as u64 - EthernetHeader::SIZE_BYTES as u64;
+        let tagged_shortest: Bits<6> =
+            FRAME_MIN_BYTES as u64 - EthernetHeader::SIZE_BYTES as u64 - VlanTag::SIZE_BYTES as u64;
+        let raw_shortest: Bits<6> = FRAME_MIN_BYTES;
+        let frame_min_last_byte: Bits<11> = FRAME_MIN_BYTES as u64 - 1;
+        // Ethernet and IPv4 headers: eight words and a half.
+        let before_tcp_words: Bits<5> =
+            (EthernetHeader::SIZE_BYTES as u64 + Ipv4Header::SIZE_BYTES as u64) / 4;
 
         // The checked command becomes a job when its payload can be asked for, so that the payload of every job is on its way.
-        self.asks.next = self.checked.q.val().is_frame & self.checked.q.val().has_payload;
         self.enter.next = self.checked_valid.q.val()
             & self.job_room.val()
-            & (!self.asks.val() | !self.request_held.q.val() | self.request_ready.val());
+            & self.options.is_laid_out.val()
+            & (!self.checked.q.val().asks | !self.spare_held.q.val());
         self.advance.next = false;
 
         self.arriving.next = self.command.val().into();
@@ -197,7 +216,8 @@ impl Logic for Executor {
         self.segment.next = self.held.q.val().into();
         self.flow.next = self.held.q.val().into();
         self.listen.next = self.held.q.val().into();
-        self.check.command.next = self.held.q.val();
+        self.arriving_segment.next = self.command.val().into();
+        self.check.command.next = self.command.val();
         self.check.context_is_known.next = self.context_is_known.val();
         wire!(check -> self: is_remove as flow_remove, is_remove as listen_remove);
         self.flow_key.next = (bit_cast::<96, 32>(self.flow.val().remote_ip) << 64)
@@ -229,16 +249,11 @@ impl Logic for Executor {
                 if self.check.is_bad.val() {
                     self.ended.next = status_bad_command;
                 }
-                if self.held_valid.q.val() {
-                    if self.check.is_flow.val() | self.check.is_listen.val() {
-                        self.state.d.next = ExecutorState::Table;
-                    } else {
-                        self.advance.next = !self.checked_valid.q.val() | self.enter.val();
-                    }
-                }
+                self.advance.next =
+                    self.held_valid.q.val() & (!self.checked_valid.q.val() | self.enter.val());
             }
             ExecutorState::Table => {
-                if self.check.is_bad.val() {
+                if self.check.is_bad_for_tables.val() {
                     self.status.d.next = status_bad_command;
                     self.state.d.next = ExecutorState::Done;
                 } else if self.check.is_flow.val() {
@@ -280,9 +295,6 @@ impl Logic for Executor {
             ExecutorState::Done => {
                 self.ended.next = self.status.q.val();
                 self.advance.next = !self.checked_valid.q.val() | self.enter.val();
-                if self.advance.val() {
-                    self.state.d.next = ExecutorState::Run;
-                }
             }
         }
 
@@ -295,16 +307,23 @@ impl Logic for Executor {
             self.context_connection.next =
                 bit_cast::<CONNECTION_BITS, 16>(self.arriving.val().connection);
         }
-        if self.command_ready.val() & self.command_valid.val() {
+        // Whether there is one or not: fewer signals decide about so many bits.
+        if self.command_ready.val() {
             self.held.d.next = self.command.val();
             self.held_index.d.next = self.command_index.val();
+            self.state.d.next = ExecutorState::Run;
+            if self.command_valid.val() & self.check.is_for_tables.val() {
+                self.state.d.next = ExecutorState::Table;
+            }
         }
+        self.check.take.next = self.command_ready.val();
 
         // From `held` to `checked`.
         if self.enter.val() {
             self.checked_valid.d.next = false;
         }
-        wire!(self -> options: segment as command, advance);
+        self.options.take.next = self.command_ready.val();
+        wire!(self -> options: arriving_segment as arriving, segment as command, advance);
         wire!(self -> checksum: segment as command, advance);
         if self.advance.val() {
             self.checked_valid.d.next = true;
@@ -317,12 +336,13 @@ impl Logic for Executor {
             self.checked.d.next.total_len_bytes = self.check.total_len_bytes.val();
             self.checked.d.next.payload_len_bytes =
                 self.segment.val().payload_len_bytes.get_bits::<11>(0);
-            self.checked.d.next.has_payload = self.segment.val().payload_len_bytes.any();
+            self.checked.d.next.has_payload = self.check.has_payload.val();
             // A Raw frame needs none.
             self.checked.d.next.has_payload_sum =
                 self.segment.val().has_payload_sum | self.check.is_raw.val();
             self.checked.d.next.is_frame =
                 !self.check.is_bad.val() & (self.check.is_segment.val() | self.check.is_raw.val());
+            self.checked.d.next.asks = !self.check.is_bad.val() & self.check.has_payload.val();
             self.checked.d.next.is_segment = self.check.is_segment.val();
             self.checked.d.next.want_completion = self.segment.val().want_completion;
             self.done.d.next.opcode = self.segment.val().opcode;
@@ -336,13 +356,25 @@ impl Logic for Executor {
         self.request_addr.next = self.addr.q.val();
         self.request_len_bytes.next = bit_cast::<16, 11>(self.len_bytes.q.val());
         self.request_valid.next = self.request_held.q.val();
-        if self.request_ready.val() {
-            self.request_held.d.next = false;
-        }
-        if self.enter.val() & self.asks.val() {
-            self.request_held.d.next = true;
+        self.asks.next = self.enter.val() & self.checked.q.val().asks;
+        self.takes_request.next = self.request_ready.val() | !self.request_held.q.val();
+        if self.takes_request.val() {
+            self.request_held.d.next = self.asks.val();
             self.addr.d.next = self.done.q.val().payload_addr;
             self.len_bytes.d.next = self.checked.q.val().payload_len_bytes;
+            if self.spare_held.q.val() {
+                self.request_held.d.next = true;
+                self.addr.d.next = self.spare_addr.q.val();
+                self.len_bytes.d.next = self.spare_len_bytes.q.val();
+            }
+            self.spare_held.d.next = false;
+        }
+        if !self.takes_request.val() & self.asks.val() {
+            self.spare_held.d.next = true;
+        }
+        if !self.spare_held.q.val() {
+            self.spare_addr.d.next = self.done.q.val().payload_addr;
+            self.spare_len_bytes.d.next = self.checked.q.val().payload_len_bytes;
         }
         self.job.next.context = self.held_context.q.val();
         self.job.next.seq = self.checked.q.val().seq;
@@ -362,30 +394,38 @@ impl Logic for Executor {
         self.job.next.done = self.done.q.val();
         self.payload_last_byte.next = self.checked.q.val().payload_len_bytes - 1;
         self.job.next.payload_last_byte = self.payload_last_byte.val();
-        self.job.next.header_len_bytes = 0.into();
-        self.last_byte.next = bit_cast::<12, 11>(self.payload_last_byte.val());
-        if self.checked.q.val().is_segment {
-            self.job.next.header_len_bytes =
-                tcp_end_bytes + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
-            self.last_byte.next = self.checked.q.val().total_len_bytes + ethernet_last_byte;
-            if self.held_context.q.val().has_vlan {
-                self.job.next.header_len_bytes = tcp_end_bytes
-                    + tag_bytes
-                    + (bit_cast::<7, 4>(self.checked.q.val().tcp_words) << 2);
-                self.last_byte.next = self.checked.q.val().total_len_bytes + tagged_last_byte;
-            }
+        // Length and last byte of the frame; whether it is short is decided beside the sum.
+        self.header_words.next =
+            before_tcp_words + bit_cast::<5, 4>(self.checked.q.val().tcp_words);
+        self.last_place.next = untagged_last_place;
+        self.shortest.next = untagged_shortest;
+        if self.held_context.q.val().has_vlan {
+            self.header_words.next =
+                before_tcp_words + 1 + bit_cast::<5, 4>(self.checked.q.val().tcp_words);
+            self.last_place.next = tagged_last_place;
+            self.shortest.next = tagged_shortest;
         }
-        // Short frames are padded (IEEE 802.3 4.2.3.3).
+        self.job.next.header_len_bytes = (bit_cast::<7, 5>(self.header_words.val()) << 2) | 2;
+        if !self.checked.q.val().is_segment {
+            self.job.next.header_len_bytes = 0.into();
+            self.last_place.next = raw_last_place;
+            self.shortest.next = raw_shortest;
+        }
+        self.last_byte.next = self.checked.q.val().total_len_bytes + self.last_place.val();
         self.job.next.frame_last_byte = bit_cast::<11, 12>(self.last_byte.val());
-        if self.last_byte.val() < frame_min_last_byte {
-            self.job.next.frame_last_byte = bit_cast::<11, 12>(frame_min_last_byte);
+        // Short frames are padded (IEEE 802.3 4.2.3.3).
+        if !self.checked.q.val().total_len_bytes.get_bits::<6>(6).any()
+            & (self.checked.q.val().total_len_bytes.get_bits::<6>(0) < self.shortest.val())
+        {
+            self.job.next.frame_last_byte = frame_min_last_byte;
         }
         self.job_push.next = self.enter.val();
         if self.enter.val() & self.checked.q.val().is_frame & self.checked.q.val().is_segment {
             self.identification.d.next = self.identification.q.val() + 1;
         }
         self.checksum.connection.next = self.held_context.q.val();
-        self.checksum.tcp_words.next = self.checked.q.val().tcp_words;
+        self.checksum.tcp_words.next = self.check.tcp_words.val();
+        self.checksum.has_payload.next = self.check.has_payload.val();
         self.checksum.total_len_bytes.next =
             bit_cast::<16, 12>(self.checked.q.val().total_len_bytes);
         self.checksum.identification.next = self.identification.q.val();

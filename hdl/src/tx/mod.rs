@@ -17,7 +17,7 @@
 //! Latency: a segment without payload: 6 cycles from the cycle in which the command is accepted to the cycle with its first beat, at
 //! both widths. With payload, from the payload's last beat to the frame's first: 4 (5 if it is the only one) when the sum is in the command
 //! (`has_payload_sum`), log2(W/16) + 6 otherwise. Throughput: one beat a cycle, and the next frame in the next cycle: a control segment every 8 cycles at W = 64, every cycle
-//! at W = 512; 2 cycles between frames with payload. One clock, synchronous reset, which may last one cycle. Errors: see [`executor`]
+//! at W = 512, but for SYNs, whose MSS, scale and SACK permitted take a cycle more each; 2 cycles between frames with payload. One clock, synchronous reset, which may last one cycle. Errors: see [`executor`]
 //! (BadCommand) and [`assembler`] (ReadError). Counter pulses: `count_bad_command`, `count_segment`, `count_raw`, `count_frame`.
 
 pub mod assembler;
@@ -27,10 +27,12 @@ pub mod completion;
 pub mod context;
 pub mod executor;
 pub mod header;
+pub mod header_bytes;
 pub mod job;
 pub mod job_queue;
 pub mod options;
 pub mod payload_buffer;
+pub mod sum4;
 
 use crate::stream::{StreamSink, StreamSource};
 use assembler::Assembler;
@@ -42,8 +44,8 @@ use job_queue::JobQueue;
 use payload_buffer::PayloadBuffer;
 use rust_hdl::prelude::*;
 
-/// The transmit path at 64 bits.
-pub type TxPath64 = TxPath<64, 8, 3, 10, 11, 5, 6>;
+/// The transmit path at 64 bits. Its queue of jobs is as deep as LUT memory is without a multiplexer.
+pub type TxPath64 = TxPath<64, 8, 3, 10, 11, 4, 5>;
 /// The transmit path at 512 bits.
 pub type TxPath512 = TxPath<512, 64, 6, 9, 10, 7, 8>;
 
