@@ -18,7 +18,7 @@ use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The block that picks; W is 64.
-#[block(W == 64)]
+#[block]
 pub struct NarrowCover<const W: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,

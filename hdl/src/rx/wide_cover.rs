@@ -18,7 +18,7 @@ use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
 /// The block that picks; W is 512.
-#[block(W == 512)]
+#[block]
 pub struct WideCover<const W: usize> {
     /// Clock.
     pub clk: Signal<In, Clock>,
