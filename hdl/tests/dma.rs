@@ -456,11 +456,11 @@ fn writer_keeps_its_promised_speed<const W: usize, const K: usize, const S: usiz
     assert_eq!(address, Some(3), "3 cycles from request to awvalid");
     assert_eq!(
         data,
-        Some(2),
-        "and the first beat is taken a cycle before, to be at wvalid then"
+        Some(3),
+        "and the first beat is taken, to be at wvalid 1 later"
     );
-    assert_eq!(answer, Some(3 + 16), "a beat a cycle");
-    assert_eq!(bench.cycles - 1, 3 + 16 + 1, "1 cycle from answer to done");
+    assert_eq!(answer, Some(4 + 16), "a beat a cycle");
+    assert_eq!(bench.cycles - 1, 4 + 16 + 1, "1 cycle from answer to done");
 
     let mut bench = WriteBench::<W, K, S>::new(PROMPT, 0.0, 1);
     bench.events = (0..10).map(|i| (64 * i, vec![9; 64])).collect();

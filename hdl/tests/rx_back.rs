@@ -627,12 +627,12 @@ fn w512_holds_the_line() {
 }
 
 #[test]
-fn a_judged_frame_is_on_the_bus_after_three_cycles() {
+fn a_judged_frame_is_on_the_bus_after_four_cycles() {
     for mut bench in [bench64(0), bench512(0)] {
         bench.send(0, false);
         bench.run();
         let judged = bench.wire_bits.div_ceil(bench.shape.line_bits as u64);
-        assert_eq!(bench.first_beat, Some(judged + 3));
+        assert_eq!(bench.first_beat, Some(judged + 4));
     }
 }
 

@@ -11,12 +11,12 @@
 //!  payload_done, event_done, error <── decode <── B register <─────────────── m_axi_b
 //! ```
 //!
-//! One burst at a time gives its beats to W; its address goes to AW with its first beat, so data follows in the order of the addresses, as AXI4
+//! One burst at a time gives its beats to W; its address goes to AW at the same clock edge, so data follows in the order of the addresses, as AXI4
 //! demands (A5.3.3). Everything has id 0, so answers come in that order as well. Nothing waits for an answer: `2^A` bursts may be without one. A
-//! payload's burst begins when its first beat is there, and an event stays where it is until its last beat has gone. Where both clients wait, events go first, and after an event a payload has its turn.
+//! payload's burst begins when its first beat is there. Where both clients wait, events go first, and after an event a payload has its turn.
 //! Neither AW nor W waits for the other's ready (A3.3.1); all outputs are registers, and `m_axi_bready` is always high.
 //!
-//! Latency: 1 cycle from an event to `m_axi_awvalid` and `m_axi_wvalid`; 3 from a payload request whose payload waits; 1 from `m_axi_bvalid` to
+//! Latency: 1 cycle from an event to `m_axi_awvalid`, 2 to `m_axi_wvalid`; 3 and 4 from a payload request whose payload waits; 1 from `m_axi_bvalid` to
 //! `payload_done_valid` or `event_done_valid`. Throughput: one beat a cycle, also from burst to burst: an event takes its beats (8 at D = 64, 4 at 128, 1
 //! at 512). One clock; reset forgets everything (the bus must be reset with it).
 //!
@@ -91,14 +91,16 @@ pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize
     answers: Fifo<WriteAnswer, A, N>,
     /// Beside `answers`: needed for errors only.
     answer_addrs: Fifo<Bits<64>, A, N>,
-    /// A burst has begun, and has beats left.
+    /// A burst is being sent.
     active: DFF<Bit>,
     is_event: DFF<Bit>,
     /// The next beat is the burst's last.
     is_last: DFF<Bit>,
     /// Beats behind the next one.
     beats_behind: DFF<Bits<8>>,
-    /// Next beat of the event.
+    /// The event being sent.
+    event: DFF<Bits<512>>,
+    /// Its next beat.
     event_beat: DFF<Bits<4>>,
     /// The last burst was an event: a waiting payload is next.
     payload_turn: DFF<Bit>,
@@ -106,17 +108,14 @@ pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize
     answered: DFF<Bit>,
     refused: DFF<Bit>,
     payload_error: DFF<Bit>,
-    /// A burst can begin at this clock edge.
+    beat_valid: Signal<Local, Bit>,
+    /// The burst's last beat goes at this clock edge.
+    ends: Signal<Local, Bit>,
+    /// The next burst can begin at this clock edge.
     open: Signal<Local, Bit>,
     payload_waits: Signal<Local, Bit>,
-    /// If a burst begins, it is an event's.
-    picks_event: Signal<Local, Bit>,
     take_event: Signal<Local, Bit>,
     take_payload: Signal<Local, Bit>,
-    /// The beat that would go is an event's.
-    shows_event: Signal<Local, Bit>,
-    beat_valid: Signal<Local, Bit>,
-    is_last_beat: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
     #[value(Bits::<K>::mask())]
     all_lanes: Constant<Bits<K>>,
@@ -135,80 +134,34 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             payload_request_valid as request_valid);
         self.payload_request_ready.next = self.splitter.request_ready.val();
 
-        // Who is next. A burst begins with its first beat.
-        self.open.next = !self.active.q.val()
-            & self.slice.s.tready.val()
-            & self.address.s_ready.val()
-            & self.answers.push_ready.val();
-        self.payload_waits.next = self.splitter.burst_valid.val() & self.payload.tvalid.val();
-        self.picks_event.next =
-            self.event_valid.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
-        self.take_event.next = self.open.val() & self.picks_event.val();
-        self.take_payload.next =
-            self.open.val() & self.payload_waits.val() & !self.picks_event.val();
-        self.splitter.burst_ready.next = self.take_payload.val();
-
-        // Its address to AW.
-        self.address.s_data.next.addr = self.splitter.burst_addr.val();
-        self.address.s_data.next.len = self.splitter.burst_len.val();
-        if self.picks_event.val() {
-            self.address.s_data.next.addr = self.event_addr.val();
-            self.address.s_data.next.len = event_len;
-        }
-        self.address.s_valid.next = self.take_event.val() | self.take_payload.val();
-        self.answers.push_data.next.is_event = self.picks_event.val();
-        self.answers.push_data.next.is_last = self.splitter.burst_last.val();
-        self.answers.push_valid.next = self.address.s_valid.val();
-        self.answer_addrs.push_data.next = self.address.s_data.val().addr;
-        self.answer_addrs.push_valid.next = self.address.s_valid.val();
-
-        // A beat to W.
-        self.shows_event.next = self.is_event.q.val();
-        self.beat_valid.next = self.is_event.q.val() | self.payload.tvalid.val();
-        self.is_last_beat.next = self.is_last.q.val();
-        if !self.active.q.val() {
-            self.shows_event.next = self.picks_event.val();
-            self.beat_valid.next = self.take_event.val() | self.take_payload.val();
-            self.is_last_beat.next = self.address.s_data.val().len == 0;
-        }
+        // Beats of the burst to W.
         self.slice.s.tdata.next = self.payload.tdata.val();
         self.slice.s.tkeep.next = self.payload.tkeep.val();
-        if self.shows_event.val() {
+        self.beat_valid.next = self.active.q.val() & self.payload.tvalid.val();
+        self.payload.tready.next =
+            self.active.q.val() & !self.is_event.q.val() & self.slice.s.tready.val();
+        if self.is_event.q.val() {
             self.slice.s.tdata.next = 0.into();
             for bits in D..(D + 1) {
                 for i in 0..(512 / D) {
                     if self.event_beat.q.val() == i.to_bits() {
-                        self.slice.s.tdata.next = self.event_data.val().get_bits::<D>(bits * i);
+                        self.slice.s.tdata.next = self.event.q.val().get_bits::<D>(bits * i);
                     }
                 }
             }
             self.slice.s.tkeep.next = self.all_lanes.val();
+            self.beat_valid.next = self.active.q.val();
         }
-        self.slice.s.tlast.next = self.is_last_beat.val();
+        self.slice.s.tlast.next = self.is_last.q.val();
         self.slice.s.tuser.next = false;
         self.slice.s.tvalid.next = self.beat_valid.val();
-        self.payload.tready.next = self.take_payload.val()
-            | (self.active.q.val() & !self.is_event.q.val() & self.slice.s.tready.val());
-        self.event_ready.next = self.beat_valid.val()
-            & self.slice.s.tready.val()
-            & self.shows_event.val()
-            & self.is_last_beat.val();
+        self.ends.next = self.beat_valid.val() & self.slice.s.tready.val() & self.is_last.q.val();
         if self.beat_valid.val() & self.slice.s.tready.val() {
-            self.active.d.next = !self.is_last_beat.val();
-            self.is_event.d.next = self.shows_event.val();
             self.event_beat.d.next = self.event_beat.q.val() + 1;
             self.beats_behind.d.next = self.beats_behind.q.val() - 1;
             self.is_last.d.next = self.beats_behind.q.val() == 1;
-            if !self.active.q.val() {
-                self.beats_behind.d.next = self.address.s_data.val().len - 1;
-                self.is_last.d.next = self.address.s_data.val().len == 1;
-                self.payload_turn.d.next = self.picks_event.val();
-            }
-            if self.is_last_beat.val() {
-                self.event_beat.d.next = 0.into();
-            }
-            if !self.shows_event.val() {
-                self.event_beat.d.next = 0.into();
+            if self.is_last.q.val() {
+                self.active.d.next = false;
             }
         }
         self.m_axi.wdata.next = self.slice.m.tdata.val();
@@ -217,6 +170,45 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.m_axi.wvalid.next = self.slice.m.tvalid.val();
         self.slice.m.tready.next = self.m_axi.wready.val();
 
+        // The next burst, and its address to AW.
+        self.open.next = (!self.active.q.val() | self.ends.val())
+            & self.address.s_ready.val()
+            & self.answers.push_ready.val();
+        self.payload_waits.next = self.splitter.burst_valid.val()
+            & self.payload.tvalid.val()
+            & (!self.active.q.val() | self.is_event.q.val());
+        self.event_ready.next =
+            self.open.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
+        self.take_event.next = self.event_ready.val() & self.event_valid.val();
+        self.take_payload.next =
+            self.open.val() & self.payload_waits.val() & !self.take_event.val();
+        self.splitter.burst_ready.next = self.take_payload.val();
+        self.address.s_data.next.addr = self.splitter.burst_addr.val();
+        self.address.s_data.next.len = self.splitter.burst_len.val();
+        self.address.s_valid.next = self.take_event.val() | self.take_payload.val();
+        self.answers.push_data.next.is_event = self.take_event.val();
+        self.answers.push_data.next.is_last = self.splitter.burst_last.val();
+        self.answers.push_valid.next = self.take_event.val() | self.take_payload.val();
+        self.answer_addrs.push_data.next = self.splitter.burst_addr.val();
+        self.answer_addrs.push_valid.next = self.take_event.val() | self.take_payload.val();
+        if self.take_event.val() {
+            self.address.s_data.next.addr = self.event_addr.val();
+            self.address.s_data.next.len = event_len;
+            self.answer_addrs.push_data.next = self.event_addr.val();
+            self.active.d.next = true;
+            self.is_event.d.next = true;
+            self.is_last.d.next = event_len == 0;
+            self.beats_behind.d.next = event_len;
+            self.event.d.next = self.event_data.val();
+            self.event_beat.d.next = 0.into();
+            self.payload_turn.d.next = true;
+        } else if self.take_payload.val() {
+            self.active.d.next = true;
+            self.is_event.d.next = false;
+            self.is_last.d.next = self.splitter.burst_len.val() == 0;
+            self.beats_behind.d.next = self.splitter.burst_len.val();
+            self.payload_turn.d.next = false;
+        }
         self.m_axi.awid.next = 0.into();
         self.m_axi.awaddr.next = self.address.m_data.val().addr;
         self.m_axi.awlen.next = self.address.m_data.val().len;
@@ -258,7 +250,6 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
 
         if self.rst.val() {
             self.active.d.next = false;
-            self.event_beat.d.next = 0.into();
             self.payload_turn.d.next = false;
             self.answered.d.next = false;
             self.payload_error.d.next = false;

@@ -11,7 +11,7 @@
 //! Up to the judgement everything takes a fixed number of cycles, and nothing waits. Headers and judgements then queue; the frame that leaves them goes into the registers on the right, where
 //! options that are not usual are walked through, one list at a time (what that costs: see [`usual_options`](crate::rx::usual_options)).
 //!
-//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 4 cycles at W = 64, 5 at W = 512. Throughput: one frame a cycle at W = 512, one in two at W = 64; a frame with rare options as
+//! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 4 cycles at W = 64 and W = 512. Throughput: one frame a cycle at W = 512, one in two at W = 64; a frame with rare options as
 //! the walker says. One clock; reset drops every frame and clears both tables. No errors: the verdict and the event
 //! say what is wrong with the frame.
 
@@ -129,8 +129,11 @@ pub struct Decoder {
     judged_waiting: DFF<Bits<{ FRAMES_LOG2 + 1 }>>,
     /// There are none.
     is_direct: DFF<Bit>,
-    ip_ok_register: DFF<Bit>,
-    tcp_ok_register: DFF<Bit>,
+    /// At W = 64 the checksums wait for the tables as well.
+    ip_ok_delay: Vec<DFF<Bit>>,
+    tcp_ok_delay: Vec<DFF<Bit>>,
+    ip_ok_now: Signal<Local, Bit>,
+    tcp_ok_now: Signal<Local, Bit>,
     /// What the parser found waits for the tables' answers.
     flags_delay: Vec<DFF<HeaderFlags>>,
     parsed_delay: Vec<DFF<Parsed>>,
@@ -168,7 +171,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for a data path of `width` bits.
     pub fn new(width: usize) -> Self {
-        let (hash_units, delay) = if width == 64 { (1, 1) } else { (3, 2) };
+        let (hash_units, delay) = if width == 64 { (1, 1) } else { (3, 1) };
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -222,8 +225,10 @@ impl Decoder {
             fields_queue: Default::default(),
             judged_queue: Default::default(),
             judged_waiting: Default::default(),
-            ip_ok_register: Default::default(),
-            tcp_ok_register: Default::default(),
+            ip_ok_delay: (0..hash_units % 3).map(|_| DFF::default()).collect(),
+            tcp_ok_delay: (0..hash_units % 3).map(|_| DFF::default()).collect(),
+            ip_ok_now: Default::default(),
+            tcp_ok_now: Default::default(),
             flags_delay: (0..delay).map(|_| DFF::default()).collect(),
             parsed_delay: (0..delay).map(|_| DFF::default()).collect(),
             done_delay: (0..delay).map(|_| DFF::default()).collect(),
@@ -261,7 +266,6 @@ impl Logic for Decoder {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, judged_waiting, is_direct, fields, judged, valid);
-        dff_setup!(self, clk, ip_ok_register, tcp_ok_register);
         self.parser.clk.next = self.clk.val();
         self.parser.rst.next = self.rst.val();
         self.flows.clk.next = self.clk.val();
@@ -310,8 +314,16 @@ impl Logic for Decoder {
         self.listeners.lookup_valid.next = self.flows.lookup_hashed.val();
 
         // Judge.
-        self.ip_ok_register.d.next = self.ip_ok.val();
-        self.tcp_ok_register.d.next = self.tcp_ok.val();
+        self.ip_ok_now.next = self.ip_ok.val();
+        self.tcp_ok_now.next = self.tcp_ok.val();
+        for i in 0..self.ip_ok_delay.len() {
+            self.ip_ok_delay[i].clock.next = self.clk.val();
+            self.ip_ok_delay[i].d.next = self.ip_ok.val();
+            self.ip_ok_now.next = self.ip_ok_delay[i].q.val();
+            self.tcp_ok_delay[i].clock.next = self.clk.val();
+            self.tcp_ok_delay[i].d.next = self.tcp_ok.val();
+            self.tcp_ok_now.next = self.tcp_ok_delay[i].q.val();
+        }
         self.flags.next = self.parser.flags.val();
         self.parsed.next = self.parser.parsed.val();
         self.judges.next = self.parser.done.val();
@@ -327,8 +339,8 @@ impl Logic for Decoder {
             self.judges.next = self.done_delay[i].q.val();
         }
         self.judge.flags.next = self.flags.val();
-        self.judge.ip_checksum_ok.next = self.ip_ok_register.q.val();
-        self.judge.tcp_checksum_ok.next = self.tcp_ok_register.q.val();
+        self.judge.ip_checksum_ok.next = self.ip_ok_now.val();
+        self.judge.tcp_checksum_ok.next = self.tcp_ok_now.val();
         // Options come later.
         self.judge.bad_options.next = false;
         self.judge.has_payload.next = self.parsed.val().payload_len_bytes.any();
@@ -340,12 +352,10 @@ impl Logic for Decoder {
         self.new_judged.next.verdict = bit_cast::<3, 8>(self.judge.verdict.val());
         self.new_judged.next.drop_reason = bit_cast::<5, 8>(self.judge.drop_reason.val());
         self.new_judged.next.needs_slot = self.judge.needs_slot.val();
-        self.new_judged.next.ip_checksum_ok =
-            self.parsed.val().has_ipv4 & self.ip_ok_register.q.val();
+        self.new_judged.next.ip_checksum_ok = self.parsed.val().has_ipv4 & self.ip_ok_now.val();
         // When the frame ends before the segment does, the checksum cannot be verified.
-        self.new_judged.next.tcp_checksum_ok = self.parsed.val().has_tcp
-            & !self.flags.val().bad_ip_header
-            & self.tcp_ok_register.q.val();
+        self.new_judged.next.tcp_checksum_ok =
+            self.parsed.val().has_tcp & !self.flags.val().bad_ip_header & self.tcp_ok_now.val();
         self.new_judged.next.connection = self.flows.lookup_connection.val();
         self.new_judged.next.generation = self.flows.lookup_generation.val();
         self.new_judged.next.rss_hash = self.flows.lookup_hash.val();

@@ -13,7 +13,7 @@
 //! 1024 flows fill a quarter of the 4096 places; one of 500 fillings needs the overflow, and one in 10^8 has more than it holds. The whole key is always compared: a wrong match is not
 //! possible.
 //!
-//! Latency: `lookup_cycles` from `lookup_valid` to the answer, 6 with one hash unit (W = 64), 4 with three (W = 512); the answer stays until the next.
+//! Latency: `lookup_cycles` from `lookup_valid` to the answer, 6 with one hash unit (W = 64), 3 with three (W = 512); the answer stays until the next.
 //! Throughput: one lookup in 3 cycles, or each cycle. A command goes the same way, one at a time, and no lookup ever waits for it: with three hash units it starts in a cycle without lookup, with one
 //! when none comes in the next three (`lookup_near`); both the wire leaves, as a minimum frame takes it 1.68 cycles and 10.5. One clock; after reset the table
 //! clears itself in 1024 cycles and then raises `table_ready`. Inserting a key that is there replaces its connection. Errors: `TableFull` when no
@@ -181,11 +181,15 @@ pub struct FlowTable {
     command_connection: DFF<Bits<16>>,
     command_generation: DFF<Bits<8>>,
     command_remove: DFF<Bit>,
-    /// First stage: the hash.
-    hash_valid: DFF<Bit>,
-    hash_command: DFF<Bit>,
-    hash_key_held: DFF<Bits<96>>,
-    hash: DFF<Bits<32>>,
+    /// First stage, with one unit: the hash stands in a register before it is an index.
+    held_valid: Vec<DFF<Bit>>,
+    held_command: Vec<DFF<Bit>>,
+    held_key: Vec<DFF<Bits<96>>>,
+    held_hash: Vec<DFF<Bits<32>>>,
+    hash_valid: Signal<Local, Bit>,
+    hash_command: Signal<Local, Bit>,
+    hash_key_now: Signal<Local, Bits<96>>,
+    hash: Signal<Local, Bits<32>>,
     /// Second stage: the ways are read.
     read_valid: DFF<Bit>,
     read_command: DFF<Bit>,
@@ -239,6 +243,7 @@ pub struct FlowTable {
 impl FlowTable {
     /// A table that hashes `hash_units` words of a key a cycle: 1 or 3.
     pub fn new(hash_units: usize) -> Self {
+        let held = usize::from(hash_units == 1);
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -272,9 +277,13 @@ impl FlowTable {
             command_connection: Default::default(),
             command_generation: Default::default(),
             command_remove: Default::default(),
+            held_valid: (0..held).map(|_| DFF::default()).collect(),
+            held_command: (0..held).map(|_| DFF::default()).collect(),
+            held_key: (0..held).map(|_| DFF::default()).collect(),
+            held_hash: (0..held).map(|_| DFF::default()).collect(),
             hash_valid: Default::default(),
             hash_command: Default::default(),
-            hash_key_held: Default::default(),
+            hash_key_now: Default::default(),
             read_valid: Default::default(),
             read_command: Default::default(),
             read_key: Default::default(),
@@ -321,7 +330,7 @@ impl FlowTable {
 
     /// Cycles from `lookup_valid` to the answer.
     pub const fn lookup_cycles(hash_units: usize) -> usize {
-        FlowHash::latency_cycles(hash_units) + 4
+        FlowHash::latency_cycles(hash_units) + 3 + (hash_units == 1) as usize
     }
 }
 
@@ -337,7 +346,6 @@ impl Logic for FlowTable {
             command_generation,
             command_remove
         );
-        dff_setup!(self, clk, hash_valid, hash_command, hash_key_held, hash);
         dff_setup!(self, clk, read_valid, read_command, read_key, read_hash);
         dff_setup!(self, clk, entry_valid, entry_command, entry_key, entry_hash);
         dff_setup!(self, clk, compared_valid, compared_command, compared_hash);
@@ -377,23 +385,40 @@ impl Logic for FlowTable {
         if self.is_command.val() {
             self.hasher.key.next = self.command_key.q.val();
         }
-        self.hash_valid.d.next = self.hasher.done.val();
-        if self.hasher.done.val() {
-            self.hash_command.d.next = self.is_command.val();
-            self.hash_key_held.d.next = self.hasher.key.val();
-            self.hash.d.next = self.hasher.hash.val();
+        self.hash_valid.next = self.hasher.done.val();
+        self.hash_command.next = self.is_command.val();
+        self.hash_key_now.next = self.hasher.key.val();
+        self.hash.next = self.hasher.hash.val();
+        for i in 0..self.held_valid.len() {
+            self.held_valid[i].clock.next = self.clk.val();
+            self.held_valid[i].d.next = self.hasher.done.val() & !self.rst.val();
+            self.held_command[i].clock.next = self.clk.val();
+            self.held_command[i].d.next = self.held_command[i].q.val();
+            self.held_key[i].clock.next = self.clk.val();
+            self.held_key[i].d.next = self.held_key[i].q.val();
+            self.held_hash[i].clock.next = self.clk.val();
+            self.held_hash[i].d.next = self.held_hash[i].q.val();
+            if self.hasher.done.val() {
+                self.held_command[i].d.next = self.is_command.val();
+                self.held_key[i].d.next = self.hasher.key.val();
+                self.held_hash[i].d.next = self.hasher.hash.val();
+            }
+            self.hash_valid.next = self.held_valid[i].q.val();
+            self.hash_command.next = self.held_command[i].q.val();
+            self.hash_key_now.next = self.held_key[i].q.val();
+            self.hash.next = self.held_hash[i].q.val();
         }
-        self.lookup_hashed.next = self.hash_valid.q.val() & !self.hash_command.q.val();
-        self.lookup_port.next = self.hash_key_held.q.val().get_bits::<16>(0);
+        self.lookup_hashed.next = self.hash_valid.val() & !self.hash_command.val();
+        self.lookup_port.next = self.hash_key_now.val().get_bits::<16>(0);
 
         // Read each way.
-        self.read_valid.d.next = self.hash_valid.q.val();
-        if self.hash_valid.q.val() {
-            self.read_command.d.next = self.hash_command.q.val();
-            self.read_key.d.next = self.hash_key_held.q.val();
-            self.read_hash.d.next = self.hash.q.val();
+        self.read_valid.d.next = self.hash_valid.val();
+        if self.hash_valid.val() {
+            self.read_command.d.next = self.hash_command.val();
+            self.read_key.d.next = self.hash_key_now.val();
+            self.read_hash.d.next = self.hash.val();
         }
-        self.read_index.hash.next = self.hash.q.val();
+        self.read_index.hash.next = self.hash.val();
         self.ways[0].read_address.next = self.read_index.first.val();
         self.ways[1].read_address.next = self.read_index.second.val();
         self.ways[2].read_address.next = self.read_index.third.val();
@@ -468,8 +493,7 @@ impl Logic for FlowTable {
                     | (self.is_target[i].val() & !self.hit.val() & !self.command_remove.q.val());
             }
         }
-        self.write_enable.next =
-            (self.state.q.val() == FlowState::Write) & !self.hash_valid.q.val();
+        self.write_enable.next = (self.state.q.val() == FlowState::Write) & !self.hash_valid.val();
         self.write_place.hash.next = self.written_hash.q.val();
         self.write_index[0].next = self.write_place.first.val();
         self.write_index[1].next = self.write_place.second.val();
@@ -550,7 +574,7 @@ impl Logic for FlowTable {
         self.table_ready.next = self.state.q.val() != FlowState::Clear;
         self.busy.next = (self.state.q.val() != FlowState::Idle)
             | self.hasher.running.val()
-            | self.hash_valid.q.val()
+            | self.hash_valid.val()
             | self.read_valid.q.val()
             | self.entry_valid.q.val()
             | self.compared_valid.q.val()
@@ -559,7 +583,6 @@ impl Logic for FlowTable {
         if self.rst.val() {
             self.state.d.next = FlowState::Clear;
             self.clear_index.d.next = 0.into();
-            self.hash_valid.d.next = false;
             self.read_valid.d.next = false;
             self.entry_valid.d.next = false;
             self.compared_valid.d.next = false;
