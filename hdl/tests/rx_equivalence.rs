@@ -209,7 +209,10 @@ fn decoder(set: Equivalence, name: &str, width: usize) -> Equivalence {
 
 fn flow_table(set: Equivalence, name: &str, units: usize) -> Equivalence {
     // Few keys, so that commands and lookups meet.
-    let key = |random: &mut Random| Bits::<96>::from(random.below(16)) << 30;
+    let key = |random: &mut Random| {
+        let number = Bits::<96>::from(random.below(16));
+        (number << 30) | number
+    };
     set.clocked(
         name,
         move || FlowTable::new(units),

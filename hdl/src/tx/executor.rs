@@ -443,6 +443,7 @@ impl Logic for Executor {
             self.held_valid.d.next = false;
             self.checked_valid.d.next = false;
             self.request_held.d.next = false;
+            self.spare_held.d.next = false;
             self.identification.d.next = 0.into();
         }
     }

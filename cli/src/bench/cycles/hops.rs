@@ -199,8 +199,8 @@ mod tests {
             assert_eq!(hops.frame_len_bytes, 66 + payload_len_bytes);
             (hops.tx_cycles, hops.rx_cycles)
         };
-        assert_eq!(cycles(Width::W64, 0), (26, 11));
-        assert_eq!(cycles(Width::W64, 64), (46, 36));
+        assert_eq!(cycles(Width::W64, 0), (26, 12));
+        assert_eq!(cycles(Width::W64, 64), (46, 37));
         assert_eq!(cycles(Width::W512, 0), (19, 10));
         assert_eq!(cycles(Width::W512, 64), (35, 22));
     }

@@ -422,7 +422,7 @@ mod tests {
         let figures = measure(Width::W64).unwrap();
         assert_eq!(
             (figures.rx_event_cycles, figures.tx_first_beat_cycles),
-            (18, 13)
+            (19, 13)
         );
         assert_eq!(figures.line_cycles_per_frame, 10.5);
         holds_the_line(&figures);
