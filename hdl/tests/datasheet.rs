@@ -189,13 +189,24 @@ fn options_are_sent_as_the_table_says() {
         let mut block = Options::default();
         block.connect_all();
         let memory: Bits<512> = BigUint::from_bytes_le(&command.encode()).into();
-        block.command.next = fields::SegmentCommand::from(memory);
-        block.advance.next = true;
-        // The options stand in registers.
-        for level in [false, true] {
-            block.clk.next = Clock { clk: level };
-            assert!(simulate(&mut block, 100), "the block does not settle");
+        let mut tick = |take: bool, advance: bool| {
+            block.arriving.next = fields::SegmentCommand::from(memory);
+            block.command.next = fields::SegmentCommand::from(memory);
+            block.take.next = take;
+            block.advance.next = advance;
+            for level in [false, true] {
+                block.clk.next = Clock { clk: level };
+                assert!(simulate(&mut block, 100), "the block does not settle");
+            }
+            block.is_laid_out.val()
+        };
+        tick(true, false);
+        let mut is_laid_out = tick(false, true);
+        // Each of a SYN's three takes a cycle.
+        for _ in 0..3 {
+            is_laid_out = is_laid_out || tick(false, false);
         }
+        assert!(is_laid_out, "{command:?}");
         let sent: Bits<320> = BigUint::from_bytes_be(&wanted).into();
         assert_eq!(block.bytes.val(), sent, "{command:?}");
     }
