@@ -169,8 +169,8 @@ fn without_bus_mastering_nothing_reaches_memory_and_the_sockets_end() {
         error.contains("stopped") || error.contains("reset"),
         "{error}"
     );
-    // Bursts under way end, answered with an error.
-    assert!(rig.count("pcie_dma_writes") <= writes + 16);
+    // Bursts under way, at W = 64 up to 32, end, answered with an error.
+    assert!(rig.count("pcie_dma_writes") <= writes + 32);
     assert!(rig.count("pcie_msix") <= messages);
     next_client_works(&rig);
     let counters = end(rig, 2);
