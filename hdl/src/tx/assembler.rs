@@ -18,7 +18,7 @@
 //! an error, the frame is not sent: its payload is discarded, and the completion says ReadError. Counter pulses: `count_segment`, `count_raw`, and
 //! `count_frame` for both, when the last beat leaves.
 
-use crate::stream::StreamSource;
+use crate::stream::{Skid, StreamSource};
 use crate::tx::header::Header;
 use crate::tx::job::{Done, Job};
 use handclasp_layout::queue::Status;
@@ -122,11 +122,8 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     is_last: DFF<Bit>,
     /// The next beat has payload, if there is any left.
     in_payload: DFF<Bit>,
-    word: DFF<Bits<W>>,
-    word_valid: DFF<Bit>,
-    /// A word behind that one: so the buffer need not wait for what the output does.
-    spare_word: DFF<Bits<W>>,
-    spare_valid: DFF<Bit>,
+    /// The buffer need not wait for what the output does.
+    words: Skid<Bits<W>>,
     rotated: DFF<Bits<W>>,
     rotated_valid: DFF<Bit>,
     /// Words of the held job's payload behind the next one to be rotated.
@@ -154,7 +151,6 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     finish: Signal<Local, Bit>,
     take_rotated: Signal<Local, Bit>,
     rotate: Signal<Local, Bit>,
-    takes_word: Signal<Local, Bit>,
     turned: Signal<Local, Bits<W>>,
     payload_now: Signal<Local, Bits<W>>,
     offset_bits: Signal<Local, Bits<10>>,
@@ -290,9 +286,10 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         self.done_valid.next = self.finish.val() & self.held_has_completion.q.val();
 
         // Payload: a word from the buffer, turned to where it belongs. Headers end 2 bytes behind a multiple of 4.
-        self.turned.next = self.word.q.val();
+        self.turned.next = self.words.m_data.val();
         if self.held_is_segment.q.val() {
-            self.turned.next = (self.word.q.val() << 16) | (self.word.q.val() >> half_word_back);
+            self.turned.next =
+                (self.words.m_data.val() << 16) | (self.words.m_data.val() >> half_word_back);
         }
         for i in 0..Self::STAGES {
             if self.held_header_len_bytes.q.val().get_bit(i + 2) {
@@ -303,7 +300,7 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         self.offset_bits.next =
             bit_cast::<10, 7>(self.held_header_len_bytes.q.val() & offset_mask) << 3;
         self.behind_header.d.next = self.all_lanes.val() << self.offset_bits.val();
-        self.rotate.next = self.word_valid.q.val()
+        self.rotate.next = self.words.m_valid.val()
             & self.has_more_words.q.val()
             & (self.take_rotated.val() | !self.rotated_valid.q.val());
         if self.take_rotated.val() {
@@ -315,20 +312,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
             self.words_left.d.next = self.words_left.q.val() - 1;
             self.has_more_words.d.next = self.words_left.q.val().any();
         }
-        self.payload_tready.next = !self.spare_valid.q.val();
-        self.takes_word.next = self.rotate.val() | !self.word_valid.q.val();
-        if self.takes_word.val() {
-            self.word_valid.d.next = self.payload_tvalid.val() | self.spare_valid.q.val();
-            self.word.d.next = self.payload_tdata.val();
-            if self.spare_valid.q.val() {
-                self.word.d.next = self.spare_word.q.val();
-            }
-        }
-        if !self.spare_valid.q.val() {
-            self.spare_word.d.next = self.payload_tdata.val();
-        }
-        self.spare_valid.d.next =
-            !self.takes_word.val() & (self.payload_tvalid.val() | self.spare_valid.q.val());
+        wire!(self -> words: payload_tdata as s_data, payload_tvalid as s_valid, rotate as m_ready);
+        self.payload_tready.next = self.words.s_ready.val();
 
         // The next job.
         self.job_ready.next = self.finish.val() | (self.state.q.val() == AssemblerState::Idle);
@@ -383,8 +368,6 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         if self.rst.val() {
             self.state.d.next = AssemblerState::Idle;
             self.output_valid.d.next = false;
-            self.word_valid.d.next = false;
-            self.spare_valid.d.next = false;
             self.rotated_valid.d.next = false;
             self.has_more_words.d.next = false;
             self.carry.d.next = 0.into();

@@ -16,6 +16,7 @@
 //! and lengths that the frame cannot hold. Counter pulse: `count_bad_command`.
 
 use crate::fields::{FlowCommand, ListenCommand, SegmentCommand};
+use crate::stream::Skid;
 use crate::tx::checksum::Checksum;
 use crate::tx::command_check::CommandCheck;
 use crate::tx::context::{ConnectionContext, CONNECTION_BITS};
@@ -62,6 +63,13 @@ struct Checked {
     is_frame: Bit,
     is_segment: Bit,
     want_completion: Bit,
+}
+
+/// A payload to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, LogicStruct)]
+struct PayloadRequest {
+    addr: Bits<64>,
+    len_bytes: Bits<11>,
 }
 
 /// The command executor.
@@ -152,13 +160,8 @@ pub struct Executor {
     held_context: DFF<ConnectionContext>,
     done: DFF<Done>,
     checked_valid: DFF<Bit>,
-    request_held: DFF<Bit>,
-    addr: DFF<Bits<64>>,
-    len_bytes: DFF<Bits<11>>,
-    /// A request behind that one: so whether there is room is a register's to say, and not the reader's.
-    spare_held: DFF<Bit>,
-    spare_addr: DFF<Bits<64>>,
-    spare_len_bytes: DFF<Bits<11>>,
+    /// Whether there is room for a request is a register's to say, and not the reader's.
+    requests: Skid<PayloadRequest>,
     /// A counter of this NIC's segments (RFC 6864 4.1 would allow any value with DF set).
     identification: DFF<Bits<16>>,
     check: CommandCheck,
@@ -173,7 +176,6 @@ pub struct Executor {
     /// The checked command becomes a job.
     enter: Signal<Local, Bit>,
     asks: Signal<Local, Bit>,
-    takes_request: Signal<Local, Bit>,
     /// How the held command has ended so far.
     ended: Signal<Local, Bits<8>>,
     payload_last_byte: Signal<Local, Bits<11>>,
@@ -208,7 +210,7 @@ impl Logic for Executor {
         self.enter.next = self.checked_valid.q.val()
             & self.job_room.val()
             & self.options.is_laid_out.val()
-            & (!self.checked.q.val().asks | !self.spare_held.q.val());
+            & (!self.checked.q.val().asks | self.requests.s_ready.val());
         self.advance.next = false;
 
         self.arriving.next = self.command.val().into();
@@ -353,29 +355,14 @@ impl Logic for Executor {
         }
 
         // From `checked` to the job, and to the payload's read.
-        self.request_addr.next = self.addr.q.val();
-        self.request_len_bytes.next = bit_cast::<16, 11>(self.len_bytes.q.val());
-        self.request_valid.next = self.request_held.q.val();
         self.asks.next = self.enter.val() & self.checked.q.val().asks;
-        self.takes_request.next = self.request_ready.val() | !self.request_held.q.val();
-        if self.takes_request.val() {
-            self.request_held.d.next = self.asks.val();
-            self.addr.d.next = self.done.q.val().payload_addr;
-            self.len_bytes.d.next = self.checked.q.val().payload_len_bytes;
-            if self.spare_held.q.val() {
-                self.request_held.d.next = true;
-                self.addr.d.next = self.spare_addr.q.val();
-                self.len_bytes.d.next = self.spare_len_bytes.q.val();
-            }
-            self.spare_held.d.next = false;
-        }
-        if !self.takes_request.val() & self.asks.val() {
-            self.spare_held.d.next = true;
-        }
-        if !self.spare_held.q.val() {
-            self.spare_addr.d.next = self.done.q.val().payload_addr;
-            self.spare_len_bytes.d.next = self.checked.q.val().payload_len_bytes;
-        }
+        self.requests.s_data.next.addr = self.done.q.val().payload_addr;
+        self.requests.s_data.next.len_bytes = self.checked.q.val().payload_len_bytes;
+        self.requests.s_valid.next = self.asks.val();
+        self.request_addr.next = self.requests.m_data.val().addr;
+        self.request_len_bytes.next = bit_cast::<16, 11>(self.requests.m_data.val().len_bytes);
+        wire!(requests -> self: m_valid as request_valid);
+        wire!(self -> requests: request_ready as m_ready);
         self.job.next.context = self.held_context.q.val();
         self.job.next.seq = self.checked.q.val().seq;
         self.job.next.ack = self.checked.q.val().ack;
@@ -435,15 +422,13 @@ impl Logic for Executor {
             self.enter.val() & (self.done.q.val().status == status_bad_command);
         self.busy.next = self.held_valid.q.val()
             | self.checked_valid.q.val()
-            | self.request_held.q.val()
+            | self.requests.m_valid.val()
             | !self.context_ready.val();
 
         if self.rst.val() {
             self.state.d.next = ExecutorState::Run;
             self.held_valid.d.next = false;
             self.checked_valid.d.next = false;
-            self.request_held.d.next = false;
-            self.spare_held.d.next = false;
             self.identification.d.next = 0.into();
         }
     }
