@@ -89,12 +89,6 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     address_len: DFF<Bits<8>>,
     /// The last burst was of commands.
     payload_is_next: DFF<Bit>,
-    /// The order queue has room; one cycle late, as there are two cycles between bursts.
-    order_open: DFF<Bit>,
-    /// Payloads asked for and not begun to be trimmed.
-    cut_count: DFF<Bits<N>>,
-    /// One more finds room.
-    cuts_open: DFF<Bit>,
     burst_error: DFF<Bit>,
     error_pulse: DFF<Bit>,
     error_at: DFF<Bits<64>>,
@@ -106,7 +100,6 @@ pub struct Reader<const W: usize, const K: usize, const S: usize, const R: usize
     to_command: Signal<Local, Bit>,
     beat_ready: Signal<Local, Bit>,
     beat_error: Signal<Local, Bit>,
-    cut_count_now: Signal<Local, Bits<N>>,
     #[value(Bits::<K>::mask())]
     all_lanes: Constant<Bits<K>>,
 }
@@ -116,7 +109,6 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
     for Reader<W, K, S, R, N>
 {
     fn update(&mut self) {
-        let cuts_depth: Bits<N> = 1_usize << R;
         let offset_mask: Bits<16> = K - 1;
         let beat_size: Bits<3> = S;
 
@@ -126,8 +118,7 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
             command_request_valid as request_valid);
         self.command_request_ready.next = self.command_splitter.request_ready.val();
         self.payload_request_open.next =
-            self.payload_splitter.request_ready.val() & self.cuts_open.q.val();
-        self.order_open.d.next = self.order.push_ready.val();
+            self.payload_splitter.request_ready.val() & self.cuts.push_ready.val();
         self.payload_request_ready.next = self.payload_request_open.val();
         wire!(self -> payload_splitter:
             payload_request_addr as request_addr, payload_request_len_bytes as request_len_bytes);
@@ -142,18 +133,9 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         self.trim.command_len_bytes.next = self.cuts.pop_data.val().len_bytes;
         self.trim.command_valid.next = self.cuts.pop_valid.val();
         self.cuts.pop_ready.next = self.trim.command_ready.val();
-        self.cut_count_now.next = self.cut_count.q.val();
-        if self.cuts.push_valid.val() {
-            self.cut_count_now.next = self.cut_count_now.val() + 1;
-        }
-        if self.cuts.pop_valid.val() & self.trim.command_ready.val() {
-            self.cut_count_now.next = self.cut_count_now.val() - 1;
-        }
-        self.cut_count.d.next = self.cut_count_now.val();
-        self.cuts_open.d.next = self.cut_count_now.val() != cuts_depth;
 
         // Bursts to AR, in turn when both clients have some.
-        self.open.next = !self.address_valid.q.val() & self.order_open.q.val();
+        self.open.next = !self.address_valid.q.val() & self.order.push_ready.val();
         self.take_command.next = self.open.val()
             & self.command_splitter.burst_valid.val()
             & !(self.payload_splitter.burst_valid.val() & self.payload_is_next.q.val());
@@ -252,9 +234,6 @@ impl<const W: usize, const K: usize, const S: usize, const R: usize, const N: us
         if self.rst.val() {
             self.address_valid.d.next = false;
             self.payload_is_next.d.next = false;
-            self.order_open.d.next = true;
-            self.cut_count.d.next = 0.into();
-            self.cuts_open.d.next = true;
             self.burst_error.d.next = false;
             self.error_pulse.d.next = false;
         }
