@@ -135,9 +135,9 @@ pub struct Decoder {
     ip_ok_now: Signal<Local, Bit>,
     tcp_ok_now: Signal<Local, Bit>,
     /// What the parser found waits for the tables' answers.
-    flags_delay: Vec<DFF<HeaderFlags>>,
-    parsed_delay: Vec<DFF<Parsed>>,
-    done_delay: Vec<DFF<Bit>>,
+    flags_delay: DFF<HeaderFlags>,
+    parsed_delay: DFF<Parsed>,
+    done_delay: DFF<Bit>,
     fields: DFF<HeaderFields>,
     judged: DFF<Judged>,
     valid: DFF<Bit>,
@@ -171,7 +171,8 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for a data path of `width` bits.
     pub fn new(width: usize) -> Self {
-        let (hash_units, delay) = if width == 64 { (1, 1) } else { (3, 1) };
+        let hash_units = if width == 64 { 1 } else { 3 };
+        let checks_delay = usize::from(width == 64);
         Self {
             clk: Default::default(),
             rst: Default::default(),
@@ -225,13 +226,13 @@ impl Decoder {
             fields_queue: Default::default(),
             judged_queue: Default::default(),
             judged_waiting: Default::default(),
-            ip_ok_delay: (0..hash_units % 3).map(|_| DFF::default()).collect(),
-            tcp_ok_delay: (0..hash_units % 3).map(|_| DFF::default()).collect(),
+            ip_ok_delay: (0..checks_delay).map(|_| DFF::default()).collect(),
+            tcp_ok_delay: (0..checks_delay).map(|_| DFF::default()).collect(),
             ip_ok_now: Default::default(),
             tcp_ok_now: Default::default(),
-            flags_delay: (0..delay).map(|_| DFF::default()).collect(),
-            parsed_delay: (0..delay).map(|_| DFF::default()).collect(),
-            done_delay: (0..delay).map(|_| DFF::default()).collect(),
+            flags_delay: Default::default(),
+            parsed_delay: Default::default(),
+            done_delay: Default::default(),
             fields: Default::default(),
             judged: Default::default(),
             valid: Default::default(),
@@ -266,6 +267,7 @@ impl Logic for Decoder {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, judged_waiting, is_direct, fields, judged, valid);
+        dff_setup!(self, clk, flags_delay, parsed_delay, done_delay);
         self.parser.clk.next = self.clk.val();
         self.parser.rst.next = self.rst.val();
         self.flows.clk.next = self.clk.val();
@@ -324,20 +326,12 @@ impl Logic for Decoder {
             self.tcp_ok_delay[i].d.next = self.tcp_ok.val();
             self.tcp_ok_now.next = self.tcp_ok_delay[i].q.val();
         }
-        self.flags.next = self.parser.flags.val();
-        self.parsed.next = self.parser.parsed.val();
-        self.judges.next = self.parser.done.val();
-        for i in 0..self.done_delay.len() {
-            self.flags_delay[i].clock.next = self.clk.val();
-            self.flags_delay[i].d.next = self.flags.val();
-            self.flags.next = self.flags_delay[i].q.val();
-            self.parsed_delay[i].clock.next = self.clk.val();
-            self.parsed_delay[i].d.next = self.parsed.val();
-            self.parsed.next = self.parsed_delay[i].q.val();
-            self.done_delay[i].clock.next = self.clk.val();
-            self.done_delay[i].d.next = self.judges.val() & !self.rst.val();
-            self.judges.next = self.done_delay[i].q.val();
-        }
+        self.flags_delay.d.next = self.parser.flags.val();
+        self.parsed_delay.d.next = self.parser.parsed.val();
+        self.done_delay.d.next = self.parser.done.val();
+        self.flags.next = self.flags_delay.q.val();
+        self.parsed.next = self.parsed_delay.q.val();
+        self.judges.next = self.done_delay.q.val();
         self.judge.flags.next = self.flags.val();
         self.judge.ip_checksum_ok.next = self.ip_ok_now.val();
         self.judge.tcp_checksum_ok.next = self.tcp_ok_now.val();
@@ -386,14 +380,10 @@ impl Logic for Decoder {
         self.judged_queue.pop_ready.next = self.load.val() & !self.is_direct.q.val();
         if self.judged_queue.push_valid.val() & !self.judged_queue.pop_ready.val() {
             self.judged_waiting.d.next = self.judged_waiting.q.val() + 1;
-        }
-        if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
-            self.judged_waiting.d.next = self.judged_waiting.q.val() - 1;
-        }
-        if self.judged_queue.push_valid.val() & !self.judged_queue.pop_ready.val() {
             self.is_direct.d.next = false;
         }
         if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
+            self.judged_waiting.d.next = self.judged_waiting.q.val() - 1;
             self.is_direct.d.next = self.judged_waiting.q.val() == 1;
         }
         self.fields_queue.pop_ready.next = self.load.val();
@@ -555,6 +545,7 @@ impl Logic for Decoder {
         if self.rst.val() {
             self.judged_waiting.d.next = 0.into();
             self.is_direct.d.next = true;
+            self.done_delay.d.next = false;
             self.valid.d.next = false;
         }
     }
