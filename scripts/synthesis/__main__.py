@@ -81,15 +81,15 @@ def blocks(arguments):
 
 def core(arguments):
     """The whole core: by hierarchy, flat at W = 64, placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
-    netlists = core_netlists(arguments, flat_too=True)
+    verilog = core_verilog(arguments)
+    netlists = core_netlists(verilog, flat_too=True)
     sections = {}
-    for width in arguments.width or FAMILIES:
+    for width in verilog:
         family = FAMILIES[width]
         hierarchy, flat = netlists[width, False], netlists.get((width, True))
         rows = report.by_hierarchy(hierarchy, family)
         if flat:
-            verilog = verilog_of(width, arguments.verilog)
-            blocks_alone = [synthesise(verilog, width, block, flat=True) for block in report.HEADER_BLOCKS]
+            blocks_alone = [synthesise(verilog[width], width, block, flat=True) for block in report.HEADER_BLOCKS]
             rows += report.header_path(blocks_alone, family) + [report.whole(flat, family)]
         sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat or hierarchy.joined())])
         print(f"\nW = {width}, {family}\n{sections[f'area-w{width}']}")
@@ -100,11 +100,14 @@ def core(arguments):
     print(f"\nwrote {', '.join(sections)} in {SNAPSHOT}")
 
 
-def core_netlists(arguments, flat_too):
+def core_verilog(arguments):
+    """{width: the file of the core's Verilog}, for each width that is asked for."""
+    return {width: verilog_of(width, arguments.verilog) for width in arguments.width or FAMILIES}
+
+
+def core_netlists(verilog, flat_too):
     """{(width, whether flat): netlist}, as many at once as there are processors. Flat, W = 512 takes longer than one likes to wait."""
-    widths = arguments.width or list(FAMILIES)
-    wanted = [(width, False) for width in widths] + [(width, True) for width in widths if flat_too and FAMILIES[width] == "ecp5"]
-    verilog = {width: verilog_of(width, arguments.verilog) for width in widths}
+    wanted = [(width, False) for width in verilog] + [(width, True) for width in verilog if flat_too and FAMILIES[width] == "ecp5"]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(wanted, pool.map(lambda one: synthesise(verilog[one[0]], one[0], "", flat=one[1]), wanted)))
 
@@ -112,7 +115,7 @@ def core_netlists(arguments, flat_too):
 def check(arguments):
     """Compares the area by hierarchy with the snapshot."""
     grown = []
-    for (width, _), netlist in core_netlists(arguments, flat_too=False).items():
+    for (width, _), netlist in core_netlists(core_verilog(arguments), flat_too=False).items():
         rows = report.by_hierarchy(netlist, FAMILIES[width])
         print(f"\nW = {width}, {FAMILIES[width]}\n{report.table(rows, FAMILIES[width])}")
         grown += [f"W = {width}, {line}" for line in snapshot.grown(SNAPSHOT, f"area-w{width}", rows)]

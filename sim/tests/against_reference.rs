@@ -109,9 +109,11 @@ fn compare_receive(
                 .zip(&counters[1])
                 .filter(|(gateware, reference)| gateware != reference)
                 .collect();
-            let place = (0..)
-                .find(|&place| seen[0].get(place) != seen[1].get(place) || place >= seen[0].len())
-                .unwrap_or_default();
+            let place = seen[0]
+                .iter()
+                .zip(&seen[1])
+                .take_while(|(gateware, reference)| gateware == reference)
+                .count();
             return Err(format!(
                 "{width:?}, seed {seed}, frame {number}: {}\nevents: {} and {}, the first that differs is number {place}\ngateware:  {:?}\nreference: {:?}\ncounters: {difference:?}",
                 frames.iter().map(|frame| hex(frame)).collect::<Vec<_>>().join("\n"),
