@@ -363,6 +363,7 @@ fn header_blocks() {
                 b.options.next = number(&likely_bytes(random, 40));
                 b.len_bytes.next = random.below(41).into();
                 b.start.next = random.chance(1, 20);
+                b.clear.next = random.chance(1, 20);
             },
         )
         .combinational("usual_options", UsualOptions::default, |b, random| {

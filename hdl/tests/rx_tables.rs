@@ -162,8 +162,10 @@ fn the_option_walker_reads_what_the_rfc_says() {
         walker.set_bytes("options", &bytes);
         walker.set("len_bytes", len as u64);
         walker.set("start", 1);
+        walker.set("clear", 1);
         walker.step();
         walker.set("start", 0);
+        walker.set("clear", 0);
         let cycles = walker.step_until("done", 80);
 
         let (read, is_bad) = read_options(&list);

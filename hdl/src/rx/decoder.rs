@@ -129,6 +129,9 @@ pub struct Decoder {
     judged_waiting: DFF<Bits<{ FRAMES_LOG2 + 1 }>>,
     /// There are none.
     is_direct: DFF<Bit>,
+    /// The oldest of them, out of block RAM, which answers late in its cycle.
+    waiting_judged: DFF<Judged>,
+    waiting_valid: DFF<Bit>,
     /// At W = 64 the checksums wait for the tables as well.
     ip_ok_delay: Vec<DFF<Bit>>,
     tcp_ok_delay: Vec<DFF<Bit>>,
@@ -141,6 +144,8 @@ pub struct Decoder {
     fields: DFF<HeaderFields>,
     judged: DFF<Judged>,
     valid: DFF<Bit>,
+    /// The frame has rare options, and the walker starts now.
+    walks: DFF<Bit>,
     flags: Signal<Local, HeaderFlags>,
     parsed: Signal<Local, Parsed>,
     /// A judgement is there.
@@ -149,6 +154,7 @@ pub struct Decoder {
     new_judged: Signal<Local, Judged>,
     old_judged: Signal<Local, Judged>,
     load: Signal<Local, Bit>,
+    pop_judged: Signal<Local, Bit>,
     tcp: Signal<Local, TcpHeader>,
     options: Signal<Local, TcpOptions>,
     rest: Signal<Local, Bits<OPTIONS_BITS>>,
@@ -226,6 +232,10 @@ impl Decoder {
             fields_queue: Default::default(),
             judged_queue: Default::default(),
             judged_waiting: Default::default(),
+            waiting_judged: Default::default(),
+            waiting_valid: Default::default(),
+            walks: Default::default(),
+            pop_judged: Default::default(),
             ip_ok_delay: (0..checks_delay).map(|_| DFF::default()).collect(),
             tcp_ok_delay: (0..checks_delay).map(|_| DFF::default()).collect(),
             ip_ok_now: Default::default(),
@@ -267,6 +277,7 @@ impl Logic for Decoder {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clk, judged_waiting, is_direct, fields, judged, valid);
+        dff_setup!(self, clk, waiting_judged, waiting_valid, walks);
         dff_setup!(self, clk, flags_delay, parsed_delay, done_delay);
         self.parser.clk.next = self.clk.val();
         self.parser.rst.next = self.rst.val();
@@ -365,36 +376,42 @@ impl Logic for Decoder {
         self.new_judged.next.window_scale_place = self.parsed.val().window_scale_place;
         self.new_judged.next.timestamps_place = self.parsed.val().timestamps_place;
 
+        self.decoded_valid.next = self.valid.q.val() & !self.walks.q.val() & self.walker.done.val();
+
         // Take the oldest frame. A judgement that finds none before it need not queue.
-        self.old_judged.next = self.judged_queue.pop_data.val();
+        self.old_judged.next = self.waiting_judged.q.val();
         if self.is_direct.q.val() {
             self.old_judged.next = self.new_judged.val();
         }
         self.load.next = self.fields_queue.pop_valid.val()
-            & (self.judged_queue.pop_valid.val() | (self.is_direct.q.val() & self.judges.val()))
+            & (self.waiting_valid.q.val() | (self.is_direct.q.val() & self.judges.val()))
             & (!self.valid.q.val()
-                | (self.is_refilled.val() & self.walker.done.val() & self.decoded_ready.val()));
+                | (self.is_refilled.val() & self.decoded_valid.val() & self.decoded_ready.val()));
         self.judged_queue.push_data.next = self.new_judged.val();
         self.judged_queue.push_valid.next =
             self.judges.val() & !(self.is_direct.q.val() & self.load.val());
-        self.judged_queue.pop_ready.next = self.load.val() & !self.is_direct.q.val();
-        if self.judged_queue.push_valid.val() & !self.judged_queue.pop_ready.val() {
+        self.pop_judged.next = self.load.val() & !self.is_direct.q.val();
+        self.judged_queue.pop_ready.next = self.pop_judged.val() | !self.waiting_valid.q.val();
+        if self.judged_queue.pop_ready.val() {
+            self.waiting_judged.d.next = self.judged_queue.pop_data.val();
+            self.waiting_valid.d.next = self.judged_queue.pop_valid.val();
+        }
+        if self.judged_queue.push_valid.val() & !self.pop_judged.val() {
             self.judged_waiting.d.next = self.judged_waiting.q.val() + 1;
             self.is_direct.d.next = false;
         }
-        if self.judged_queue.pop_ready.val() & !self.judged_queue.push_valid.val() {
+        if self.pop_judged.val() & !self.judged_queue.push_valid.val() {
             self.judged_waiting.d.next = self.judged_waiting.q.val() - 1;
             self.is_direct.d.next = self.judged_waiting.q.val() == 1;
         }
         self.fields_queue.pop_ready.next = self.load.val();
         self.taken.next = self.load.val();
-        self.walker.options.next = self.fields_queue.pop_data.val().options;
-        self.walker.len_bytes.next = 0.into();
-        if self.old_judged.val().has_rare_options {
-            self.walker.len_bytes.next = self.old_judged.val().options_len_bytes;
-        }
-        self.walker.start.next = self.load.val();
-        if self.walker.done.val() & self.decoded_ready.val() {
+        self.walks.d.next = self.load.val() & self.old_judged.val().has_rare_options;
+        self.walker.options.next = self.fields.q.val().options;
+        self.walker.len_bytes.next = self.judged.q.val().options_len_bytes;
+        self.walker.start.next = self.walks.q.val();
+        self.walker.clear.next = self.load.val();
+        if self.decoded_valid.val() & self.decoded_ready.val() {
             self.valid.d.next = false;
         }
         if self.load.val() {
@@ -416,9 +433,9 @@ impl Logic for Decoder {
             }
         }
 
-        // Values of usual options stand where they came in; of rare ones, in the walker.
+        // Values of usual options stand where they came in; of rare ones, in the walker, which has none else.
         self.options.next = self.walker.found.val();
-        self.rest.next = self.walker.rest.val();
+        self.rest.next = self.fields.q.val().options;
         if self.judged.q.val().has_mss {
             self.options.next.has_mss = true;
             self.options.next.mss = self.rest.val().get_bits::<16>(288);
@@ -520,8 +537,6 @@ impl Logic for Decoder {
             self.drop_reason.next = self.reason_tcp_options.val();
             self.needs_slot.next = false;
         }
-        self.decoded_valid.next = self.valid.q.val() & self.walker.done.val();
-
         self.flows.flow_remove.next = self.flow_remove.val();
         self.flows.flow_key.next = self.flow_key.val();
         self.flows.flow_connection.next = self.flow_connection.val();
@@ -546,7 +561,9 @@ impl Logic for Decoder {
             self.judged_waiting.d.next = 0.into();
             self.is_direct.d.next = true;
             self.done_delay.d.next = false;
+            self.waiting_valid.d.next = false;
             self.valid.d.next = false;
+            self.walks.d.next = false;
         }
     }
 }

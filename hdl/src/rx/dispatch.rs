@@ -163,6 +163,7 @@ pub struct Dispatch<const A: usize, const N: usize> {
     step: DFF<DispatchStep>,
     /// What the first step decided.
     delivers_frame: DFF<Bit>,
+    frame_has_address: DFF<Bit>,
     frame_slot: DFF<Bit>,
     frame_reason: DFF<Bits<8>>,
     /// The newest event, on its way to the ring or to `waiting`.
@@ -170,10 +171,14 @@ pub struct Dispatch<const A: usize, const N: usize> {
     next_last: DFF<Bit>,
     next_waits: DFF<Bit>,
     next_valid: DFF<Bit>,
-    /// Answers of the bus that no event has used yet.
+    /// The input of that name, a cycle late: nobody on either side of this block waits for the other's logic.
+    queue_ran: DFF<Bit>,
+    /// Answers of the bus that no event has used yet, and whether there are any.
     answers: DFF<Bits<N>>,
-    /// Of them those that came before the first error.
+    has_answers: DFF<Bit>,
+    /// Of them those that came before the first error, and whether there are any.
     good_answers: DFF<Bits<N>>,
+    has_good_answers: DFF<Bit>,
     /// An error was among the answers.
     has_failed: DFF<Bit>,
     /// The queue stopped: nothing is delivered until all that was under way is gone.
@@ -194,6 +199,8 @@ pub struct Dispatch<const A: usize, const N: usize> {
     uses_slot: Signal<Local, Bit>,
     reason: Signal<Local, Bits<8>>,
     has_event: Signal<Local, Bit>,
+    /// `next_event` is free, or becomes free.
+    next_free: Signal<Local, Bit>,
     open: Signal<Local, Bit>,
     goes: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
@@ -202,6 +209,8 @@ pub struct Dispatch<const A: usize, const N: usize> {
     picks_sack: Signal<Local, Bit>,
     loaded: Signal<Local, Bits<512>>,
     wanted_bytes: Signal<Local, Bits<16>>,
+    /// The frame may have its slot, if it needs one.
+    has_slot: Signal<Local, Bit>,
     event_out: Signal<Local, RxEvent>,
     push: Signal<Local, Bit>,
     pop: Signal<Local, Bit>,
@@ -216,7 +225,6 @@ pub struct Dispatch<const A: usize, const N: usize> {
     delivered: Signal<Local, Bit>,
     discarded: Signal<Local, Bit>,
     leaves: Signal<Local, Bit>,
-    next_leaves: Signal<Local, Bit>,
     consumes: Signal<Local, Bit>,
     entries_now: Signal<Local, Bits<N>>,
 }
@@ -236,10 +244,15 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         let reason_no_slot: Bits<8> = queue::DropReason::NoSlot;
 
         // What becomes of the frame at the input. It is decided in its first step.
-        self.runs.next = self.queue_runs.val() & !self.discards.q.val();
+        self.queue_ran.d.next = self.queue_runs.val();
+        self.runs.next = self.queue_ran.q.val() & !self.discards.q.val();
         self.is_raw.next = self.verdict.val() == verdict_raw;
         self.has_sack.next = self.decoded_event.val().sack_count.any();
-        self.fresh_delivers.next = false;
+        self.has_slot.next = !self.needs_slot.val() | self.slot_valid.val();
+        self.fresh_delivers.next = (self.verdict.val() != verdict_drop)
+            & self.runs.val()
+            & self.rx_room.val()
+            & self.has_slot.val();
         self.fresh_reason.next = reason_none;
         if self.verdict.val() == verdict_drop {
             self.fresh_reason.next = self.drop_reason.val();
@@ -247,10 +260,8 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.fresh_reason.next = reason_disabled;
         } else if !self.rx_room.val() {
             self.fresh_reason.next = reason_no_event;
-        } else if self.needs_slot.val() & !self.slot_valid.val() {
+        } else if !self.has_slot.val() {
             self.fresh_reason.next = reason_no_slot;
-        } else {
-            self.fresh_delivers.next = true;
         }
         self.fresh_event.next =
             self.runs.val() & self.rx_room.val() & (self.fresh_delivers.val() | self.monitor.val());
@@ -259,16 +270,18 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.uses_slot.next = self.fresh_delivers.val() & self.needs_slot.val();
         self.reason.next = self.fresh_reason.val();
         self.has_event.next = self.fresh_event.val();
+        // The host knows the addresses of its own connections. Whether a frame with an event is delivered depends on its slot alone.
+        self.has_address.next = self.decoded_event.val().is_ipv4
+            & !((self.verdict.val() == verdict_flow) & self.has_slot.val());
         if !self.is_first.val() {
+            self.has_address.next = self.frame_has_address.q.val();
             self.delivers.next = self.delivers_frame.q.val();
             self.uses_slot.next = self.frame_slot.q.val();
             self.reason.next = self.frame_reason.q.val();
             self.has_event.next = true;
         }
 
-        // Its receive event. The host knows the addresses of its own connections.
-        self.has_address.next = self.decoded_event.val().is_ipv4
-            & !(self.delivers.val() & (self.verdict.val() == verdict_flow));
+        // Its receive event.
         self.event_out.next = self.decoded_event.val();
         self.event_out.next.has_address = self.has_address.val();
         self.event_out.next.verdict = verdict_drop;
@@ -303,9 +316,9 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         }
         self.head.next = self.head_bits.val().into();
         self.head_ready.next =
-            self.head_valid.val() & (!self.head_waits.val() | self.answers.q.val().any());
+            self.head_valid.val() & (!self.head_waits.val() | self.has_answers.q.val());
         self.head_bad.next =
-            !self.runs.val() | (self.head_waits.val() & !self.good_answers.q.val().any());
+            !self.runs.val() | (self.head_waits.val() & !self.has_good_answers.q.val());
         self.event_data.next = self.head_bits.val();
         self.event_last.next = self.head_last.val();
         self.event_valid.next =
@@ -330,7 +343,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.waiting.push_data.next.is_last = self.next_last.q.val();
         self.waiting.push_data.next.waits = self.next_waits.q.val();
         self.waiting.push_valid.next = self.push.val();
-        self.next_leaves.next = self.next_valid.q.val() & self.waiting.push_ready.val();
+        self.next_free.next = !self.next_valid.q.val() | self.waiting.push_ready.val();
         self.entries_now.next = self.entries.q.val();
         if self.push.val() & !self.pop.val() {
             self.entries_now.next = self.entries.q.val() + 1;
@@ -339,22 +352,18 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.entries_now.next = self.entries.q.val() - 1;
         }
         self.entries.d.next = self.entries_now.val();
-        self.has_entries.d.next = self.entries_now.val().any();
+        self.has_entries.d.next = self.push.val()
+            | (self.has_entries.q.val() & !(self.pop.val() & (self.entries.q.val() == 1)));
 
         // Whether it goes on at this clock edge.
-        self.open.next = (!self.next_valid.q.val() | self.next_leaves.val())
-            & self.trims.s_ready.val()
-            & self.requests.s_ready.val();
+        self.open.next =
+            self.next_free.val() & self.trims.s_ready.val() & self.requests.s_ready.val();
         self.goes.next = self.open.val() & self.decoded_valid.val();
         self.rx_reserve.next = 0.into();
-        // The event to load: one choice for all its bits.
-        self.picks_address.next =
-            self.is_first.val() & self.has_event.val() & self.has_address.val();
+        // The event to load: one choice for all its bits, made as if there were one.
+        self.picks_address.next = self.is_first.val() & self.has_address.val();
         self.picks_sack.next = (self.step.q.val() == DispatchStep::Sack)
-            | (self.is_first.val()
-                & self.has_event.val()
-                & !self.has_address.val()
-                & self.has_sack.val());
+            | (self.is_first.val() & !self.has_address.val() & self.has_sack.val());
         self.loaded.next = self.event_out.val().into();
         if self.picks_address.val() {
             self.loaded.next = self.decoded_address.val().into();
@@ -362,12 +371,13 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         if self.picks_sack.val() {
             self.loaded.next = self.decoded_sack.val().into();
         }
-        if self.next_leaves.val() {
+        if self.next_free.val() {
             self.next_valid.d.next = false;
+            self.next_event.d.next = self.loaded.val();
         }
         self.load.next = self.goes.val() & self.has_event.val();
-        self.decoded_ready.next =
-            self.open.val() & !self.picks_address.val() & !self.picks_sack.val();
+        self.decoded_ready.next = self.open.val()
+            & !(self.has_event.val() & (self.picks_address.val() | self.picks_sack.val()));
         match self.step.q.val() {
             // A frame with neither addresses nor SACK goes in one step.
             DispatchStep::First => {
@@ -381,6 +391,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
                         self.step.d.next = DispatchStep::Last;
                     }
                     self.delivers_frame.d.next = self.fresh_delivers.val();
+                    self.frame_has_address.d.next = self.has_address.val();
                     self.frame_slot.d.next = self.uses_slot.val();
                     self.frame_reason.d.next = self.fresh_reason.val();
                 }
@@ -402,7 +413,6 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.next_last.d.next = self.take.val();
             // The frame's first event waits, those behind it keep the order.
             self.next_waits.d.next = self.uses_slot.val() & self.is_first.val();
-            self.next_event.d.next = self.loaded.val();
         }
 
         // Slot, writer and trimmer: the trimmer hands the bytes that are wanted to the writer, and drops the rest.
@@ -432,21 +442,25 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.consumes.next = self.leaves.val() & self.head_waits.val();
         if self.done_valid.val() & !self.consumes.val() {
             self.answers.d.next = self.answers.q.val() + 1;
+            self.has_answers.d.next = true;
         }
         if self.consumes.val() & !self.done_valid.val() {
             self.answers.d.next = self.answers.q.val() - 1;
+            self.has_answers.d.next = self.answers.q.val() != 1;
         }
         if self.done_valid.val() & self.done_error.val() {
             self.has_failed.d.next = true;
         }
         if self.done_valid.val() & !self.done_error.val() & !self.has_failed.q.val() {
-            if !(self.consumes.val() & self.good_answers.q.val().any()) {
+            if !(self.consumes.val() & self.has_good_answers.q.val()) {
                 self.good_answers.d.next = self.good_answers.q.val() + 1;
+                self.has_good_answers.d.next = true;
             }
-        } else if self.consumes.val() & self.good_answers.q.val().any() {
+        } else if self.consumes.val() & self.has_good_answers.q.val() {
             self.good_answers.d.next = self.good_answers.q.val() - 1;
+            self.has_good_answers.d.next = self.good_answers.q.val() != 1;
         }
-        if self.discarded.val() | !self.queue_runs.val() {
+        if self.discarded.val() | !self.queue_ran.q.val() {
             self.discards.d.next = true;
         } else if !self.has_entries.q.val()
             & !self.next_valid.q.val()
@@ -489,7 +503,9 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.step.d.next = DispatchStep::First;
             self.next_valid.d.next = false;
             self.answers.d.next = 0.into();
+            self.has_answers.d.next = false;
             self.good_answers.d.next = 0.into();
+            self.has_good_answers.d.next = false;
             self.has_failed.d.next = false;
             self.discards.d.next = true;
             self.committed.d.next = false;

@@ -1,19 +1,19 @@
 //! Hashes a flow's key under a secret: the Toeplitz hash of receive-side scaling, 96 bits in, 32 bits out.
 //!
 //! ```text
-//!  key ────> word of this cycle ──┐
-//!                                 AND, XOR ──> ^ ──> hash
-//!  secret ─> 63 bits of it ───────┘            ^
-//!                                    sum of the words before
+//!  key ────> word of this cycle ─> register ──┐
+//!                                             AND, XOR ──> ^ ──> hash
+//!  secret ─> 63 bits of it ─────> register ──┘             ^
+//!                                                sum of the words before
 //! ```
 //!
 //! Bit i of the hash is the XOR of all key bits j whose secret bit i + j is set, counted from the most significant bit (Microsoft, "RSS hashing
 //! types"; its published vectors are in the test). The hash is linear, and over random secrets universal: who lacks the secret cannot choose keys that share
 //! a place. The host may read the hash of each segment in its event; it must not be shown to the peers, who could solve it for the secret.
 //!
-//! With one unit (W = 64) the three words of the key are hashed one a cycle, first the remote address, then the local one, then the ports; each must be there in its
-//! cycle. With three units (W = 512) all at once. Latency from `start` to `done`: 2 cycles with one unit, 0 with three; `hash` is
-//! combinational and holds only with `done`. Throughput: a key in 3 cycles, or each cycle; `start` must not come while `running`. One clock; reset gives up the key under way.
+//! With one unit (W = 64) the three words of the key are taken one a cycle, first the remote address, then the local one, then the ports; each must be there in its
+//! cycle, and is hashed in the next one. With three units (W = 512) all at once, without registers. Latency from `start` to `done`: 3 cycles with one unit, 0 with three; `hash` is
+//! combinational and holds only with `done`. Throughput: a key in 3 cycles, or each cycle; `start` must not come before the last word has been taken. One clock; reset gives up the key under way.
 
 use rust_hdl::prelude::*;
 
@@ -34,18 +34,24 @@ pub struct FlowHash {
     pub hash: Signal<Out, Bits<32>>,
     /// In this cycle `hash` is right.
     pub done: Signal<Out, Bit>,
+    /// The key's last word is taken.
+    pub takes_last: Signal<Out, Bit>,
     /// A key was started in an earlier cycle and is not finished, or is finished now.
     pub running: Signal<Out, Bit>,
     units: Vec<ToeplitzUnit>,
-    /// Word that is hashed in this cycle unless `start`; 0 when there is none.
+    /// Word that is taken in this cycle; 0 when there is none.
     step: DFF<Bits<2>>,
-    /// The secret for this cycle's word, when there is one unit.
+    /// The word that was taken, and the secret for it, when there is one unit.
+    word: Vec<DFF<Bits<32>>>,
     window: Vec<DFF<Bits<63>>>,
+    word_valid: DFF<Bit>,
+    is_first: DFF<Bit>,
+    is_last: DFF<Bit>,
     /// Hash of the words before.
     sum: DFF<Bits<32>>,
-    index: Signal<Local, Bits<2>>,
+    takes: Signal<Local, Bit>,
     mixed: Signal<Local, Bits<32>>,
-    last_index: Constant<Bits<2>>,
+    last_step: Constant<Bits<2>>,
 }
 
 impl FlowHash {
@@ -60,73 +66,88 @@ impl FlowHash {
             start: Default::default(),
             hash: Default::default(),
             done: Default::default(),
+            takes_last: Default::default(),
             running: Default::default(),
             units: (0..units).map(|_| ToeplitzUnit::default()).collect(),
             step: Default::default(),
-            window: (0..3 / units - 1).take(1).map(|_| DFF::default()).collect(),
+            word: (0..units % 3).map(|_| DFF::default()).collect(),
+            window: (0..units % 3).map(|_| DFF::default()).collect(),
+            word_valid: Default::default(),
+            is_first: Default::default(),
+            is_last: Default::default(),
             sum: Default::default(),
-            index: Default::default(),
+            takes: Default::default(),
             mixed: Default::default(),
-            last_index: Constant::new((3 / units - 1).to_bits()),
+            last_step: Constant::new((3 / units - 1).to_bits()),
         }
     }
 
     /// Cycles from `start` to `done`.
     pub const fn latency_cycles(units: usize) -> usize {
-        3 / units - 1
+        if units == 1 {
+            3
+        } else {
+            0
+        }
     }
 }
 
 impl Logic for FlowHash {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, step, sum);
+        dff_setup!(self, clk, step, word_valid, is_first, is_last, sum);
 
-        self.index.next = self.step.q.val();
-        // Unit u takes word u, with the secret from bit 32 u on.
+        self.takes.next = self.start.val() | self.step.q.val().any();
+        self.takes_last.next = self.takes.val() & (self.step.q.val() == self.last_step.val());
+        if self.takes.val() {
+            self.step.d.next = self.step.q.val() + 1;
+        }
+        if self.takes_last.val() {
+            self.step.d.next = 0.into();
+        }
+        self.word_valid.d.next = self.takes.val();
+        self.is_first.d.next = self.step.q.val() == 0;
+        self.is_last.d.next = self.step.q.val() == self.last_step.val();
+
+        // Three units take word u each, with the secret from bit 32 u on.
         for u in 0..self.units.len() {
             self.units[u].word.next = self.key.val().get_bits::<32>(64 - 32 * u);
             self.units[u].window.next = self.secret.val().get_bits::<63>(65 - 32 * u);
         }
-        // A lone unit takes the others as well, later.
-        if self.index.val() == 1 {
-            self.units[0].word.next = self.key.val().get_bits::<32>(32);
-        }
-        if self.index.val() == 2 {
-            self.units[0].word.next = self.key.val().get_bits::<32>(0);
-        }
-        for i in 0..self.window.len() {
+        self.mixed.next = 0.into();
+        self.done.next = self.takes_last.val();
+        self.running.next = self.step.q.val().any();
+        // A lone unit takes one word after the other, from registers.
+        for i in 0..self.word.len() {
+            self.word[i].clock.next = self.clk.val();
             self.window[i].clock.next = self.clk.val();
+            self.word[i].d.next = self.key.val().get_bits::<32>(64);
             self.window[i].d.next = self.secret.val().get_bits::<63>(65);
-            if self.start.val() {
+            if self.step.q.val() == 1 {
+                self.word[i].d.next = self.key.val().get_bits::<32>(32);
                 self.window[i].d.next = self.secret.val().get_bits::<63>(33);
             }
-            if self.index.val() == 1 {
+            if self.step.q.val() == 2 {
+                self.word[i].d.next = self.key.val().get_bits::<32>(0);
                 self.window[i].d.next = self.secret.val().get_bits::<63>(1);
             }
+            self.units[0].word.next = self.word[i].q.val();
             self.units[0].window.next = self.window[i].q.val();
-        }
-        self.mixed.next = self.sum.q.val();
-        if self.index.val() == 0 {
-            self.mixed.next = 0.into();
+            if !self.is_first.q.val() {
+                self.mixed.next = self.sum.q.val();
+            }
+            self.done.next = self.word_valid.q.val() & self.is_last.q.val();
+            self.running.next = self.step.q.val().any() | self.word_valid.q.val();
         }
         for u in 0..self.units.len() {
             self.mixed.next = self.mixed.val() ^ self.units[u].hash.val();
         }
-
+        self.sum.d.next = self.mixed.val();
         self.hash.next = self.mixed.val();
-        self.running.next = self.step.q.val().any();
-        self.done.next = (self.start.val() | self.step.q.val().any())
-            & (self.index.val() == self.last_index.val());
-        if self.done.val() {
-            self.step.d.next = 0.into();
-        } else if self.start.val() | self.step.q.val().any() {
-            self.step.d.next = self.index.val() + 1;
-            self.sum.d.next = self.mixed.val();
-        }
 
         if self.rst.val() {
             self.step.d.next = 0.into();
+            self.word_valid.d.next = false;
         }
     }
 }

@@ -181,11 +181,8 @@ pub struct FlowTable {
     command_connection: DFF<Bits<16>>,
     command_generation: DFF<Bits<8>>,
     command_remove: DFF<Bit>,
-    /// First stage, with one unit: the hash stands in a register before it is an index.
-    held_valid: Vec<DFF<Bit>>,
+    /// First stage, with one unit: whose key was taken.
     held_command: Vec<DFF<Bit>>,
-    held_key: Vec<DFF<Bits<96>>>,
-    held_hash: Vec<DFF<Bits<32>>>,
     hash_valid: Signal<Local, Bit>,
     hash_command: Signal<Local, Bit>,
     hash_key_now: Signal<Local, Bits<96>>,
@@ -221,8 +218,13 @@ pub struct FlowTable {
     is_match: [Signal<Local, Bit>; PLACES],
     /// Where a new flow goes: the first free place.
     is_target: [Signal<Local, Bit>; PLACES],
-    /// Which places the command writes, and its hash.
-    writes: [DFF<Bit>; PLACES],
+    /// What the command found: the place that has its key, the first that is free, and its hash.
+    matches: [DFF<Bit>; PLACES],
+    targets: [DFF<Bit>; PLACES],
+    was_hit: DFF<Bit>,
+    had_room: DFF<Bit>,
+    /// Which places it writes.
+    writes: [Signal<Local, Bit>; PLACES],
     written_hash: DFF<Bits<32>>,
     write_enable: Signal<Local, Bit>,
     hit: Signal<Local, Bit>,
@@ -277,10 +279,7 @@ impl FlowTable {
             command_connection: Default::default(),
             command_generation: Default::default(),
             command_remove: Default::default(),
-            held_valid: (0..held).map(|_| DFF::default()).collect(),
             held_command: (0..held).map(|_| DFF::default()).collect(),
-            held_key: (0..held).map(|_| DFF::default()).collect(),
-            held_hash: (0..held).map(|_| DFF::default()).collect(),
             hash_valid: Default::default(),
             hash_command: Default::default(),
             hash_key_now: Default::default(),
@@ -310,6 +309,10 @@ impl FlowTable {
             hash: Default::default(),
             is_match: Default::default(),
             is_target: Default::default(),
+            matches: Default::default(),
+            targets: Default::default(),
+            was_hit: Default::default(),
+            had_room: Default::default(),
             writes: Default::default(),
             written_hash: Default::default(),
             write_enable: Default::default(),
@@ -330,7 +333,7 @@ impl FlowTable {
 
     /// Cycles from `lookup_valid` to the answer.
     pub const fn lookup_cycles(hash_units: usize) -> usize {
-        FlowHash::latency_cycles(hash_units) + 3 + (hash_units == 1) as usize
+        FlowHash::latency_cycles(hash_units) + 3
     }
 }
 
@@ -350,6 +353,7 @@ impl Logic for FlowTable {
         dff_setup!(self, clk, entry_valid, entry_command, entry_key, entry_hash);
         dff_setup!(self, clk, compared_valid, compared_command, compared_hash);
         dff_setup!(self, clk, flow_done_register, status_register, written_hash);
+        dff_setup!(self, clk, was_hit, had_room);
         for i in 0..4 {
             self.ways[i].clock.next = self.clk.val();
             self.entries[i].clock.next = self.clk.val();
@@ -360,8 +364,10 @@ impl Logic for FlowTable {
             self.overflow[i].d.next = self.overflow[i].q.val();
         }
         for i in 0..6 {
-            self.writes[i].clock.next = self.clk.val();
-            self.writes[i].d.next = self.writes[i].q.val();
+            self.matches[i].clock.next = self.clk.val();
+            self.matches[i].d.next = self.matches[i].q.val();
+            self.targets[i].clock.next = self.clk.val();
+            self.targets[i].d.next = self.targets[i].q.val();
             self.equal_words[i].clock.next = self.clk.val();
             self.equal_words[i].d.next = self.equal_words[i].q.val();
             self.is_free[i].clock.next = self.clk.val();
@@ -387,27 +393,19 @@ impl Logic for FlowTable {
         }
         self.hash_valid.next = self.hasher.done.val();
         self.hash_command.next = self.is_command.val();
-        self.hash_key_now.next = self.hasher.key.val();
-        self.hash.next = self.hasher.hash.val();
-        for i in 0..self.held_valid.len() {
-            self.held_valid[i].clock.next = self.clk.val();
-            self.held_valid[i].d.next = self.hasher.done.val() & !self.rst.val();
+        for i in 0..self.held_command.len() {
             self.held_command[i].clock.next = self.clk.val();
             self.held_command[i].d.next = self.held_command[i].q.val();
-            self.held_key[i].clock.next = self.clk.val();
-            self.held_key[i].d.next = self.held_key[i].q.val();
-            self.held_hash[i].clock.next = self.clk.val();
-            self.held_hash[i].d.next = self.held_hash[i].q.val();
-            if self.hasher.done.val() {
+            if self.hasher.takes_last.val() {
                 self.held_command[i].d.next = self.is_command.val();
-                self.held_key[i].d.next = self.hasher.key.val();
-                self.held_hash[i].d.next = self.hasher.hash.val();
             }
-            self.hash_valid.next = self.held_valid[i].q.val();
             self.hash_command.next = self.held_command[i].q.val();
-            self.hash_key_now.next = self.held_key[i].q.val();
-            self.hash.next = self.held_hash[i].q.val();
         }
+        self.hash_key_now.next = self.lookup_key.val();
+        if self.hash_command.val() {
+            self.hash_key_now.next = self.command_key.q.val();
+        }
+        self.hash.next = self.hasher.hash.val();
         self.lookup_hashed.next = self.hash_valid.val() & !self.hash_command.val();
         self.lookup_port.next = self.hash_key_now.val().get_bits::<16>(0);
 
@@ -423,6 +421,9 @@ impl Logic for FlowTable {
         self.ways[1].read_address.next = self.read_index.second.val();
         self.ways[2].read_address.next = self.read_index.third.val();
         self.ways[3].read_address.next = self.read_index.fourth.val();
+        for i in 0..4 {
+            self.ways[i].read_enable.next = true;
+        }
 
         // Hold what was read.
         self.entry_valid.d.next = self.read_valid.q.val();
@@ -447,6 +448,10 @@ impl Logic for FlowTable {
             self.places[i].key.next = self.entry_key.q.val();
             if self.entry_valid.q.val() {
                 self.equal_words[i].d.next = self.places[i].equal_words.val();
+                // What stands in a table that is not cleared is nothing.
+                if self.state.q.val() == FlowState::Clear {
+                    self.equal_words[i].d.next = 0.into();
+                }
                 self.is_free[i].d.next = self.places[i].is_free.val();
                 self.connections[i].d.next = self.places[i].connection.val();
                 self.generations[i].d.next = self.places[i].generation.val();
@@ -463,9 +468,7 @@ impl Logic for FlowTable {
         self.hit_generation.next = 0.into();
         self.has_room.next = false;
         for i in 0..6 {
-            // What stands in a table that is not cleared is nothing.
-            self.is_match[i].next =
-                self.equal_words[i].q.val().all() & (self.state.q.val() != FlowState::Clear);
+            self.is_match[i].next = self.equal_words[i].q.val().all();
             if self.is_match[i].val() {
                 self.hit.next = true;
                 self.hit_connection.next = self.hit_connection.val() | self.connections[i].q.val();
@@ -488,10 +491,16 @@ impl Logic for FlowTable {
         self.written.next.valid = !self.command_remove.q.val();
         if self.completes.val() {
             self.written_hash.d.next = self.compared_hash.q.val();
+            self.was_hit.d.next = self.hit.val();
+            self.had_room.d.next = self.has_room.val();
             for i in 0..6 {
-                self.writes[i].d.next = self.is_match[i].val()
-                    | (self.is_target[i].val() & !self.hit.val() & !self.command_remove.q.val());
+                self.matches[i].d.next = self.is_match[i].val();
+                self.targets[i].d.next = self.is_target[i].val();
             }
+        }
+        for i in 0..6 {
+            self.writes[i].next = self.matches[i].q.val()
+                | (self.targets[i].q.val() & !self.was_hit.q.val() & !self.command_remove.q.val());
         }
         self.write_enable.next = (self.state.q.val() == FlowState::Write) & !self.hash_valid.val();
         self.write_place.hash.next = self.written_hash.q.val();
@@ -500,7 +509,7 @@ impl Logic for FlowTable {
         self.write_index[2].next = self.write_place.third.val();
         self.write_index[3].next = self.write_place.fourth.val();
         for i in 0..4 {
-            self.ways[i].write_enable.next = self.write_enable.val() & self.writes[i].q.val();
+            self.ways[i].write_enable.next = self.write_enable.val() & self.writes[i].val();
         }
         if self.state.q.val() == FlowState::Clear {
             self.written.next.valid = false;
@@ -514,7 +523,7 @@ impl Logic for FlowTable {
             self.ways[i].write_data.next = self.written.val();
         }
         for i in 0..2 {
-            if self.write_enable.val() & self.writes[i + 4].q.val() {
+            if self.write_enable.val() & self.writes[i + 4].val() {
                 self.overflow[i].d.next = self.written.val();
             }
         }
@@ -545,23 +554,23 @@ impl Logic for FlowTable {
             }
             // A lookup goes first, which comes here with three hash units only.
             FlowState::Hash => {
-                if self.is_command.val() & self.hasher.done.val() {
+                if self.is_command.val() & self.hasher.takes_last.val() {
                     self.state.d.next = FlowState::Run;
                 }
             }
             FlowState::Run => {
                 if self.completes.val() {
                     self.state.d.next = FlowState::Write;
-                    self.status_register.d.next = self.status_ok.val();
-                    if self.command_remove.q.val() & !self.hit.val() {
-                        self.status_register.d.next = self.status_not_found.val();
-                    }
-                    if !self.command_remove.q.val() & !self.hit.val() & !self.has_room.val() {
-                        self.status_register.d.next = self.status_table_full.val();
-                    }
                 }
             }
             FlowState::Write => {
+                self.status_register.d.next = self.status_ok.val();
+                if self.command_remove.q.val() & !self.was_hit.q.val() {
+                    self.status_register.d.next = self.status_not_found.val();
+                }
+                if !self.command_remove.q.val() & !self.was_hit.q.val() & !self.had_room.q.val() {
+                    self.status_register.d.next = self.status_table_full.val();
+                }
                 if self.write_enable.val() {
                     self.flow_done_register.d.next = true;
                     self.state.d.next = FlowState::Idle;

@@ -1,9 +1,9 @@
 //! Where frames come in: buffers each one whole, and decides at its end whether it is kept.
 //!
 //! ```text
-//!           ┌──────┐   ┌─────────────┐
-//!  s ──────>│ beat │──>│ packet FIFO │──> m       the bytes
-//!           └──────┘   └─────────────┘
+//!           ┌──────┐   ┌─────────────┐   ┌───────┐
+//!  s ──────>│ beat │──>│ packet FIFO │──>│ slice │──> m       the bytes
+//!           └──────┘   └─────────────┘   └───────┘
 //!           ┌────────┐
 //!  tkeep ──>│ length │───────────────────> end, kept
 //!           └────────┘
@@ -16,11 +16,11 @@
 //! In monitor mode (`monitor`) a frame that is longer than a slot is counted, and passes all the same, so that an event can tell of it. Its length is right up to
 //! 65534; 65535 means that or more. Of its bytes, those that fit a slot are stored, and the last beat: the trimmer throws them away.
 //!
-//! Latency from the last beat: 1 cycle to `kept`, 3 to `m.tvalid`. Throughput: one beat a cycle. One
+//! Latency from the last beat: 1 cycle to `kept`, 4 to `m.tvalid`. Throughput: one beat a cycle. One
 //! clock; reset forgets everything. Counters: `count_frame`, `count_bad_frame`, `count_fifo_overflow`, `count_oversize`.
 
 use crate::rx::frame::FrameEnd;
-use crate::stream::{PacketFifo, StreamSink, StreamSource};
+use crate::stream::{PacketFifo, RegisterSlice, StreamSink, StreamSource};
 use handclasp_layout::register::SLOT_BYTES_LOG2_DEFAULT;
 use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
@@ -62,6 +62,8 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     /// A frame is coming in or waits for the decoder.
     pub busy: Signal<Out, Bit>,
     packets: PacketFifo<W, K, A, N>,
+    /// Block RAM answers late in its cycle: what comes out of it goes to a register first.
+    slice: RegisterSlice<W, K>,
     in_frame: DFF<Bit>,
     timestamp: DFF<Bits<64>>,
     /// Beats of the frame before the next one, up to the longest frame's.
@@ -174,12 +176,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             self.is_full.d.next = false;
         }
 
-        self.m.tdata.next = self.packets.m.tdata.val();
-        self.m.tkeep.next = self.packets.m.tkeep.val();
-        self.m.tvalid.next = self.packets.m.tvalid.val();
-        self.m.tlast.next = self.packets.m.tlast.val();
-        self.m.tuser.next = self.packets.m.tuser.val();
-        self.packets.m.tready.next = self.m.tready.val();
+        StreamSource::<W, K>::join(&mut self.packets.m, &mut self.slice.s);
+        StreamSource::<W, K>::link(&mut self.m, &mut self.slice.m);
         self.busy.next =
             self.in_frame.q.val() | self.beat_valid.q.val() | self.waiting.q.val().any();
 

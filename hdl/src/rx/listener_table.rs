@@ -98,6 +98,7 @@ impl Logic for ListenerTable {
         if self.lookup_valid.val() {
             self.chosen_port.next = self.lookup_port.val();
         }
+        self.map.read_enable.next = true;
         self.map.read_address.next = bit_cast::<WORDS_LOG2, 16>(self.chosen_port.val() >> 5);
         self.read_valid.d.next = self.lookup_valid.val() | self.starts_command.val();
         if self.lookup_valid.val() | self.starts_command.val() {

@@ -55,12 +55,12 @@ pub struct OptionWalker {
     pub len_bytes: Signal<In, Bits<6>>,
     /// Walk through them, starting now.
     pub start: Signal<In, Bit>,
-    /// Not walking: `found` is that of the list that was started last.
+    /// Forget what the last list held.
+    pub clear: Signal<In, Bit>,
+    /// Not walking: `found` is that of the list that was started since `clear`, if any.
     pub done: Signal<Out, Bit>,
     /// What the list holds.
     pub found: Signal<Out, TcpOptions>,
-    /// The options that have not been walked through: all of them until the first step.
-    pub rest: Signal<Out, Bits<OPTIONS_BITS>>,
     state: DFF<WalkState>,
     rest_register: DFF<Bits<OPTIONS_BITS>>,
     /// Bytes in `rest` that have been walked through; from 4 on the first word leaves in this cycle.
@@ -280,7 +280,7 @@ impl Logic for OptionWalker {
                 }
             }
         }
-        if self.start.val() | ((self.state.q.val() == WalkState::First) & self.is_sack.q.val()) {
+        if self.clear.val() | ((self.state.q.val() == WalkState::First) & self.is_sack.q.val()) {
             for i in 0..8 {
                 self.edges[i].d.next = 0.into();
             }
@@ -300,6 +300,8 @@ impl Logic for OptionWalker {
             self.rest_register.d.next = self.options.val();
             self.rest_bytes.d.next = self.len_bytes.val();
             self.offset.d.next = 0.into();
+        }
+        if self.clear.val() {
             self.met.d.next = self.nothing.val();
             for i in 0..2 {
                 self.timestamps[i].d.next = 0.into();
@@ -307,7 +309,6 @@ impl Logic for OptionWalker {
         }
 
         self.done.next = self.state.q.val() == WalkState::Done;
-        self.rest.next = self.rest_register.q.val();
         self.found.next = self.met.q.val();
         self.found.next.timestamps = (bit_cast::<64, 32>(self.timestamps[0].q.val()) << 32)
             | bit_cast::<64, 32>(self.timestamps[1].q.val());

@@ -6,7 +6,7 @@
 //!            └──────────────────┘
 //! ```
 //!
-//! Latency: 2 cycles, also from a beat that leaves the full queue to `s.tready`. Throughput: one beat in and one beat out a cycle. One clock; reset empties it. When full, `s.tready` is low and
+//! Latency: 2 cycles, also from a beat that leaves the full queue to `s.tready`. Throughput: one beat in and one beat out a cycle. One clock; reset empties it. It holds one beat more than the RAM, at `m`. When full, `s.tready` is low and
 //! nothing is lost. `s.tready` and `m.tvalid` are registers.
 //! No errors: `tuser` is not carried, `m.tuser` is always low.
 
@@ -32,13 +32,14 @@ pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usi
     keep: ApartRam<Bits<K>, A>,
     last: ApartRam<Bit, A>,
     write_index: DFF<Bits<N>>,
+    /// Of the beat behind the one at `m`, as in `Fifo`.
     read_index: DFF<Bits<N>>,
-    /// `read_index` + 1, as in `Fifo`.
-    next_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
     ready: DFF<Bit>,
     push: Signal<Local, Bit>,
     read_address: Signal<Local, Bits<A>>,
+    load: Signal<Local, Bit>,
+    has_more: Signal<Local, Bit>,
 }
 
 #[kernel]
@@ -66,27 +67,30 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         }
 
         self.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
-        self.valid.d.next = self.read_index.q.val() != self.write_index.q.val();
-        if self.valid.q.val() & self.m.tready.val() {
-            self.read_address.next = bit_cast::<A, N>(self.next_index.q.val());
-            self.valid.d.next = self.next_index.q.val() != self.write_index.q.val();
-            self.read_index.d.next = self.next_index.q.val();
-            self.next_index.d.next = self.next_index.q.val() + 1;
+        self.load.next = !self.valid.q.val() | self.m.tready.val();
+        self.has_more.next = self.read_index.q.val() != self.write_index.q.val();
+        if self.load.val() {
+            self.valid.d.next = self.has_more.val();
+            if self.has_more.val() {
+                self.read_index.d.next = self.read_index.q.val() + 1;
+            }
         }
         self.data.read_address.next = self.read_address.val();
         self.keep.read_address.next = self.read_address.val();
         self.last.read_address.next = self.read_address.val();
+        self.data.read_enable.next = self.load.val();
+        self.keep.read_enable.next = self.load.val();
+        self.last.read_enable.next = self.load.val();
         self.m.tdata.next = self.data.read_data.val();
         self.m.tkeep.next = self.keep.read_data.val();
         self.m.tlast.next = self.last.read_data.val();
         self.m.tuser.next = false;
         self.m.tvalid.next = self.valid.q.val();
-        self.busy.next = self.write_index.q.val() != self.read_index.q.val();
+        self.busy.next = self.valid.q.val() | self.has_more.val();
 
         if self.rst.val() {
             self.write_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
-            self.next_index.d.next = 1.into();
             self.valid.d.next = false;
             self.ready.d.next = true;
         }

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!            ┌──────────────┐
-//!  push ────>│ RAM of 2^A   │──> pop   (the RAM's own output register)
+//!  push ────>│ RAM of 2^A   │──> pop   (the RAM's own output register, filled when it is free)
 //!            └──────────────┘
-//!        write index   read index, looked ahead by one pop
+//!        write index   read index
 //! ```
 //!
 //! Latency: 2 cycles from a push into the empty queue to `pop_valid`, 2 from a pop out of the full queue to `push_ready`. Throughput: one push and one pop a cycle. One clock; reset
-//! empties it. When full, `push_ready` is low and nothing is lost. `push_ready` and `pop_valid` are registers.
+//! empties it. It holds one word more than the RAM, at its output. When full, `push_ready` is low and nothing is lost. `push_ready` and `pop_valid` are registers.
 
 use handclasp_verilog::ApartRam;
 use handclasp_verilog::{block, kernel};
@@ -36,12 +36,15 @@ pub struct Fifo<D: Synth, const A: usize, const N: usize> {
     ram: ApartRam<D, A>,
     /// Free-running, with one bit more than the RAM's address: full and empty differ in it.
     write_index: DFF<Bits<N>>,
+    /// Of the word behind the one at the output: so a pop is no more than an enable, for the RAM and for this.
     read_index: DFF<Bits<N>>,
-    /// `read_index` + 1: which of the two is next is all that a pop decides.
-    next_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
     ready: DFF<Bit>,
     push: Signal<Local, Bit>,
+    /// The output is free, or will be.
+    load: Signal<Local, Bit>,
+    /// There is a word behind the one at the output.
+    has_more: Signal<Local, Bit>,
 }
 
 #[kernel]
@@ -61,13 +64,15 @@ impl<D: Synth, const A: usize, const N: usize> Logic for Fifo<D, A, N> {
         }
 
         // The word that is written at this edge cannot be read at it: it counts from the next one.
+        self.load.next = !self.valid.q.val() | self.pop_ready.val();
+        self.has_more.next = self.read_index.q.val() != self.write_index.q.val();
         self.ram.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
-        self.valid.d.next = self.read_index.q.val() != self.write_index.q.val();
-        if self.valid.q.val() & self.pop_ready.val() {
-            self.ram.read_address.next = bit_cast::<A, N>(self.next_index.q.val());
-            self.valid.d.next = self.next_index.q.val() != self.write_index.q.val();
-            self.read_index.d.next = self.next_index.q.val();
-            self.next_index.d.next = self.next_index.q.val() + 1;
+        self.ram.read_enable.next = self.load.val();
+        if self.load.val() {
+            self.valid.d.next = self.has_more.val();
+            if self.has_more.val() {
+                self.read_index.d.next = self.read_index.q.val() + 1;
+            }
         }
         self.pop_data.next = self.ram.read_data.val();
         self.pop_valid.next = self.valid.q.val();
@@ -75,7 +80,6 @@ impl<D: Synth, const A: usize, const N: usize> Logic for Fifo<D, A, N> {
         if self.rst.val() {
             self.write_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
-            self.next_index.d.next = 1.into();
             self.valid.d.next = false;
             self.ready.d.next = true;
         }

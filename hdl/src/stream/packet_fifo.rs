@@ -37,9 +37,8 @@ pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: u
     write_index: DFF<Bits<N>>,
     /// Where the packet that is coming in began: beats before it may leave.
     commit_index: DFF<Bits<N>>,
+    /// Of the beat behind the one at `m`, as in `Fifo`.
     read_index: DFF<Bits<N>>,
-    /// `read_index` + 1, as in `Fifo`.
-    next_index: DFF<Bits<N>>,
     is_full: DFF<Bit>,
     /// A beat of the packet that is coming in did not fit.
     cut: DFF<Bit>,
@@ -47,6 +46,8 @@ pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: u
     fits: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
     read_address: Signal<Local, Bits<A>>,
+    load: Signal<Local, Bit>,
+    has_more: Signal<Local, Bit>,
 }
 
 #[kernel]
@@ -95,16 +96,20 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
 
         // Out: as in `Fifo`, but only up to the last good packet.
         self.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
-        self.valid.d.next = self.read_index.q.val() != self.commit_index.q.val();
-        if self.valid.q.val() & self.m.tready.val() {
-            self.read_address.next = bit_cast::<A, N>(self.next_index.q.val());
-            self.valid.d.next = self.next_index.q.val() != self.commit_index.q.val();
-            self.read_index.d.next = self.next_index.q.val();
-            self.next_index.d.next = self.next_index.q.val() + 1;
+        self.load.next = !self.valid.q.val() | self.m.tready.val();
+        self.has_more.next = self.read_index.q.val() != self.commit_index.q.val();
+        if self.load.val() {
+            self.valid.d.next = self.has_more.val();
+            if self.has_more.val() {
+                self.read_index.d.next = self.read_index.q.val() + 1;
+            }
         }
         self.data.read_address.next = self.read_address.val();
         self.keep.read_address.next = self.read_address.val();
         self.last.read_address.next = self.read_address.val();
+        self.data.read_enable.next = self.load.val();
+        self.keep.read_enable.next = self.load.val();
+        self.last.read_enable.next = self.load.val();
         self.m.tdata.next = self.data.read_data.val();
         self.m.tkeep.next = self.keep.read_data.val();
         self.m.tlast.next = self.last.read_data.val();
@@ -115,7 +120,6 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
             self.write_index.d.next = 0.into();
             self.commit_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
-            self.next_index.d.next = 1.into();
             self.is_full.d.next = false;
             self.cut.d.next = false;
             self.valid.d.next = false;

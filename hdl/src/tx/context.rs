@@ -92,8 +92,10 @@ impl Logic for Context {
     fn update(&mut self) {
         let log2_known_bits: Bits<CONNECTION_BITS> = KNOWN_BITS_LOG2;
 
+        self.ram.read_enable.next = true;
         self.ram.read_address.next = self.read_connection.val();
         self.read_context.next = self.ram.read_data.val();
+        self.known.read_enable.next = true;
         self.known.read_address.next =
             bit_cast::<WORD_BITS, CONNECTION_BITS>(self.read_connection.val() >> log2_known_bits);
         self.connection.d.next = self.read_connection.val();

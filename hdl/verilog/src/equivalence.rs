@@ -7,6 +7,7 @@
 //! Equivalence::new("ram")
 //!     .clocked("ram_w8", Ram::<Bits<8>, 4>::default, |ram| &mut ram.clock, |ram, random| {
 //!         ram.read_address.next = random.bits();
+//!         ram.read_enable.next = random.chance(3, 4);
 //!         ram.write_address.next = random.bits();
 //!         ram.write_data.next = random.corner();
 //!         ram.write_enable.next = random.chance(3, 4);

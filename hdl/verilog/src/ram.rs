@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!  write_address ─┐            ┌─ read_address
-//!  write_data ────┤  2^A words ├
+//!  write_data ────┤  2^A words ├─ read_enable
 //!  write_enable ──┘            └─ read_data (registered)
 //! ```
 //!
-//! Latency: the address on one edge, `read_data` after it. Throughput: one read and one write a cycle. Reading the address that is being
+//! Latency: the address on one edge, `read_data` after it, and until the next edge with `read_enable`. Throughput: one read and one write a cycle. Reading the address that is being
 //! written gives the old word (read-first), or is of no use ([`ApartRam`]). There is no reset: words are 0 in Rust and arbitrary in hardware until written, so what
 //! must be known is cleared by a state machine.
 
@@ -24,9 +24,11 @@ pub type ApartRam<D, const A: usize> = Memory<D, A, true>;
 pub struct Memory<D: Synth, const A: usize, const IS_APART: bool> {
     /// Clock of both ports.
     pub clock: Signal<In, Clock>,
-    /// Word to read on the next edge.
+    /// Word to read on the next edge, if enabled.
     pub read_address: Signal<In, Bits<A>>,
-    /// The word read on the last edge.
+    /// Whether to read; else `read_data` stays.
+    pub read_enable: Signal<In, Bit>,
+    /// The word read last.
     pub read_data: Signal<Out, D>,
     /// Word to write on the next edge, if enabled.
     pub write_address: Signal<In, Bits<A>>,
@@ -41,7 +43,9 @@ impl<D: Synth, const A: usize, const IS_APART: bool> Logic for Memory<D, A, IS_A
     fn update(&mut self) {
         if self.clock.pos_edge() {
             self._words.resize(1 << A, D::default());
-            self.read_data.next = self._words[self.read_address.val().index()];
+            if self.read_enable.val() {
+                self.read_data.next = self._words[self.read_address.val().index()];
+            }
             if self.write_enable.val() {
                 self._words[self.write_address.val().index()] = self.write_data.val();
             }
@@ -62,7 +66,7 @@ impl<D: Synth, const A: usize, const IS_APART: bool> Logic for Memory<D, A, IS_A
             "// Block RAM: a read and a write a cycle; reading the word that is being written {collision}.\n\
              {attribute}reg [{}:0] words [0:{}];\n\
              always @(posedge clock) begin\n  \
-               read_data <= words[read_address];\n  \
+               if (read_enable) read_data <= words[read_address];\n  \
                if (write_enable) words[write_address] <= write_data;\n\
              end",
             D::BITS - 1,
@@ -73,6 +77,7 @@ impl<D: Synth, const A: usize, const IS_APART: bool> Logic for Memory<D, A, IS_A
     fn timing(&self) -> Vec<TimingInfo> {
         let inputs = [
             "read_address",
+            "read_enable",
             "write_address",
             "write_data",
             "write_enable",

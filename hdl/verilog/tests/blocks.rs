@@ -113,6 +113,7 @@ impl<const W: usize, const K: usize> Logic for Everything<W, K> {
         wire!(tally -> self: total);
         wire!(held_tally -> self: total as held_total);
         self.memory.read_address.next = self.data.val().get_bits::<3>(0);
+        self.memory.read_enable.next = true;
         self.memory.write_address.next = self.data.val().get_bits::<3>(3);
         self.memory.write_data.next = self.data.val();
         self.memory.write_enable.next = self.add.val();

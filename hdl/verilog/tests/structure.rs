@@ -304,6 +304,7 @@ impl Logic for Chain {
         }
         StreamSource::link(&mut self.m_axis, &mut self.rest[2].m_axis);
         self.history.read_address.next = self.at.q.val();
+        self.history.read_enable.next = true;
         self.history.write_address.next = self.at.q.val();
         self.history.write_data.next = self.m_axis.tdata.val();
         self.history.write_enable.next = self.m_axis.tvalid.val() & self.m_axis.tready.val();
@@ -444,6 +445,7 @@ fn kernels_are_the_same_in_verilog() {
             |ram| &mut ram.clock,
             |ram, random| {
                 ram.read_address.next = random.bits();
+                ram.read_enable.next = random.chance(3, 4);
                 ram.write_address.next = random.bits();
                 ram.write_data.next = random.corner();
                 ram.write_enable.next = random.chance(3, 4);
