@@ -153,6 +153,8 @@ pub struct Decoder {
     /// It, and the oldest.
     new_judged: Signal<Local, Judged>,
     old_judged: Signal<Local, Judged>,
+    /// The registers are free, or become free.
+    is_open: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
     pop_judged: Signal<Local, Bit>,
     tcp: Signal<Local, TcpHeader>,
@@ -252,6 +254,7 @@ impl Decoder {
             new_judged: Default::default(),
             old_judged: Default::default(),
             is_direct: Default::default(),
+            is_open: Default::default(),
             load: Default::default(),
             tcp: Default::default(),
             options: Default::default(),
@@ -383,10 +386,11 @@ impl Logic for Decoder {
         if self.is_direct.q.val() {
             self.old_judged.next = self.new_judged.val();
         }
+        self.is_open.next = !self.valid.q.val()
+            | (self.is_refilled.val() & self.decoded_valid.val() & self.decoded_ready.val());
         self.load.next = self.fields_queue.pop_valid.val()
             & (self.waiting_valid.q.val() | (self.is_direct.q.val() & self.judges.val()))
-            & (!self.valid.q.val()
-                | (self.is_refilled.val() & self.decoded_valid.val() & self.decoded_ready.val()));
+            & self.is_open.val();
         self.judged_queue.push_data.next = self.new_judged.val();
         self.judged_queue.push_valid.next =
             self.judges.val() & !(self.is_direct.q.val() & self.load.val());
@@ -410,12 +414,15 @@ impl Logic for Decoder {
         self.walker.options.next = self.fields.q.val().options;
         self.walker.len_bytes.next = self.judged.q.val().options_len_bytes;
         self.walker.start.next = self.walks.q.val();
-        self.walker.clear.next = self.load.val();
+        self.walker.clear.next = self.is_open.val();
         if self.decoded_valid.val() & self.decoded_ready.val() {
             self.valid.d.next = false;
         }
         if self.load.val() {
             self.valid.d.next = true;
+        }
+        // Wide registers take what is there, be it a frame or not: so they wait for less.
+        if self.is_open.val() {
             self.judged.d.next = self.old_judged.val();
             self.fields.d.next = self.fields_queue.pop_data.val();
             // What is not there is zero.

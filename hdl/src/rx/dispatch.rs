@@ -160,6 +160,8 @@ pub struct Dispatch<const A: usize, const N: usize> {
     /// Events in `waiting`, and on their way through it.
     entries: DFF<Bits<N>>,
     has_entries: DFF<Bit>,
+    /// There are none: the newest event is the oldest. A register of its own, as it chooses among all bits of the event.
+    shows_next: DFF<Bit>,
     step: DFF<DispatchStep>,
     /// What the first step decided.
     delivers_frame: DFF<Bit>,
@@ -308,7 +310,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.head_last.next = self.waiting.pop_data.val().is_last;
         self.head_waits.next = self.waiting.pop_data.val().waits;
         self.head_valid.next = self.waiting.pop_valid.val();
-        if !self.has_entries.q.val() {
+        if self.shows_next.q.val() {
             self.head_bits.next = self.next_event.q.val();
             self.head_last.next = self.next_last.q.val();
             self.head_waits.next = false;
@@ -354,6 +356,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.entries.d.next = self.entries_now.val();
         self.has_entries.d.next = self.push.val()
             | (self.has_entries.q.val() & !(self.pop.val() & (self.entries.q.val() == 1)));
+        self.shows_next.d.next = !self.has_entries.d.val();
 
         // Whether it goes on at this clock edge.
         self.open.next =
@@ -500,6 +503,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         if self.rst.val() {
             self.entries.d.next = 0.into();
             self.has_entries.d.next = false;
+            self.shows_next.d.next = true;
             self.step.d.next = DispatchStep::First;
             self.next_valid.d.next = false;
             self.answers.d.next = 0.into();

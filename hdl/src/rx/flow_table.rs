@@ -183,6 +183,8 @@ pub struct FlowTable {
     command_remove: DFF<Bit>,
     /// First stage, with one unit: whose key was taken.
     held_command: Vec<DFF<Bit>>,
+    held_lookup: Vec<DFF<Bit>>,
+    held_port: Vec<DFF<Bits<16>>>,
     hash_valid: Signal<Local, Bit>,
     hash_command: Signal<Local, Bit>,
     hash_key_now: Signal<Local, Bits<96>>,
@@ -280,6 +282,8 @@ impl FlowTable {
             command_generation: Default::default(),
             command_remove: Default::default(),
             held_command: (0..held).map(|_| DFF::default()).collect(),
+            held_lookup: (0..held).map(|_| DFF::default()).collect(),
+            held_port: (0..held).map(|_| DFF::default()).collect(),
             hash_valid: Default::default(),
             hash_command: Default::default(),
             hash_key_now: Default::default(),
@@ -393,6 +397,8 @@ impl Logic for FlowTable {
         }
         self.hash_valid.next = self.hasher.done.val();
         self.hash_command.next = self.is_command.val();
+        self.lookup_hashed.next = self.hasher.done.val() & !self.is_command.val();
+        self.lookup_port.next = self.lookup_key.val().get_bits::<16>(0);
         for i in 0..self.held_command.len() {
             self.held_command[i].clock.next = self.clk.val();
             self.held_command[i].d.next = self.held_command[i].q.val();
@@ -400,14 +406,19 @@ impl Logic for FlowTable {
                 self.held_command[i].d.next = self.is_command.val();
             }
             self.hash_command.next = self.held_command[i].q.val();
+            self.held_lookup[i].clock.next = self.clk.val();
+            self.held_lookup[i].d.next =
+                self.hasher.takes_last.val() & !self.is_command.val() & !self.rst.val();
+            self.lookup_hashed.next = self.held_lookup[i].q.val();
+            self.held_port[i].clock.next = self.clk.val();
+            self.held_port[i].d.next = self.lookup_key.val().get_bits::<16>(0);
+            self.lookup_port.next = self.held_port[i].q.val();
         }
         self.hash_key_now.next = self.lookup_key.val();
         if self.hash_command.val() {
             self.hash_key_now.next = self.command_key.q.val();
         }
         self.hash.next = self.hasher.hash.val();
-        self.lookup_hashed.next = self.hash_valid.val() & !self.hash_command.val();
-        self.lookup_port.next = self.hash_key_now.val().get_bits::<16>(0);
 
         // Read each way.
         self.read_valid.d.next = self.hash_valid.val();
@@ -548,7 +559,7 @@ impl Logic for FlowTable {
                 }
             }
             FlowState::Wait => {
-                if !self.lookup_near.val() & !self.lookup_valid.val() & !self.hasher.running.val() {
+                if !self.lookup_near.val() & !self.hasher.running.val() {
                     self.state.d.next = FlowState::Hash;
                 }
             }

@@ -79,6 +79,9 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     beat_user: DFF<Bit>,
     last_byte: DFF<Bits<16>>,
     is_oversize: DFF<Bit>,
+    /// The beat is to be stored; with the last one: the frame is not to be kept.
+    stores: DFF<Bit>,
+    is_bad: DFF<Bit>,
     last_lane: Signal<Local, Bits<16>>,
     /// Whole slots before this beat, if any.
     slots: Signal<Local, Bits<16>>,
@@ -121,6 +124,9 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 3;
         }
         self.beat_valid.d.next = self.s.tvalid.val();
+        // What does not fit a slot is never delivered: it shall not take room from other frames.
+        self.stores.d.next = self.s.tvalid.val() & (!self.slots.val().any() | self.s.tlast.val());
+        self.is_bad.d.next = self.s.tuser.val() | (self.slots.val().any() & !self.monitor.val());
         if self.s.tvalid.val() {
             self.beat_data.d.next = self.s.tdata.val();
             self.beat_keep.d.next = self.s.tkeep.val();
@@ -149,12 +155,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         self.packets.s.tdata.next = self.beat_data.q.val();
         self.packets.s.tkeep.next = self.beat_keep.q.val();
         self.packets.s.tlast.next = self.beat_last.q.val();
-        // What does not fit a slot is never delivered: it shall not take room from other frames.
-        self.packets.s.tvalid.next =
-            self.beat_valid.q.val() & (!self.is_oversize.q.val() | self.beat_last.q.val());
-        self.packets.s.tuser.next = self.beat_user.q.val()
-            | (self.is_oversize.q.val() & !self.monitor.val())
-            | self.is_full.q.val();
+        self.packets.s.tvalid.next = self.stores.q.val();
+        self.packets.s.tuser.next = self.is_bad.q.val() | self.is_full.q.val();
         self.count_frame.next = self.ends.val();
         self.count_bad_frame.next = self.ends.val() & self.beat_user.q.val();
         self.count_fifo_overflow.next =
@@ -184,6 +186,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         if self.rst.val() {
             self.in_frame.d.next = false;
             self.beat_valid.d.next = false;
+            self.stores.d.next = false;
             self.beats.d.next = 0.into();
             self.is_full.d.next = false;
             self.waiting.d.next = 0.into();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                  ┌──────────┐  ┌─────────────────────┐  ┌────────┐
-//!  s ─────────────>│ previous │─>│ merge, rotate lanes │─>│ output │──> m
+//!  s ─────────────>│ previous │─>│ merge, rotate lanes │─>│ slice  │──> m
 //!        │         └──────────┘  └─────────────────────┘  └────────┘
 //!        └───────────────────────^
 //! ```
@@ -14,9 +14,9 @@
 //! no idle cycle between packets: a packet of one beat takes one. One clock; reset forgets command and packet.
 //!
 //! `m.tuser` is set once an accepted beat had `s.tuser`. A packet that ends too early is closed by a last beat with `tuser`, so that
-//! whoever counts on `tlast` never waits for ever.
+//! whoever counts on `tlast` never waits for ever. `m` comes from registers, and `m.tready` goes to registers.
 
-use crate::stream::{StreamSink, StreamSource};
+use crate::stream::{RegisterSlice, StreamSink, StreamSource};
 use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
@@ -51,6 +51,10 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
     /// Bytes to give that no beat in `previous` has been counted for, and whether there are any.
     wanted_bytes: DFF<Bits<16>>,
     wants: DFF<Bit>,
+    /// The next beat is the last that bytes are counted for.
+    is_last: DFF<Bit>,
+    /// It holds all of them.
+    suffices: DFF<Bit>,
     error: DFF<Bit>,
     previous: DFF<Bits<W>>,
     /// A beat at `m` is to be made of `previous`.
@@ -63,20 +67,13 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
     /// Its bytes.
     keep: DFF<Bits<K>>,
     previous_error: DFF<Bit>,
-    output_data: DFF<Bits<W>>,
-    output_keep: DFF<Bits<K>>,
-    output_valid: DFF<Bit>,
-    output_last: DFF<Bit>,
-    output_user: DFF<Bit>,
+    /// Its registers keep the ready of whoever takes the bytes away from the packet.
+    slice: RegisterSlice<W, K>,
     room: Signal<Local, Bit>,
     open: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     gives: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
-    /// The beat at the input is the last that bytes are counted for.
-    is_last: Signal<Local, Bit>,
-    /// It holds all of them.
-    suffices: Signal<Local, Bit>,
     command_skip_beats: Signal<Local, Bits<16>>,
     from_previous: Signal<Local, Bits<K>>,
     one_byte: Signal<Local, Bits<8>>,
@@ -96,17 +93,14 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
 impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
     fn update(&mut self) {
         let bytes_per_beat: Bits<16> = K;
+        let bytes_per_two_beats: Bits<17> = 2 * K;
         let log2_bytes_per_beat: Bits<16> = S;
 
-        self.m.tdata.next = self.output_data.q.val();
-        self.m.tkeep.next = self.output_keep.q.val();
-        self.m.tvalid.next = self.output_valid.q.val();
-        self.m.tlast.next = self.output_last.q.val();
-        self.m.tuser.next = self.output_user.q.val();
-        self.busy.next = self.active.q.val() | self.pending.q.val() | self.output_valid.q.val();
+        StreamSource::<W, K>::link(&mut self.m, &mut self.slice.m);
+        self.busy.next = self.active.q.val() | self.pending.q.val() | self.slice.m.tvalid.val();
 
         // A beat goes on when `previous` is free, or becomes free: then the packet's next beat, if that is needed, is this one.
-        self.room.next = self.m.tready.val() | !self.output_valid.q.val();
+        self.room.next = self.slice.s.tready.val();
         self.open.next = self.active.q.val() & (!self.pending.q.val() | self.room.val());
         self.s.tready.next = self.open.val();
         self.take.next = self.open.val() & self.s.tvalid.val();
@@ -114,9 +108,6 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.pending.q.val() & self.room.val() & (self.alone.q.val() | self.s.tvalid.val());
 
         // What becomes of the beat at the input.
-        self.is_last.next = self.wanted_bytes.q.val() <= bytes_per_beat;
-        self.suffices.next =
-            (self.wanted_bytes.q.val() + bit_cast::<16, S>(self.lane.q.val())) <= bytes_per_beat;
         if self.gives.val() {
             self.pending.d.next = false;
         }
@@ -125,23 +116,28 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.previous_lane.d.next = self.lane.q.val();
             // A packet that ends before the first byte that is wanted gives one beat, the last, with `tuser`.
             self.pending.d.next = self.wants.q.val() & (!self.skips.q.val() | self.s.tlast.val());
-            self.alone.d.next = self.suffices.val() | self.s.tlast.val();
-            self.completes.d.next = self.is_last.val() | self.s.tlast.val();
+            self.alone.d.next = self.suffices.q.val() | self.s.tlast.val();
+            self.completes.d.next = self.is_last.q.val() | self.s.tlast.val();
             self.keep.d.next = self.all_lanes.val();
-            if self.is_last.val() {
+            if self.is_last.q.val() {
                 self.keep.d.next =
                     self.all_lanes.val() >> (bytes_per_beat - self.wanted_bytes.q.val());
             }
             self.previous_error.d.next = self.error.q.val()
                 | self.s.tuser.val()
-                | (self.s.tlast.val() & (self.skips.q.val() | !self.suffices.val()));
+                | (self.s.tlast.val() & (self.skips.q.val() | !self.suffices.q.val()));
             self.error.d.next = self.error.q.val() | self.s.tuser.val();
             if self.skips.q.val() {
                 self.skip_beats.d.next = self.skip_beats.q.val() - 1;
                 self.skips.d.next = self.skip_beats.q.val() != 1;
             } else {
                 self.wanted_bytes.d.next = self.wanted_bytes.q.val() - bytes_per_beat;
-                self.wants.d.next = self.wants.q.val() & !self.is_last.val();
+                self.wants.d.next = self.wants.q.val() & !self.is_last.q.val();
+                self.is_last.d.next =
+                    bit_cast::<17, 16>(self.wanted_bytes.q.val()) <= bytes_per_two_beats;
+                self.suffices.d.next = (bit_cast::<17, 16>(self.wanted_bytes.q.val())
+                    + bit_cast::<17, S>(self.lane.q.val()))
+                    <= bytes_per_two_beats;
             }
             if self.s.tlast.val() {
                 self.active.d.next = false;
@@ -159,6 +155,10 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.lane.d.next = bit_cast::<S, 16>(self.command_skip_bytes.val());
             self.wanted_bytes.d.next = self.command_len_bytes.val();
             self.wants.d.next = self.command_len_bytes.val().any();
+            self.is_last.d.next = self.command_len_bytes.val() <= bytes_per_beat;
+            self.suffices.d.next = (bit_cast::<17, 16>(self.command_len_bytes.val())
+                + bit_cast::<17, S>(bit_cast::<S, 16>(self.command_skip_bytes.val())))
+                <= bit_cast::<17, 16>(bytes_per_beat);
             self.error.d.next = false;
         }
 
@@ -183,21 +183,19 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
                     | (self.rotated[i].val() << self.up_bits[i].val());
             }
         }
-        if self.room.val() {
-            self.output_valid.d.next = self.gives.val();
-            for end in S..(S + 1) {
-                self.output_data.d.next = self.rotated[end].val();
-            }
-            self.output_keep.d.next = self.keep.q.val();
-            self.output_last.d.next = self.completes.q.val();
-            self.output_user.d.next =
-                self.previous_error.q.val() | (!self.alone.q.val() & self.s.tuser.val());
+        self.slice.s.tvalid.next =
+            self.pending.q.val() & (self.alone.q.val() | self.s.tvalid.val());
+        for end in S..(S + 1) {
+            self.slice.s.tdata.next = self.rotated[end].val();
         }
+        self.slice.s.tkeep.next = self.keep.q.val();
+        self.slice.s.tlast.next = self.completes.q.val();
+        self.slice.s.tuser.next =
+            self.previous_error.q.val() | (!self.alone.q.val() & self.s.tuser.val());
 
         if self.rst.val() {
             self.active.d.next = false;
             self.pending.d.next = false;
-            self.output_valid.d.next = false;
         }
     }
 }
