@@ -99,7 +99,7 @@ fn walk_cycles(list: &[u8]) -> u64 {
         match kind {
             0 => return cycles,
             1 => rest = &rest[nops..],
-            _ if read_options(rest).0.is_empty() && read_options(rest).1 => return cycles,
+            _ if read_options(rest).0.is_empty() && read_options(rest).1 => return cycles + 1,
             8 => {
                 cycles += 3;
                 rest = &rest[len..];

@@ -171,9 +171,9 @@ pub struct Decoder {
     kind_rx: Constant<Bits<8>>,
     kind_sack: Constant<Bits<8>>,
     kind_address: Constant<Bits<8>>,
-    verdict_drop: Constant<Bits<8>>,
-    verdict_raw: Constant<Bits<8>>,
-    reason_tcp_options: Constant<Bits<8>>,
+    verdict_drop: Constant<Bits<3>>,
+    verdict_raw: Constant<Bits<3>>,
+    reason_tcp_options: Constant<Bits<5>>,
 }
 
 impl Decoder {
@@ -379,6 +379,15 @@ impl Logic for Decoder {
         self.new_judged.next.window_scale_place = self.parsed.val().window_scale_place;
         self.new_judged.next.timestamps_place = self.parsed.val().timestamps_place;
 
+        // RFC 9293 MUST-7. Only segments have options, and every other reason to drop one comes first.
+        if self.walker.is_illegal.val()
+            & (self.judged.q.val().verdict != self.verdict_drop.val())
+            & (self.judged.q.val().verdict != self.verdict_raw.val())
+        {
+            self.judged.d.next.verdict = self.verdict_drop.val();
+            self.judged.d.next.drop_reason = self.reason_tcp_options.val();
+            self.judged.d.next.needs_slot = false;
+        }
         self.decoded_valid.next = self.valid.q.val() & !self.walks.q.val() & self.walker.done.val();
 
         // Take the oldest frame. A judgement that finds none before it need not queue.
@@ -535,15 +544,6 @@ impl Logic for Decoder {
         self.verdict.next = bit_cast::<8, 3>(self.judged.q.val().verdict);
         self.drop_reason.next = bit_cast::<8, 5>(self.judged.q.val().drop_reason);
         self.needs_slot.next = self.judged.q.val().needs_slot;
-        // RFC 9293 MUST-7. Only segments have options, and every other reason to drop one comes first.
-        if self.options.val().bad_options
-            & (self.verdict.val() != self.verdict_drop.val())
-            & (self.verdict.val() != self.verdict_raw.val())
-        {
-            self.verdict.next = self.verdict_drop.val();
-            self.drop_reason.next = self.reason_tcp_options.val();
-            self.needs_slot.next = false;
-        }
         self.flows.flow_remove.next = self.flow_remove.val();
         self.flows.flow_key.next = self.flow_key.val();
         self.flows.flow_connection.next = self.flow_connection.val();

@@ -310,11 +310,13 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.head_last.next = self.waiting.pop_data.val().is_last;
         self.head_waits.next = self.waiting.pop_data.val().waits;
         self.head_valid.next = self.waiting.pop_valid.val();
-        if self.shows_next.q.val() {
-            self.head_bits.next = self.next_event.q.val();
+        if !self.has_entries.q.val() {
             self.head_last.next = self.next_last.q.val();
             self.head_waits.next = false;
             self.head_valid.next = self.next_valid.q.val() & !self.next_waits.q.val();
+        }
+        if self.shows_next.q.val() {
+            self.head_bits.next = self.next_event.q.val();
         }
         self.head.next = self.head_bits.val().into();
         self.head_ready.next =

@@ -185,6 +185,11 @@ pub struct FlowTable {
     held_command: Vec<DFF<Bit>>,
     held_lookup: Vec<DFF<Bit>>,
     held_port: Vec<DFF<Bits<16>>>,
+    /// With three units: the hash, and whose it is.
+    hashed_valid: Vec<DFF<Bit>>,
+    hashed_command: Vec<DFF<Bit>>,
+    hashed_key: Vec<DFF<Bits<96>>>,
+    hashed: Vec<DFF<Bits<32>>>,
     hash_valid: Signal<Local, Bit>,
     hash_command: Signal<Local, Bit>,
     hash_key_now: Signal<Local, Bits<96>>,
@@ -194,12 +199,16 @@ pub struct FlowTable {
     read_command: DFF<Bit>,
     read_key: DFF<Bits<96>>,
     read_hash: DFF<Bits<32>>,
-    /// Third stage: what was read.
-    entry_valid: DFF<Bit>,
-    entry_command: DFF<Bit>,
-    entry_key: DFF<Bits<96>>,
-    entry_hash: DFF<Bits<32>>,
-    entries: [DFF<FlowEntry>; 4],
+    /// Third stage: what was read, in registers with one unit.
+    entry_valid: Vec<DFF<Bit>>,
+    entry_command: Vec<DFF<Bit>>,
+    entry_key: Vec<DFF<Bits<96>>>,
+    entry_hash: Vec<DFF<Bits<32>>>,
+    entries: Vec<DFF<FlowEntry>>,
+    compare_valid: Signal<Local, Bit>,
+    compare_command: Signal<Local, Bit>,
+    compare_key: Signal<Local, Bits<96>>,
+    compare_hash: Signal<Local, Bits<32>>,
     /// Fourth stage: which places match.
     compared_valid: DFF<Bit>,
     compared_command: DFF<Bit>,
@@ -284,6 +293,10 @@ impl FlowTable {
             held_command: (0..held).map(|_| DFF::default()).collect(),
             held_lookup: (0..held).map(|_| DFF::default()).collect(),
             held_port: (0..held).map(|_| DFF::default()).collect(),
+            hashed_valid: (held..1).map(|_| DFF::default()).collect(),
+            hashed_command: (held..1).map(|_| DFF::default()).collect(),
+            hashed_key: (held..1).map(|_| DFF::default()).collect(),
+            hashed: (held..1).map(|_| DFF::default()).collect(),
             hash_valid: Default::default(),
             hash_command: Default::default(),
             hash_key_now: Default::default(),
@@ -291,11 +304,15 @@ impl FlowTable {
             read_command: Default::default(),
             read_key: Default::default(),
             read_hash: Default::default(),
-            entry_valid: Default::default(),
-            entry_command: Default::default(),
-            entry_key: Default::default(),
-            entry_hash: Default::default(),
-            entries: Default::default(),
+            entry_valid: (0..held).map(|_| DFF::default()).collect(),
+            entry_command: (0..held).map(|_| DFF::default()).collect(),
+            entry_key: (0..held).map(|_| DFF::default()).collect(),
+            entry_hash: (0..held).map(|_| DFF::default()).collect(),
+            entries: (0..4 * held).map(|_| DFF::default()).collect(),
+            compare_valid: Default::default(),
+            compare_command: Default::default(),
+            compare_key: Default::default(),
+            compare_hash: Default::default(),
             compared_valid: Default::default(),
             compared_command: Default::default(),
             compared_hash: Default::default(),
@@ -354,14 +371,11 @@ impl Logic for FlowTable {
             command_remove
         );
         dff_setup!(self, clk, read_valid, read_command, read_key, read_hash);
-        dff_setup!(self, clk, entry_valid, entry_command, entry_key, entry_hash);
         dff_setup!(self, clk, compared_valid, compared_command, compared_hash);
         dff_setup!(self, clk, flow_done_register, status_register, written_hash);
         dff_setup!(self, clk, was_hit, had_room);
         for i in 0..4 {
             self.ways[i].clock.next = self.clk.val();
-            self.entries[i].clock.next = self.clk.val();
-            self.entries[i].d.next = self.entries[i].q.val();
         }
         for i in 0..2 {
             self.overflow[i].clock.next = self.clk.val();
@@ -419,6 +433,20 @@ impl Logic for FlowTable {
             self.hash_key_now.next = self.command_key.q.val();
         }
         self.hash.next = self.hasher.hash.val();
+        for i in 0..self.hashed_valid.len() {
+            self.hashed_valid[i].clock.next = self.clk.val();
+            self.hashed_valid[i].d.next = self.hasher.done.val() & !self.rst.val();
+            self.hashed_command[i].clock.next = self.clk.val();
+            self.hashed_command[i].d.next = self.is_command.val();
+            self.hashed_key[i].clock.next = self.clk.val();
+            self.hashed_key[i].d.next = self.hasher.key.val();
+            self.hashed[i].clock.next = self.clk.val();
+            self.hashed[i].d.next = self.hasher.hash.val();
+            self.hash_valid.next = self.hashed_valid[i].q.val();
+            self.hash_command.next = self.hashed_command[i].q.val();
+            self.hash_key_now.next = self.hashed_key[i].q.val();
+            self.hash.next = self.hashed[i].q.val();
+        }
 
         // Read each way.
         self.read_valid.d.next = self.hash_valid.val();
@@ -436,28 +464,42 @@ impl Logic for FlowTable {
             self.ways[i].read_enable.next = true;
         }
 
-        // Hold what was read.
-        self.entry_valid.d.next = self.read_valid.q.val();
-        if self.read_valid.q.val() {
-            self.entry_command.d.next = self.read_command.q.val();
-            self.entry_key.d.next = self.read_key.q.val();
-            self.entry_hash.d.next = self.read_hash.q.val();
-            for i in 0..4 {
-                self.entries[i].d.next = self.ways[i].read_data.val();
-            }
+        // With one unit what was read is held first: block RAM of the devices for W = 64 answers late in its cycle. With three it was the hash that was held.
+        self.compare_valid.next = self.read_valid.q.val();
+        self.compare_command.next = self.read_command.q.val();
+        self.compare_key.next = self.read_key.q.val();
+        self.compare_hash.next = self.read_hash.q.val();
+        for i in 0..4 {
+            self.places[i].entry.next = self.ways[i].read_data.val();
+        }
+        for i in 0..self.entry_valid.len() {
+            self.entry_valid[i].clock.next = self.clk.val();
+            self.entry_valid[i].d.next = self.read_valid.q.val() & !self.rst.val();
+            self.entry_command[i].clock.next = self.clk.val();
+            self.entry_command[i].d.next = self.read_command.q.val();
+            self.entry_key[i].clock.next = self.clk.val();
+            self.entry_key[i].d.next = self.read_key.q.val();
+            self.entry_hash[i].clock.next = self.clk.val();
+            self.entry_hash[i].d.next = self.read_hash.q.val();
+            self.compare_valid.next = self.entry_valid[i].q.val();
+            self.compare_command.next = self.entry_command[i].q.val();
+            self.compare_key.next = self.entry_key[i].q.val();
+            self.compare_hash.next = self.entry_hash[i].q.val();
+        }
+        for i in 0..self.entries.len() {
+            self.entries[i].clock.next = self.clk.val();
+            self.entries[i].d.next = self.ways[i].read_data.val();
+            self.places[i].entry.next = self.entries[i].q.val();
         }
 
         // Compare every place with the key.
-        self.compared_valid.d.next = self.entry_valid.q.val();
-        for i in 0..4 {
-            self.places[i].entry.next = self.entries[i].q.val();
-        }
+        self.compared_valid.d.next = self.compare_valid.val();
         for i in 0..2 {
             self.places[i + 4].entry.next = self.overflow[i].q.val();
         }
         for i in 0..6 {
-            self.places[i].key.next = self.entry_key.q.val();
-            if self.entry_valid.q.val() {
+            self.places[i].key.next = self.compare_key.val();
+            if self.compare_valid.val() {
                 self.equal_words[i].d.next = self.places[i].equal_words.val();
                 // What stands in a table that is not cleared is nothing.
                 if self.state.q.val() == FlowState::Clear {
@@ -468,9 +510,9 @@ impl Logic for FlowTable {
                 self.generations[i].d.next = self.places[i].generation.val();
             }
         }
-        if self.entry_valid.q.val() {
-            self.compared_command.d.next = self.entry_command.q.val();
-            self.compared_hash.d.next = self.entry_hash.q.val();
+        if self.compare_valid.val() {
+            self.compared_command.d.next = self.compare_command.val();
+            self.compared_hash.d.next = self.compare_hash.val();
         }
 
         // The answer. A key stands in no more than one place.
@@ -596,7 +638,7 @@ impl Logic for FlowTable {
             | self.hasher.running.val()
             | self.hash_valid.val()
             | self.read_valid.q.val()
-            | self.entry_valid.q.val()
+            | self.compare_valid.val()
             | self.compared_valid.q.val()
             | self.flow_done_register.q.val();
 
@@ -604,7 +646,6 @@ impl Logic for FlowTable {
             self.state.d.next = FlowState::Clear;
             self.clear_index.d.next = 0.into();
             self.read_valid.d.next = false;
-            self.entry_valid.d.next = false;
             self.compared_valid.d.next = false;
             self.flow_done_register.d.next = false;
             for i in 0..2 {

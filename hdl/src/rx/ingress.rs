@@ -68,6 +68,9 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     timestamp: DFF<Bits<64>>,
     /// Beats of the frame before the next one, up to the longest frame's.
     beats: DFF<Bits<16>>,
+    /// So many beats before it are one less than a slot has, and the next one is one too many.
+    last_slot_beat: DFF<Bits<16>>,
+    is_over: DFF<Bit>,
     /// As many frames wait as may.
     is_full: DFF<Bit>,
     waiting: DFF<Bits<16>>,
@@ -83,8 +86,6 @@ pub struct Ingress<const W: usize, const K: usize, const A: usize, const N: usiz
     stores: DFF<Bit>,
     is_bad: DFF<Bit>,
     last_lane: Signal<Local, Bits<16>>,
-    /// Whole slots before this beat, if any.
-    slots: Signal<Local, Bits<16>>,
     ends: Signal<Local, Bit>,
     does_not_fit: Signal<Local, Bit>,
 }
@@ -95,6 +96,8 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         let lanes_log2: Bits<16> = K.ilog2() as usize;
         let most_beats: Bits<16> = 0x10000 / K;
         // log2 of the beats of the smallest slot.
+        let one: Bits<16> = 1;
+        let least_log2: Bits<4> = SLOT_BYTES_LOG2_DEFAULT;
         let slot_beats_log2: Bits<16> = SLOT_BYTES_LOG2_DEFAULT - K.ilog2() as usize;
         let most_frames: Bits<16> = 1_usize << FRAMES_LOG2;
 
@@ -113,20 +116,12 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             }
         }
         // A beat behind a whole slot's is one too many.
-        self.slots.next = self.beats.q.val() >> slot_beats_log2;
-        if self.slot_bytes_log2.val() == 12 {
-            self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 1;
-        }
-        if self.slot_bytes_log2.val() == 13 {
-            self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 2;
-        }
-        if self.slot_bytes_log2.val() == 14 {
-            self.slots.next = (self.beats.q.val() >> slot_beats_log2) >> 3;
-        }
+        self.last_slot_beat.d.next =
+            ((one << slot_beats_log2) << (self.slot_bytes_log2.val() - least_log2)) - 1;
         self.beat_valid.d.next = self.s.tvalid.val();
         // What does not fit a slot is never delivered: it shall not take room from other frames.
-        self.stores.d.next = self.s.tvalid.val() & (!self.slots.val().any() | self.s.tlast.val());
-        self.is_bad.d.next = self.s.tuser.val() | (self.slots.val().any() & !self.monitor.val());
+        self.stores.d.next = self.s.tvalid.val() & (!self.is_over.q.val() | self.s.tlast.val());
+        self.is_bad.d.next = self.s.tuser.val() | (self.is_over.q.val() & !self.monitor.val());
         if self.s.tvalid.val() {
             self.beat_data.d.next = self.s.tdata.val();
             self.beat_keep.d.next = self.s.tkeep.val();
@@ -136,7 +131,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             if self.beats.q.val() == most_beats {
                 self.last_byte.d.next = 0xffff.into();
             }
-            self.is_oversize.d.next = self.slots.val().any();
+            self.is_oversize.d.next = self.is_over.q.val();
             self.in_frame.d.next = !self.s.tlast.val();
             if !self.in_frame.q.val() {
                 self.timestamp.d.next = self.now.val();
@@ -144,8 +139,11 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             if self.beats.q.val() != most_beats {
                 self.beats.d.next = self.beats.q.val() + 1;
             }
+            self.is_over.d.next =
+                self.is_over.q.val() | (self.beats.q.val() == self.last_slot_beat.q.val());
             if self.s.tlast.val() {
                 self.beats.d.next = 0.into();
+                self.is_over.d.next = false;
             }
         }
 
@@ -188,6 +186,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
             self.beat_valid.d.next = false;
             self.stores.d.next = false;
             self.beats.d.next = 0.into();
+            self.is_over.d.next = false;
             self.is_full.d.next = false;
             self.waiting.d.next = 0.into();
         }

@@ -13,7 +13,7 @@
 //! is impossible, or not what its kind demands, ends the walk with `bad` (MUST-7); what was found before stays. An option seen twice
 //! counts as it was seen last.
 //!
-//! Latency from `start` to `done`: 2 cycles, less 1 when the list ends with an END or an illegal option, and for each option or up to four NOPs 2; then 3 for timestamps, 1 + 2 n for n SACK
+//! Latency from `start` to `done`: 2 cycles, less 1 when the list ends with an END, and for each option or up to four NOPs 2; then 3 for timestamps, 1 + 2 n for n SACK
 //! blocks, and one for every four bytes of any other option beyond its first four. Without options `done` stays high. Throughput: one list at a time. One clock;
 //! reset stops the walk.
 
@@ -40,6 +40,8 @@ enum WalkState {
     Value,
     /// Skips what is left of an option.
     Skip,
+    /// Tells that an option is illegal; the walk ends.
+    Illegal,
 }
 
 /// The walker.
@@ -59,6 +61,8 @@ pub struct OptionWalker {
     pub clear: Signal<In, Bit>,
     /// Not walking: `found` is that of the list that was started since `clear`, if any.
     pub done: Signal<Out, Bit>,
+    /// For one cycle, before `done`: an option of the list is illegal.
+    pub is_illegal: Signal<Out, Bit>,
     /// What the list holds.
     pub found: Signal<Out, TcpOptions>,
     state: DFF<WalkState>,
@@ -216,7 +220,7 @@ impl Logic for OptionWalker {
                 } else if !self.is_nop[0].val() {
                     if !self.fits.val() | !self.is_legal.val() {
                         self.met.d.next.bad_options = true;
-                        self.state.d.next = WalkState::Done;
+                        self.state.d.next = WalkState::Illegal;
                     } else {
                         if self.length.val() > 4 {
                             self.state.d.next = WalkState::Skip;
@@ -242,6 +246,9 @@ impl Logic for OptionWalker {
                         }
                     }
                 }
+            }
+            WalkState::Illegal => {
+                self.state.d.next = WalkState::Done;
             }
             WalkState::First => {
                 self.window.d.next = self.aligned.val();
@@ -308,6 +315,7 @@ impl Logic for OptionWalker {
             }
         }
 
+        self.is_illegal.next = self.state.q.val() == WalkState::Illegal;
         self.done.next = self.state.q.val() == WalkState::Done;
         self.found.next = self.met.q.val();
         self.found.next.timestamps = (bit_cast::<64, 32>(self.timestamps[0].q.val()) << 32)

@@ -232,7 +232,6 @@ impl Logic for Parser {
                 self.ipv4.val().more_fragments | self.ipv4.val().fragment_offset.any();
             self.first_flags.d.next.is_tcp = self.ipv4.val().protocol == self.protocol_tcp.val();
             self.first_parsed.d.next.options_len_bytes = bit_cast::<6, 8>(self.options_bytes.val());
-            self.first_parsed.d.next.has_rare_options = self.usual.is_rare.val();
             self.first_parsed.d.next.has_mss = self.usual.has_mss.val();
             self.first_parsed.d.next.has_sack_permitted = self.usual.has_sack_permitted.val();
             self.first_parsed.d.next.window_scale_place = self.usual.window_scale_place.val();
@@ -271,6 +270,11 @@ impl Logic for Parser {
             self.flags_register.d.next.bad_ip_header = !self.has_packet.val();
             self.flags_register.d.next.bad_tcp_header = !self.has_tcp.val();
             self.parsed_register.d.next = self.first_parsed.q.val();
+            // Usual options have a length or timestamps, or there are none.
+            self.parsed_register.d.next.has_rare_options =
+                self.first_parsed.q.val().options_len_bytes.any()
+                    & !self.first_parsed.q.val().has_mss
+                    & !self.first_parsed.q.val().timestamps_place.any();
             self.parsed_register.d.next.has_vlan = self.has_vlan.q.val();
             self.parsed_register.d.next.has_ipv4 = self.has_ipv4.val();
             self.parsed_register.d.next.has_tcp = self.has_tcp.val();

@@ -34,8 +34,6 @@ pub struct UsualOptions {
     pub options: Signal<In, Bits<OPTIONS_BITS>>,
     /// Bytes of them.
     pub len_bytes: Signal<In, Bits<6>>,
-    /// The list is not one of the above.
-    pub is_rare: Signal<Out, Bit>,
     /// There is an MSS; it stands at byte 2.
     pub has_mss: Signal<Out, Bit>,
     /// There is a SACK-permitted option.
@@ -70,7 +68,6 @@ impl Default for UsualOptions {
         Self {
             options: Default::default(),
             len_bytes: Default::default(),
-            is_rare: Default::default(),
             has_mss: Default::default(),
             has_sack_permitted: Default::default(),
             window_scale_place: Default::default(),
@@ -108,17 +105,14 @@ impl Logic for UsualOptions {
         self.begins_with_mss.next = self.word0.val().get_bits::<16>(16) == self.mss.val();
         self.scale_at_1.next = self.word1.val().get_bits::<24>(8) == self.nop_scale.val();
 
-        self.is_rare.next = self.len_bytes.val().any();
         self.has_mss.next = false;
         self.has_sack_permitted.next = false;
         self.window_scale_place.next = 0.into();
         self.timestamps_place.next = 0.into();
         if (self.len_bytes.val() == 12) & (self.word0.val() == self.nop_nop_timestamps.val()) {
-            self.is_rare.next = false;
             self.timestamps_place.next = 1.into();
         }
         if (self.len_bytes.val() == 4) & self.begins_with_mss.val() {
-            self.is_rare.next = false;
             self.has_mss.next = true;
         }
         // Linux, with and without timestamps.
@@ -127,7 +121,6 @@ impl Logic for UsualOptions {
             & (self.word1.val() == self.permitted_timestamps.val())
             & (self.word4.val().get_bits::<24>(8) == self.nop_scale.val())
         {
-            self.is_rare.next = false;
             self.has_mss.next = true;
             self.has_sack_permitted.next = true;
             self.window_scale_place.next = 3.into();
@@ -138,7 +131,6 @@ impl Logic for UsualOptions {
             & (self.word1.val() == self.nop_nop_permitted.val())
             & (self.word2.val().get_bits::<24>(8) == self.nop_scale.val())
         {
-            self.is_rare.next = false;
             self.has_mss.next = true;
             self.has_sack_permitted.next = true;
             self.window_scale_place.next = 2.into();
@@ -149,7 +141,6 @@ impl Logic for UsualOptions {
             & self.scale_at_1.val()
             & (self.word2.val() == self.nop_nop_permitted.val())
         {
-            self.is_rare.next = false;
             self.has_mss.next = true;
             self.has_sack_permitted.next = true;
             self.window_scale_place.next = 1.into();
@@ -160,7 +151,6 @@ impl Logic for UsualOptions {
             & self.scale_at_1.val()
             & (self.word2.val() == self.permitted_timestamps.val())
         {
-            self.is_rare.next = false;
             self.has_mss.next = true;
             self.has_sack_permitted.next = true;
             self.window_scale_place.next = 1.into();
@@ -173,7 +163,6 @@ impl Logic for UsualOptions {
             & (self.word2.val() == self.nop_nop_timestamps.val())
             & (self.word5.val() == self.permitted_end_end.val())
         {
-            self.is_rare.next = false;
             self.has_mss.next = true;
             self.has_sack_permitted.next = true;
             self.window_scale_place.next = 1.into();

@@ -48,6 +48,9 @@ pub struct WideCover<const W: usize> {
     data_last: DFF<Bit>,
     data_first: DFF<Bit>,
     is_tagged: DFF<Bit>,
+    /// What the first beat's IPv4 header says.
+    ihl_words: DFF<Bits<4>>,
+    total_len_bytes: DFF<Bits<16>>,
     /// Words of the IPv4 header in this beat, if it is not the first.
     ip_left: DFF<Bits<6>>,
     ip_register: DFF<Bits<W>>,
@@ -55,8 +58,7 @@ pub struct WideCover<const W: usize> {
     valid: DFF<Bit>,
     last: DFF<Bit>,
     beat: Signal<Local, Bits<512>>,
-    ihl_words: Signal<Local, Bits<4>>,
-    total_len_bytes: Signal<Local, Bits<16>>,
+    is_tagged_now: Signal<Local, Bit>,
     /// Words behind the Ethernet header: which are in the IPv4 header, and which bytes are in the packet.
     header_mask: Signal<Local, Bits<32>>,
     first_mask: Signal<Local, Bits<32>>,
@@ -83,45 +85,47 @@ impl<const W: usize> Logic for WideCover<W> {
         let protocol_word: Bits<16> = PROTOCOL_TCP as u64 - 1;
         let ethertype_vlan: Bits<16> = ETHERTYPE_VLAN;
 
-        // First cycle: keep the beat, and see whether the frame is tagged.
+        // First cycle: keep the beat, and see whether the frame is tagged, and how long header and packet are.
         self.beat.next = bit_cast::<512, W>(self.beat_data.val());
+        self.is_tagged_now.next = ((bit_cast::<16, 8>(self.beat.val().get_bits::<8>(96)) << 8)
+            | bit_cast::<16, 8>(self.beat.val().get_bits::<8>(104)))
+            == ethertype_vlan;
         self.data_valid.d.next = self.beat_valid.val();
         if self.beat_valid.val() {
             self.data.d.next = self.beat.val();
             self.data_last.d.next = self.beat_last.val();
             self.data_first.d.next = !self.in_frame.q.val();
             self.in_frame.d.next = !self.beat_last.val();
-            self.is_tagged.d.next = ((bit_cast::<16, 8>(self.beat.val().get_bits::<8>(96)) << 8)
-                | bit_cast::<16, 8>(self.beat.val().get_bits::<8>(104)))
-                == ethertype_vlan;
+            self.is_tagged.d.next = self.is_tagged_now.val();
+            self.ihl_words.d.next = self.beat.val().get_bits::<4>(112);
+            self.total_len_bytes.d.next = (bit_cast::<16, 8>(self.beat.val().get_bits::<8>(128))
+                << 8)
+                | bit_cast::<16, 8>(self.beat.val().get_bits::<8>(136));
+            if self.is_tagged_now.val() {
+                self.ihl_words.d.next = self.beat.val().get_bits::<4>(144);
+                self.total_len_bytes.d.next =
+                    (bit_cast::<16, 8>(self.beat.val().get_bits::<8>(160)) << 8)
+                        | bit_cast::<16, 8>(self.beat.val().get_bits::<8>(168));
+            }
         }
 
         // Second cycle. Of the first beat: which words are in the header, which bytes in the packet, counted from where IPv4 begins.
-        self.ihl_words.next = self.data.q.val().get_bits::<4>(112);
-        self.total_len_bytes.next = (bit_cast::<16, 8>(self.data.q.val().get_bits::<8>(128)) << 8)
-            | bit_cast::<16, 8>(self.data.q.val().get_bits::<8>(136));
-        if self.is_tagged.q.val() {
-            self.ihl_words.next = self.data.q.val().get_bits::<4>(144);
-            self.total_len_bytes.next = (bit_cast::<16, 8>(self.data.q.val().get_bits::<8>(160))
-                << 8)
-                | bit_cast::<16, 8>(self.data.q.val().get_bits::<8>(168));
-        }
         self.header_mask.next = 0.into();
         self.first_mask.next = 0.into();
         self.second_mask.next = 0.into();
         for i in 0_usize..25 {
             self.header_mask.next = self.header_mask.val().replace_bit(
                 i,
-                (bit_cast::<6, 4>(self.ihl_words.val()) << 1) > i.to_bits(),
+                (bit_cast::<6, 4>(self.ihl_words.q.val()) << 1) > i.to_bits(),
             );
             self.first_mask.next = self
                 .first_mask
                 .val()
-                .replace_bit(i, self.total_len_bytes.val() > (2 * i).to_bits());
+                .replace_bit(i, self.total_len_bytes.q.val() > (2 * i).to_bits());
             self.second_mask.next = self
                 .second_mask
                 .val()
-                .replace_bit(i, self.total_len_bytes.val() > (2 * i + 1).to_bits());
+                .replace_bit(i, self.total_len_bytes.q.val() > (2 * i + 1).to_bits());
         }
         self.ip_mask.next = self.header_mask.val() << 7;
         self.tcp_first_mask.next =
@@ -135,7 +139,7 @@ impl<const W: usize> Logic for WideCover<W> {
             self.tcp_second_mask.next =
                 ((self.second_mask.val() & !self.header_mask.val()) | pseudo_words) << 9;
         }
-        self.length_word.next = protocol_word - (bit_cast::<16, 4>(self.ihl_words.val()) << 2);
+        self.length_word.next = protocol_word - (bit_cast::<16, 4>(self.ihl_words.q.val()) << 2);
         if !self.data_first.q.val() {
             self.length_word.next = 0.into();
             self.ip_mask.next = 0.into();
@@ -179,12 +183,12 @@ impl<const W: usize> Logic for WideCover<W> {
                 (self.tcp_beat.val() >> 16) | (bit_cast::<512, 16>(self.tcp_word.val()) << 496);
         }
         self.rest.load.next = self.data_valid.q.val() & self.data_first.q.val();
-        self.rest.load_none.next = self.total_len_bytes.val() <= 50;
-        self.rest.load_bytes.next = self.total_len_bytes.val() - 50;
+        self.rest.load_none.next = self.total_len_bytes.q.val() <= 50;
+        self.rest.load_bytes.next = self.total_len_bytes.q.val() - 50;
         self.rest.step.next = self.data_valid.q.val() & !self.data_first.q.val();
         if self.is_tagged.q.val() {
-            self.rest.load_none.next = self.total_len_bytes.val() <= 46;
-            self.rest.load_bytes.next = self.total_len_bytes.val() - 46;
+            self.rest.load_none.next = self.total_len_bytes.q.val() <= 46;
+            self.rest.load_bytes.next = self.total_len_bytes.q.val() - 46;
         }
         self.valid.d.next = self.data_valid.q.val();
         if self.data_valid.q.val() {
@@ -196,11 +200,11 @@ impl<const W: usize> Logic for WideCover<W> {
             self.last.d.next = self.data_last.q.val();
             self.ip_left.d.next = 0.into();
             if self.data_first.q.val() {
-                if !self.is_tagged.q.val() & (self.ihl_words.val() > 12) {
-                    self.ip_left.d.next = (bit_cast::<6, 4>(self.ihl_words.val()) << 1) - 25;
+                if !self.is_tagged.q.val() & (self.ihl_words.q.val() > 12) {
+                    self.ip_left.d.next = (bit_cast::<6, 4>(self.ihl_words.q.val()) << 1) - 25;
                 }
-                if self.is_tagged.q.val() & (self.ihl_words.val() > 11) {
-                    self.ip_left.d.next = (bit_cast::<6, 4>(self.ihl_words.val()) << 1) - 23;
+                if self.is_tagged.q.val() & (self.ihl_words.q.val() > 11) {
+                    self.ip_left.d.next = (bit_cast::<6, 4>(self.ihl_words.q.val()) << 1) - 23;
                 }
             }
         }

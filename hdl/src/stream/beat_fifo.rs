@@ -32,6 +32,8 @@ pub struct BeatFifo<const W: usize, const K: usize, const A: usize, const N: usi
     keep: ApartRam<Bits<K>, A>,
     last: ApartRam<Bit, A>,
     write_index: DFF<Bits<N>>,
+    /// `write_index` + 1: so whether the FIFO will be full is no more than a choice.
+    next_write: DFF<Bits<N>>,
     /// Of the beat behind the one at `m`, as in `Fifo`.
     read_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
@@ -62,8 +64,9 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         self.last.write_enable.next = self.push.val();
         self.ready.d.next = (self.write_index.q.val() ^ self.read_index.q.val()) != depth;
         if self.push.val() {
-            self.write_index.d.next = self.write_index.q.val() + 1;
-            self.ready.d.next = ((self.write_index.q.val() + 1) ^ self.read_index.q.val()) != depth;
+            self.write_index.d.next = self.next_write.q.val();
+            self.next_write.d.next = self.next_write.q.val() + 1;
+            self.ready.d.next = (self.next_write.q.val() ^ self.read_index.q.val()) != depth;
         }
 
         self.read_address.next = bit_cast::<A, N>(self.read_index.q.val());
@@ -90,6 +93,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
 
         if self.rst.val() {
             self.write_index.d.next = 0.into();
+            self.next_write.d.next = 1.into();
             self.read_index.d.next = 0.into();
             self.valid.d.next = false;
             self.ready.d.next = true;

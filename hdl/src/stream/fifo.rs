@@ -36,6 +36,8 @@ pub struct Fifo<D: Synth, const A: usize, const N: usize> {
     ram: ApartRam<D, A>,
     /// Free-running, with one bit more than the RAM's address: full and empty differ in it.
     write_index: DFF<Bits<N>>,
+    /// `write_index` + 1: so whether the FIFO will be full is no more than a choice.
+    next_write: DFF<Bits<N>>,
     /// Of the word behind the one at the output: so a pop is no more than an enable, for the RAM and for this.
     read_index: DFF<Bits<N>>,
     valid: DFF<Bit>,
@@ -59,8 +61,9 @@ impl<D: Synth, const A: usize, const N: usize> Logic for Fifo<D, A, N> {
         wire!(self -> ram: push_data as write_data, push as write_enable);
         self.ready.d.next = (self.write_index.q.val() ^ self.read_index.q.val()) != depth;
         if self.push.val() {
-            self.write_index.d.next = self.write_index.q.val() + 1;
-            self.ready.d.next = ((self.write_index.q.val() + 1) ^ self.read_index.q.val()) != depth;
+            self.write_index.d.next = self.next_write.q.val();
+            self.next_write.d.next = self.next_write.q.val() + 1;
+            self.ready.d.next = (self.next_write.q.val() ^ self.read_index.q.val()) != depth;
         }
 
         // The word that is written at this edge cannot be read at it: it counts from the next one.
@@ -79,6 +82,7 @@ impl<D: Synth, const A: usize, const N: usize> Logic for Fifo<D, A, N> {
 
         if self.rst.val() {
             self.write_index.d.next = 0.into();
+            self.next_write.d.next = 1.into();
             self.read_index.d.next = 0.into();
             self.valid.d.next = false;
             self.ready.d.next = true;

@@ -35,6 +35,8 @@ pub struct PacketFifo<const W: usize, const K: usize, const A: usize, const N: u
     keep: ApartRam<Bits<K>, A>,
     last: ApartRam<Bit, A>,
     write_index: DFF<Bits<N>>,
+    /// `write_index` + 1, as in `Fifo`.
+    next_write: DFF<Bits<N>>,
     /// Where the packet that is coming in began: beats before it may leave.
     commit_index: DFF<Bits<N>>,
     /// Of the beat behind the one at `m`, as in `Fifo`.
@@ -76,9 +78,9 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
 
         self.is_full.d.next = (self.write_index.q.val() ^ self.read_index.q.val()) == depth;
         if self.s.tvalid.val() & self.fits.val() {
-            self.write_index.d.next = self.write_index.q.val() + 1;
-            self.is_full.d.next =
-                ((self.write_index.q.val() + 1) ^ self.read_index.q.val()) == depth;
+            self.write_index.d.next = self.next_write.q.val();
+            self.next_write.d.next = self.next_write.q.val() + 1;
+            self.is_full.d.next = (self.next_write.q.val() ^ self.read_index.q.val()) == depth;
         }
         if self.s.tvalid.val() & !self.fits.val() {
             self.cut.d.next = true;
@@ -86,9 +88,10 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
         if self.ends.val() {
             self.cut.d.next = false;
             if self.committed.val() {
-                self.commit_index.d.next = self.write_index.q.val() + 1;
+                self.commit_index.d.next = self.next_write.q.val();
             } else {
                 self.write_index.d.next = self.commit_index.q.val();
+                self.next_write.d.next = self.commit_index.q.val() + 1;
                 self.is_full.d.next =
                     (self.commit_index.q.val() ^ self.read_index.q.val()) == depth;
             }
@@ -118,6 +121,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic
 
         if self.rst.val() {
             self.write_index.d.next = 0.into();
+            self.next_write.d.next = 1.into();
             self.commit_index.d.next = 0.into();
             self.read_index.d.next = 0.into();
             self.is_full.d.next = false;

@@ -64,6 +64,8 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
     /// It is the packet's last.
     completes: DFF<Bit>,
     previous_lane: DFF<Bits<S>>,
+    /// The lanes from it on.
+    from_previous: DFF<Bits<K>>,
     /// Its bytes.
     keep: DFF<Bits<K>>,
     previous_error: DFF<Bit>,
@@ -75,7 +77,7 @@ pub struct Trim<const W: usize, const K: usize, const S: usize> {
     gives: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
     command_skip_beats: Signal<Local, Bits<16>>,
-    from_previous: Signal<Local, Bits<K>>,
+    last_lanes: Signal<Local, Bits<K>>,
     one_byte: Signal<Local, Bits<8>>,
     merged: Signal<Local, Bits<W>>,
     /// `rotated[i]` is moved down by the lower i bits of the lane.
@@ -111,6 +113,14 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         if self.gives.val() {
             self.pending.d.next = false;
         }
+        // Bytes to give of a packet's last beat.
+        self.last_lanes.next = 0.into();
+        for i in 0..K {
+            self.last_lanes.next = self.last_lanes.val().replace_bit(
+                i,
+                self.wanted_bytes.q.val().get_bits::<7>(0) > i.to_bits(),
+            );
+        }
         if self.take.val() {
             self.previous.d.next = self.s.tdata.val();
             self.previous_lane.d.next = self.lane.q.val();
@@ -120,9 +130,10 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
             self.completes.d.next = self.is_last.q.val() | self.s.tlast.val();
             self.keep.d.next = self.all_lanes.val();
             if self.is_last.q.val() {
-                self.keep.d.next =
-                    self.all_lanes.val() >> (bytes_per_beat - self.wanted_bytes.q.val());
+                self.keep.d.next = self.last_lanes.val();
             }
+            self.from_previous.d.next =
+                self.all_lanes.val() << bit_cast::<16, S>(self.lane.q.val());
             self.previous_error.d.next = self.error.q.val()
                 | self.s.tuser.val()
                 | (self.s.tlast.val() & (self.skips.q.val() | !self.suffices.q.val()));
@@ -163,13 +174,11 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         }
 
         // The upper lanes of `previous` and the lower ones of the beat at the input, turned until the first byte is in lane 0.
-        self.from_previous.next =
-            self.all_lanes.val() << bit_cast::<16, S>(self.previous_lane.q.val());
         self.merged.next = 0.into();
         for end in (K - 1)..K {
             for i in 0..K {
                 self.one_byte.next = self.s.tdata.val().get_bits::<8>(8 * (end - i));
-                if self.from_previous.val().get_bit(end - i) {
+                if self.from_previous.q.val().get_bit(end - i) {
                     self.one_byte.next = self.previous.q.val().get_bits::<8>(8 * (end - i));
                 }
                 self.merged.next = (self.merged.val() << 8) | bit_cast::<W, 8>(self.one_byte.val());
