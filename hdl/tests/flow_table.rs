@@ -64,6 +64,8 @@ fn command(table: &mut Model, remove: bool, key: Key, connection: u16) -> u64 {
 /// The connection of the key, if it is in the table; the answer takes its promised time.
 fn look_up(table: &mut Model, units: usize, key: Key) -> Option<u16> {
     table.set_bytes("lookup_key", &key.to_le_bytes());
+    // A lone hash unit takes the first word before the lookup starts.
+    table.step();
     table.set("lookup_valid", 1);
     table.step();
     table.set("lookup_valid", 0);
@@ -377,6 +379,7 @@ fn lookups_and_commands_take_turns() {
         let (mut asked, mut answered, mut commands) = (vec![], 0, 0);
         // When the next lookup comes: a minimum frame has 8 beats at W = 64.
         let mut next_lookup = table.cycle + 4;
+        let mut chosen = 0;
         table.set("flow_valid", 1);
         for _ in 0..5000 {
             let now = table.cycle;
@@ -384,11 +387,14 @@ fn lookups_and_commands_take_turns() {
             table.set("lookup_valid", looks_up.into());
             table.set(
                 "lookup_near",
-                u64::from(units == 1 && next_lookup - now <= 3),
+                u64::from(units == 1 && next_lookup - now <= 4),
             );
-            if looks_up {
-                let chosen = rng.random_range(0..20);
+            // A lone hash unit takes the first word in the cycle before, and the last in the cycle behind.
+            if now + u64::from(units == 1) == next_lookup {
+                chosen = rng.random_range(0..20);
                 table.set_bytes("lookup_key", &keys[chosen].to_le_bytes());
+            }
+            if looks_up {
                 asked.push((now + latency, chosen));
                 next_lookup = now + if units == 1 { 8 } else { 1 } + rng.random_range(0..2);
             }

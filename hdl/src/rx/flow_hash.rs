@@ -11,9 +11,9 @@
 //! types"; its published vectors are in the test). The hash is linear, and over random secrets universal: who lacks the secret cannot choose keys that share
 //! a place. The host may read the hash of each segment in its event; it must not be shown to the peers, who could solve it for the secret.
 //!
-//! With one unit (W = 64) the three words of the key are taken one a cycle, first the remote address, then the local one, then the ports; each must be there in its
-//! cycle, and is hashed in the next one. With three units (W = 512) all at once, without registers. Latency from `start` to `done`: 3 cycles with one unit, 0 with three; `hash` is
-//! combinational and holds only with `done`. Throughput: a key in 3 cycles, or each cycle; `start` must not come before the last word has been taken. One clock; reset gives up the key under way.
+//! With one unit (W = 64) the three words of the key are hashed one a cycle, each from a register that takes it in the cycle before: the remote address in the cycle before `start`, the local
+//! one with `start`, the ports one cycle later. With three units (W = 512) all at once, without registers. Latency from `start` to `done`: 2 cycles with one unit, 0 with three; `hash` is
+//! combinational and holds only with `done`. Throughput: a key in 3 cycles, or each cycle; `start` must not come while `running`. One clock; reset gives up the key under way.
 
 use rust_hdl::prelude::*;
 
@@ -28,7 +28,7 @@ pub struct FlowHash {
     pub key: Signal<In, Bits<96>>,
     /// The secret.
     pub secret: Signal<In, Bits<128>>,
-    /// Hash the key, starting now.
+    /// Hash the key, starting now; one unit has its first word already.
     pub start: Signal<In, Bit>,
     /// With `done`: the hash.
     pub hash: Signal<Out, Bits<32>>,
@@ -39,19 +39,14 @@ pub struct FlowHash {
     /// A key was started in an earlier cycle and is not finished, or is finished now.
     pub running: Signal<Out, Bit>,
     units: Vec<ToeplitzUnit>,
-    /// Word that is taken in this cycle; 0 when there is none.
+    /// Word that is hashed in this cycle, if it is not the first.
     step: DFF<Bits<2>>,
-    /// The word that was taken, and the secret for it, when there is one unit.
+    /// That word, and the secret for it, when there is one unit.
     word: Vec<DFF<Bits<32>>>,
     window: Vec<DFF<Bits<63>>>,
-    word_valid: DFF<Bit>,
-    is_first: DFF<Bit>,
-    is_last: DFF<Bit>,
     /// Hash of the words before.
     sum: DFF<Bits<32>>,
-    takes: Signal<Local, Bit>,
     mixed: Signal<Local, Bits<32>>,
-    last_step: Constant<Bits<2>>,
 }
 
 impl FlowHash {
@@ -72,20 +67,15 @@ impl FlowHash {
             step: Default::default(),
             word: (0..units % 3).map(|_| DFF::default()).collect(),
             window: (0..units % 3).map(|_| DFF::default()).collect(),
-            word_valid: Default::default(),
-            is_first: Default::default(),
-            is_last: Default::default(),
             sum: Default::default(),
-            takes: Default::default(),
             mixed: Default::default(),
-            last_step: Constant::new((3 / units - 1).to_bits()),
         }
     }
 
     /// Cycles from `start` to `done`.
     pub const fn latency_cycles(units: usize) -> usize {
         if units == 1 {
-            3
+            2
         } else {
             0
         }
@@ -95,19 +85,7 @@ impl FlowHash {
 impl Logic for FlowHash {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clk, step, word_valid, is_first, is_last, sum);
-
-        self.takes.next = self.start.val() | self.step.q.val().any();
-        self.takes_last.next = self.takes.val() & (self.step.q.val() == self.last_step.val());
-        if self.takes.val() {
-            self.step.d.next = self.step.q.val() + 1;
-        }
-        if self.takes_last.val() {
-            self.step.d.next = 0.into();
-        }
-        self.word_valid.d.next = self.takes.val();
-        self.is_first.d.next = self.step.q.val() == 0;
-        self.is_last.d.next = self.step.q.val() == self.last_step.val();
+        dff_setup!(self, clk, step, sum);
 
         // Three units take word u each, with the secret from bit 32 u on.
         for u in 0..self.units.len() {
@@ -115,29 +93,35 @@ impl Logic for FlowHash {
             self.units[u].window.next = self.secret.val().get_bits::<63>(65 - 32 * u);
         }
         self.mixed.next = 0.into();
-        self.done.next = self.takes_last.val();
+        self.takes_last.next = self.start.val();
+        self.done.next = self.start.val();
         self.running.next = self.step.q.val().any();
-        // A lone unit takes one word after the other, from registers.
+        // A lone unit takes one word after the other.
         for i in 0..self.word.len() {
             self.word[i].clock.next = self.clk.val();
             self.window[i].clock.next = self.clk.val();
             self.word[i].d.next = self.key.val().get_bits::<32>(64);
             self.window[i].d.next = self.secret.val().get_bits::<63>(65);
-            if self.step.q.val() == 1 {
+            if self.start.val() {
                 self.word[i].d.next = self.key.val().get_bits::<32>(32);
                 self.window[i].d.next = self.secret.val().get_bits::<63>(33);
+                self.step.d.next = 1.into();
             }
-            if self.step.q.val() == 2 {
+            if self.step.q.val() == 1 {
                 self.word[i].d.next = self.key.val().get_bits::<32>(0);
                 self.window[i].d.next = self.secret.val().get_bits::<63>(1);
+                self.step.d.next = 2.into();
+            }
+            if self.step.q.val() == 2 {
+                self.step.d.next = 0.into();
             }
             self.units[0].word.next = self.word[i].q.val();
             self.units[0].window.next = self.window[i].q.val();
-            if !self.is_first.q.val() {
+            if self.step.q.val().any() {
                 self.mixed.next = self.sum.q.val();
             }
-            self.done.next = self.word_valid.q.val() & self.is_last.q.val();
-            self.running.next = self.step.q.val().any() | self.word_valid.q.val();
+            self.takes_last.next = self.step.q.val() == 1;
+            self.done.next = self.step.q.val() == 2;
         }
         for u in 0..self.units.len() {
             self.mixed.next = self.mixed.val() ^ self.units[u].hash.val();
@@ -147,7 +131,6 @@ impl Logic for FlowHash {
 
         if self.rst.val() {
             self.step.d.next = 0.into();
-            self.word_valid.d.next = false;
         }
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! Latency: `lookup_cycles` from `lookup_valid` to the answer, 6 with one hash unit (W = 64), 3 with three (W = 512); the answer stays until the next.
 //! Throughput: one lookup in 3 cycles, or each cycle. A command goes the same way, one at a time, and no lookup ever waits for it: with three hash units it starts in a cycle without lookup, with one
-//! when none comes in the next three (`lookup_near`); both the wire leaves, as a minimum frame takes it 1.68 cycles and 10.5. One clock; after reset the table
+//! when none comes in the next four (`lookup_near`); both the wire leaves, as a minimum frame takes it 1.68 cycles and 10.5. One clock; after reset the table
 //! clears itself in 1024 cycles and then raises `table_ready`. Inserting a key that is there replaces its connection. Errors: `TableFull` when no
 //! place is left, `NotFound` when there is nothing to remove.
 
@@ -114,6 +114,8 @@ enum FlowState {
     Idle,
     /// It waits for the hash.
     Wait,
+    /// Its key's first word is taken.
+    Prepare,
     /// It is hashed.
     Hash,
     /// It is on its way through the table.
@@ -135,7 +137,7 @@ pub struct FlowTable {
     pub lookup_key: Signal<In, Bits<96>>,
     /// Look it up, starting now.
     pub lookup_valid: Signal<In, Bit>,
-    /// With one hash unit: a lookup may come in the next three cycles.
+    /// With one hash unit: a lookup may come in the next four cycles.
     pub lookup_near: Signal<In, Bit>,
     /// For one cycle: the lookup's key has been hashed. The answer comes 3 cycles later.
     pub lookup_hashed: Signal<Out, Bit>,
@@ -183,17 +185,14 @@ pub struct FlowTable {
     command_remove: DFF<Bit>,
     /// First stage, with one unit: whose key was taken.
     held_command: Vec<DFF<Bit>>,
+    /// With one unit listeners are looked up a cycle later than with three.
     held_lookup: Vec<DFF<Bit>>,
-    held_port: Vec<DFF<Bits<16>>>,
-    /// With three units: the hash, and whose it is.
-    hashed_valid: Vec<DFF<Bit>>,
-    hashed_command: Vec<DFF<Bit>>,
-    hashed_key: Vec<DFF<Bits<96>>>,
-    hashed: Vec<DFF<Bits<32>>>,
-    hash_valid: Signal<Local, Bit>,
-    hash_command: Signal<Local, Bit>,
-    hash_key_now: Signal<Local, Bits<96>>,
-    hash: Signal<Local, Bits<32>>,
+    hashes_command: Signal<Local, Bit>,
+    /// The hash stands in a register before it is an index.
+    hash_valid: DFF<Bit>,
+    hash_command: DFF<Bit>,
+    hashed_key: DFF<Bits<96>>,
+    hash: DFF<Bits<32>>,
     /// Second stage: the ways are read.
     read_valid: DFF<Bit>,
     read_command: DFF<Bit>,
@@ -292,14 +291,10 @@ impl FlowTable {
             command_remove: Default::default(),
             held_command: (0..held).map(|_| DFF::default()).collect(),
             held_lookup: (0..held).map(|_| DFF::default()).collect(),
-            held_port: (0..held).map(|_| DFF::default()).collect(),
-            hashed_valid: (held..1).map(|_| DFF::default()).collect(),
-            hashed_command: (held..1).map(|_| DFF::default()).collect(),
-            hashed_key: (held..1).map(|_| DFF::default()).collect(),
-            hashed: (held..1).map(|_| DFF::default()).collect(),
+            hashes_command: Default::default(),
             hash_valid: Default::default(),
             hash_command: Default::default(),
-            hash_key_now: Default::default(),
+            hashed_key: Default::default(),
             read_valid: Default::default(),
             read_command: Default::default(),
             read_key: Default::default(),
@@ -354,7 +349,7 @@ impl FlowTable {
 
     /// Cycles from `lookup_valid` to the answer.
     pub const fn lookup_cycles(hash_units: usize) -> usize {
-        FlowHash::latency_cycles(hash_units) + 3
+        FlowHash::latency_cycles(hash_units) + 3 + (hash_units == 1) as usize
     }
 }
 
@@ -374,6 +369,7 @@ impl Logic for FlowTable {
         dff_setup!(self, clk, compared_valid, compared_command, compared_hash);
         dff_setup!(self, clk, flow_done_register, status_register, written_hash);
         dff_setup!(self, clk, was_hit, had_room);
+        dff_setup!(self, clk, hash_valid, hash_command, hashed_key, hash);
         for i in 0..4 {
             self.ways[i].clock.next = self.clk.val();
         }
@@ -401,7 +397,8 @@ impl Logic for FlowTable {
         self.hasher.rst.next = self.rst.val();
         self.hasher.secret.next = self.hash_key.val();
         // With one unit none comes while the command is hashed, so the state alone chooses the key.
-        self.is_command.next = (self.state.q.val() == FlowState::Hash)
+        self.is_command.next = ((self.state.q.val() == FlowState::Prepare)
+            | (self.state.q.val() == FlowState::Hash))
             & !(self.lookup_valid.val() & self.lookups_may_meet.val());
         self.hasher.start.next = self.lookup_valid.val()
             | ((self.state.q.val() == FlowState::Hash) & !self.hasher.running.val());
@@ -409,8 +406,7 @@ impl Logic for FlowTable {
         if self.is_command.val() {
             self.hasher.key.next = self.command_key.q.val();
         }
-        self.hash_valid.next = self.hasher.done.val();
-        self.hash_command.next = self.is_command.val();
+        self.hashes_command.next = self.is_command.val();
         self.lookup_hashed.next = self.hasher.done.val() & !self.is_command.val();
         self.lookup_port.next = self.lookup_key.val().get_bits::<16>(0);
         for i in 0..self.held_command.len() {
@@ -419,43 +415,29 @@ impl Logic for FlowTable {
             if self.hasher.takes_last.val() {
                 self.held_command[i].d.next = self.is_command.val();
             }
-            self.hash_command.next = self.held_command[i].q.val();
+            self.hashes_command.next = self.held_command[i].q.val();
             self.held_lookup[i].clock.next = self.clk.val();
             self.held_lookup[i].d.next =
-                self.hasher.takes_last.val() & !self.is_command.val() & !self.rst.val();
+                self.hasher.done.val() & !self.held_command[i].q.val() & !self.rst.val();
             self.lookup_hashed.next = self.held_lookup[i].q.val();
-            self.held_port[i].clock.next = self.clk.val();
-            self.held_port[i].d.next = self.lookup_key.val().get_bits::<16>(0);
-            self.lookup_port.next = self.held_port[i].q.val();
+            self.lookup_port.next = self.hashed_key.q.val().get_bits::<16>(0);
         }
-        self.hash_key_now.next = self.lookup_key.val();
-        if self.hash_command.val() {
-            self.hash_key_now.next = self.command_key.q.val();
+        self.hash_valid.d.next = self.hasher.done.val();
+        self.hash_command.d.next = self.hashes_command.val();
+        self.hashed_key.d.next = self.lookup_key.val();
+        if self.hashes_command.val() {
+            self.hashed_key.d.next = self.command_key.q.val();
         }
-        self.hash.next = self.hasher.hash.val();
-        for i in 0..self.hashed_valid.len() {
-            self.hashed_valid[i].clock.next = self.clk.val();
-            self.hashed_valid[i].d.next = self.hasher.done.val() & !self.rst.val();
-            self.hashed_command[i].clock.next = self.clk.val();
-            self.hashed_command[i].d.next = self.is_command.val();
-            self.hashed_key[i].clock.next = self.clk.val();
-            self.hashed_key[i].d.next = self.hasher.key.val();
-            self.hashed[i].clock.next = self.clk.val();
-            self.hashed[i].d.next = self.hasher.hash.val();
-            self.hash_valid.next = self.hashed_valid[i].q.val();
-            self.hash_command.next = self.hashed_command[i].q.val();
-            self.hash_key_now.next = self.hashed_key[i].q.val();
-            self.hash.next = self.hashed[i].q.val();
-        }
+        self.hash.d.next = self.hasher.hash.val();
 
         // Read each way.
-        self.read_valid.d.next = self.hash_valid.val();
-        if self.hash_valid.val() {
-            self.read_command.d.next = self.hash_command.val();
-            self.read_key.d.next = self.hash_key_now.val();
-            self.read_hash.d.next = self.hash.val();
+        self.read_valid.d.next = self.hash_valid.q.val();
+        if self.hash_valid.q.val() {
+            self.read_command.d.next = self.hash_command.q.val();
+            self.read_key.d.next = self.hashed_key.q.val();
+            self.read_hash.d.next = self.hash.q.val();
         }
-        self.read_index.hash.next = self.hash.val();
+        self.read_index.hash.next = self.hash.q.val();
         self.ways[0].read_address.next = self.read_index.first.val();
         self.ways[1].read_address.next = self.read_index.second.val();
         self.ways[2].read_address.next = self.read_index.third.val();
@@ -555,7 +537,8 @@ impl Logic for FlowTable {
             self.writes[i].next = self.matches[i].q.val()
                 | (self.targets[i].q.val() & !self.was_hit.q.val() & !self.command_remove.q.val());
         }
-        self.write_enable.next = (self.state.q.val() == FlowState::Write) & !self.hash_valid.val();
+        self.write_enable.next =
+            (self.state.q.val() == FlowState::Write) & !self.hash_valid.q.val();
         self.write_place.hash.next = self.written_hash.q.val();
         self.write_index[0].next = self.write_place.first.val();
         self.write_index[1].next = self.write_place.second.val();
@@ -602,8 +585,12 @@ impl Logic for FlowTable {
             }
             FlowState::Wait => {
                 if !self.lookup_near.val() & !self.hasher.running.val() {
-                    self.state.d.next = FlowState::Hash;
+                    self.state.d.next = FlowState::Prepare;
                 }
+            }
+            // A lone hash unit takes the key's first word.
+            FlowState::Prepare => {
+                self.state.d.next = FlowState::Hash;
             }
             // A lookup goes first, which comes here with three hash units only.
             FlowState::Hash => {
@@ -636,7 +623,7 @@ impl Logic for FlowTable {
         self.table_ready.next = self.state.q.val() != FlowState::Clear;
         self.busy.next = (self.state.q.val() != FlowState::Idle)
             | self.hasher.running.val()
-            | self.hash_valid.val()
+            | self.hash_valid.q.val()
             | self.read_valid.q.val()
             | self.compare_valid.val()
             | self.compared_valid.q.val()
@@ -645,6 +632,7 @@ impl Logic for FlowTable {
         if self.rst.val() {
             self.state.d.next = FlowState::Clear;
             self.clear_index.d.next = 0.into();
+            self.hash_valid.d.next = false;
             self.read_valid.d.next = false;
             self.compared_valid.d.next = false;
             self.flow_done_register.d.next = false;

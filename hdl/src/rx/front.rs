@@ -47,7 +47,7 @@ pub struct Front<const W: usize, const K: usize> {
     pub lookup_key: Signal<Out, Bits<96>>,
     /// Look it up, starting now.
     pub lookup_valid: Signal<Out, Bit>,
-    /// With one hash unit: a lookup may come in the next three cycles.
+    /// With one hash unit: a lookup may come in the next four cycles.
     pub lookup_near: Signal<Out, Bit>,
     /// The IPv4 header's checksum is right.
     pub ip_ok: Signal<Out, Bit>,

@@ -13,7 +13,7 @@
 //! frame's length.
 //!
 //! Latency: 1 cycle; in the cycle after a beat `headers` holds all the frame's header words that are whole with that beat. `lookup_valid` comes with the beat that
-//! brings the ports: then `key` has the source address, one cycle later the destination, two later the ports. Throughput: one beat a cycle. One clock; reset
+//! brings the ports: `key` has the source address in the cycle before, the destination in this one, the ports in the next, and all three then. Throughput: one beat a cycle. One clock; reset
 //! forgets the place in the frame. No errors.
 
 use crate::rx::frame::Headers;
@@ -51,7 +51,7 @@ pub struct NarrowHeaders<const W: usize> {
     pub key: Signal<Out, Bits<96>>,
     /// The key is there, word by word from now on.
     pub lookup_valid: Signal<Out, Bit>,
-    /// A lookup may come in the next three cycles.
+    /// A lookup may come in the next four cycles.
     pub lookup_near: Signal<Out, Bit>,
     /// From the fourth beat on: the first word of the IPv4 header.
     pub ip_word0: Signal<Out, Bits<32>>,
@@ -117,9 +117,14 @@ impl<const W: usize> Logic for NarrowHeaders<W> {
         }
 
         self.lookup_valid.next = false;
-        // The ports come with the fifth beat at the earliest, and not behind the longest headers.
-        self.lookup_near.next =
-            (self.state.q.val() != HeaderState::Addresses) & (self.place.q.val() != 9);
+        // The ports come with the fifth beat at the earliest, and not behind the longest headers. Up to the second beat the place is that of an earlier frame.
+        self.lookup_near.next = self.beat_valid.val();
+        if self.state.q.val() == HeaderState::EtherType {
+            self.lookup_near.next = true;
+        }
+        if self.state.q.val() == HeaderState::Packet {
+            self.lookup_near.next = self.place.q.val() != 9;
+        }
         if self.beat_valid.val() {
             self.previous.d.next = self.beat.val().get_bits::<16>(0);
             match self.state.q.val() {
@@ -219,7 +224,8 @@ impl<const W: usize> Logic for NarrowHeaders<W> {
         self.headers.next.vlan_tci = self.vlan_tci.q.val();
         self.headers.next.is_tagged = self.is_tagged.q.val();
         self.headers.next.is_ip = self.is_ip.q.val();
-        self.key.next = (bit_cast::<96, 64>(self.ipv4.val().get_bits::<64>(0)) << 32)
+        self.key.next = (bit_cast::<96, 32>(self.ip_words[3].d.val()) << 64)
+            | (bit_cast::<96, 32>(self.ip_words[4].d.val()) << 32)
             | bit_cast::<96, 32>(self.even_words[0].q.val());
 
         self.ip_word0.next = self.ip_words[0].q.val();

@@ -116,10 +116,10 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Trim<W, K, S> {
         // Bytes to give of a packet's last beat.
         self.last_lanes.next = 0.into();
         for i in 0..K {
-            self.last_lanes.next = self.last_lanes.val().replace_bit(
-                i,
-                self.wanted_bytes.q.val().get_bits::<7>(0) > i.to_bits(),
-            );
+            self.last_lanes.next = self
+                .last_lanes
+                .val()
+                .replace_bit(i, self.wanted_bytes.q.val().get_bits::<7>(0) > i.to_bits());
         }
         if self.take.val() {
             self.previous.d.next = self.s.tdata.val();
