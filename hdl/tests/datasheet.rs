@@ -92,6 +92,8 @@ fn room_is_looked_at_last_and_for_the_event_first() {
             block.rst.next = false;
             block.queue_runs.next = true;
             tick(&mut block);
+            // `discards` follows what `queue_runs` was.
+            tick(&mut block);
             block.verdict.next = (verdict as u64).into();
             block.drop_reason.next = match verdict {
                 queue::Verdict::Drop => (DropReason::Fragment as u64).into(),

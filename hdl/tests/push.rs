@@ -106,10 +106,15 @@ impl Bench {
             self.uut.s_axi_push.wlast.next = i + 1 == BEATS;
             self.uut.s_axi_push.wvalid.next = true;
             self.uut.settle();
+            if i == 0 {
+                assert!(!self.uut.s_axi_push.wready.val(), "behind their address");
+                self.step();
+                self.uut.s_axi_push.awvalid.next = false;
+                self.uut.settle();
+            }
             assert!(self.uut.s_axi_push.wready.val(), "taken as they come");
             last = self.cycle;
             self.step();
-            self.uut.s_axi_push.awvalid.next = false;
         }
         self.uut.s_axi_push.wvalid.next = false;
         self.uut.s_axi_push.bready.next = true;

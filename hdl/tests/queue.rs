@@ -163,7 +163,7 @@ fn an_armed_interrupt_comes_once_its_event_is_written() {
     bench.written(6);
     let at = bench.now;
     bench.run(10);
-    assert_eq!(bench.messages, [(at + 4, 0xbeef)], "in the next cycle");
+    assert_eq!(bench.messages, [(at + 8, 0xbeef)], "two cycles later");
     bench.written(9);
     bench.run(10);
     assert_eq!(bench.messages.len(), 1, "one arming, one message");
@@ -171,7 +171,7 @@ fn an_armed_interrupt_comes_once_its_event_is_written() {
     bench.arm(7);
     let at = bench.now;
     bench.run(10);
-    assert_eq!(bench.messages[1..], [(at + 4, 0xbeef)]);
+    assert_eq!(bench.messages[1..], [(at + 8, 0xbeef)]);
     bench.written(0xffff_ffff);
     bench.arm(0xffff_ffff);
     bench.run(10);
@@ -206,6 +206,7 @@ fn moderation_spaces_messages() {
     // A disabled queue says nothing, and one that is enabled anew is not armed.
     bench.run(400);
     bench.arm(1);
+    bench.run(1);
     bench.uut.queue_enable.next = false;
     bench.run(5);
     bench.uut.queue_enable.next = true;
@@ -233,6 +234,7 @@ fn a_message_stays_until_it_is_taken() {
     uut.arm_write.next = true;
     uut.tick();
     uut.arm_write.next = false;
+    uut.tick();
     uut.tick();
     uut.msix_vector_register.next = 4.into();
     for _ in 0..5 {

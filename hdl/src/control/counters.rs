@@ -5,7 +5,7 @@
 //!  count_… (one pulse an event) ─────────────┴─> increments ──> 32-bit counters ──> value[n]
 //! ```
 //!
-//! Latency: 1 cycle from pulse to value. Throughput: every counter can count one event in every cycle. One clock; reset zeroes. Free-running:
+//! Latency: 2 cycles from pulse to value: what counts stands in a register first, so that nobody's logic ends in the adders. Throughput: every counter can count one event in every cycle. One clock; reset zeroes. Free-running:
 //! they wrap, and reading changes nothing. Values are registers, so that reading them costs no logic. No errors.
 //!
 //! Counter n for n = 1 to 15 is drop reason n (`handclasp_layout::register::Counter`).
@@ -35,7 +35,8 @@ macro_rules! counters_block {
             /// The counters, by their number.
             pub value: [Signal<Out, Bits<32>>; COUNTER_COUNT],
             counter: [DFF<Bits<32>>; COUNTER_COUNT],
-            increments: Signal<Local, Bits<COUNTER_COUNT>>,
+            increments: DFF<Bits<COUNTER_COUNT>>,
+            pulses: Signal<Local, Bits<COUNTER_COUNT>>,
         }
 
         #[kernel]
@@ -45,17 +46,21 @@ macro_rules! counters_block {
                 let counter_count: Bits<8> = COUNTER_COUNT;
                 $(let $bit: Bits<COUNTER_COUNT> = 1_u64 << Counter::$counter as u64;)*
 
-                self.increments.next = 0.into();
+                self.pulses.next = 0.into();
                 if self.count_drop.val() & (self.count_drop_reason.val() < counter_count) {
-                    self.increments.next = one << self.count_drop_reason.val();
+                    self.pulses.next = one << self.count_drop_reason.val();
                 }
                 $(
                     if self.$input.val() {
-                        self.increments.next = self.increments.val() | $bit;
+                        self.pulses.next = self.pulses.val() | $bit;
                     }
                 )*
+                self.increments.d.next = self.pulses.val();
+                if self.rst.val() {
+                    self.increments.d.next = 0.into();
+                }
                 for i in 0..30 {
-                    if self.increments.val().get_bit(i) {
+                    if self.increments.q.val().get_bit(i) {
                         self.counter[i].d.next = self.counter[i].q.val() + 1;
                     }
                     if self.rst.val() {

@@ -8,7 +8,7 @@
 //!
 //! A burst ends at the request's last beat or at a multiple of 4 KiB, or of 256 beats if that is less, whichever comes first (AMBA AXI4 A3.4.1).
 //!
-//! Latency: 2 cycles from request to first burst. Throughput: one burst a cycle, also from request to request. One clock;
+//! Latency: 2 cycles from request to first burst. Throughput: one burst a cycle, one request in two. `request_ready` is a register. One clock;
 //! reset forgets the request. No errors: a request of 0 bytes at a beat boundary would be 2^16 beats, and is not made.
 
 use super::{AXI_BOUNDARY_BYTES, AXI_BURST_BEATS_MAX};
@@ -114,9 +114,12 @@ impl<const K: usize> Logic for BurstSplitter<K> {
         self.place.next = self.request_addr.val() & !boundary_addr_mask;
         self.end_bytes.next =
             bit_cast::<17, 64>(self.place.val()) + bit_cast::<17, 16>(self.request_len_bytes.val());
-        self.request_ready.next =
-            !self.active.q.val() | (self.advance.val() & self.is_last.q.val());
-        if self.request_ready.val() {
+        self.request_ready.next = !self.active.q.val();
+        if self.active.q.val() {
+            if self.advance.val() & self.is_last.q.val() {
+                self.active.d.next = false;
+            }
+        } else {
             self.active.d.next = self.request_valid.val();
             self.addr.d.next = self.request_addr.val() & addr_mask;
             // Beats touched: offset in the first beat plus length, rounded up.

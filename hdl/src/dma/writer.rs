@@ -114,6 +114,8 @@ pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize
     /// The next burst can begin at this clock edge.
     open: Signal<Local, Bit>,
     payload_waits: Signal<Local, Bit>,
+    picks_event: Signal<Local, Bit>,
+    begins: Signal<Local, Bit>,
     take_event: Signal<Local, Bit>,
     take_payload: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
@@ -179,27 +181,39 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
             & (!self.active.q.val() | self.is_event.q.val());
         self.event_ready.next =
             self.open.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
-        self.take_event.next = self.event_ready.val() & self.event_valid.val();
+        // Which of them, if one can begin: so the wide choices do not wait for whether it can.
+        self.picks_event.next =
+            self.event_valid.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
+        self.begins.next = self.open.val() & (self.event_valid.val() | self.payload_waits.val());
+        self.take_event.next = self.open.val() & self.picks_event.val();
         self.take_payload.next =
-            self.open.val() & self.payload_waits.val() & !self.take_event.val();
+            self.open.val() & self.payload_waits.val() & !self.picks_event.val();
         self.splitter.burst_ready.next = self.take_payload.val();
         self.address.s_data.next.addr = self.splitter.burst_addr.val();
         self.address.s_data.next.len = self.splitter.burst_len.val();
-        self.address.s_valid.next = self.take_event.val() | self.take_payload.val();
-        self.answers.push_data.next.is_event = self.take_event.val();
+        self.address.s_valid.next = self.begins.val();
+        self.answers.push_data.next.is_event = self.picks_event.val();
         self.answers.push_data.next.is_last = self.splitter.burst_last.val();
-        self.answers.push_valid.next = self.take_event.val() | self.take_payload.val();
+        self.answers.push_valid.next = self.begins.val();
         self.answer_addrs.push_data.next = self.splitter.burst_addr.val();
-        self.answer_addrs.push_valid.next = self.take_event.val() | self.take_payload.val();
-        if self.take_event.val() {
+        self.answer_addrs.push_valid.next = self.begins.val();
+        if self.picks_event.val() {
             self.address.s_data.next.addr = self.event_addr.val();
             self.address.s_data.next.len = event_len;
             self.answer_addrs.push_data.next = self.event_addr.val();
+        }
+        // It takes what is there whenever it is free: so 512 bits do not wait for the choice.
+        if !self.active.q.val()
+            | !self.is_event.q.val()
+            | (self.is_last.q.val() & self.slice.s.tready.val())
+        {
+            self.event.d.next = self.event_data.val();
+        }
+        if self.take_event.val() {
             self.active.d.next = true;
             self.is_event.d.next = true;
             self.is_last.d.next = event_len == 0;
             self.beats_behind.d.next = event_len;
-            self.event.d.next = self.event_data.val();
             self.event_beat.d.next = 0.into();
             self.payload_turn.d.next = true;
         } else if self.take_payload.val() {

@@ -15,8 +15,8 @@
 //! Order: pushes count in the order of their answers. A doorbell write comes by another port, which no bus orders with this one, and sets the
 //! index whatever has been pushed; who does both waits for the answer of the one (or until the command has completed) before the other.
 //!
-//! Latency: 0 cycles from the burst's last beat to `push`, 1 to the answer. Throughput: a push in 64 / K + 1 cycles. Data are taken in the cycle of
-//! their address at the earliest. One clock; reset forgets the burst. No counters.
+//! Latency: 0 cycles from the burst's last beat to `push`, 1 to the answer. Throughput: a push in 64 / K + 2 cycles. Data are taken in the cycle behind
+//! their address at the earliest, so that what is known of the address stands in a register. One clock; reset forgets the burst. No counters.
 
 use crate::queue::PushSlave;
 use handclasp_layout::queue::ENTRY_BYTES;
@@ -52,7 +52,6 @@ pub struct CommandPush<const W: usize, const K: usize> {
     answer_good: DFF<Bit>,
     take_address: Signal<Local, Bit>,
     take_beat: Signal<Local, Bit>,
-    is_good_address: Signal<Local, Bit>,
     is_good_data: Signal<Local, Bit>,
     beats_now: Signal<Local, Bits<4>>,
     #[value(Bits::mask())]
@@ -69,20 +68,18 @@ impl<const W: usize, const K: usize> Logic for CommandPush<W, K> {
         let entry_beats: Bits<4> = ENTRY_BYTES / K;
         let slverr: Bits<2> = 2;
 
-        // One burst at a time, until its answer has been taken; its data come with its address or behind it.
+        // One burst at a time, until its answer has been taken; its data are taken behind its address.
         self.s_axi_push.awready.next = !self.address_held.q.val() & !self.answer.q.val();
         self.take_address.next = self.s_axi_push.awvalid.val() & self.s_axi_push.awready.val();
-        self.s_axi_push.wready.next = self.address_held.q.val() | self.take_address.val();
+        self.s_axi_push.wready.next = self.address_held.q.val();
         self.take_beat.next = self.s_axi_push.wvalid.val() & self.s_axi_push.wready.val();
 
-        self.is_good_address.next = self.address_good.q.val();
         if self.take_address.val() {
-            self.is_good_address.next = !(self.s_axi_push.awaddr.val() & entry_mask).any()
+            self.address_good.d.next = !(self.s_axi_push.awaddr.val() & entry_mask).any()
                 & (self.s_axi_push.awlen.val() == burst_len)
                 & (self.s_axi_push.awsize.val() == burst_size)
                 & (self.s_axi_push.awburst.val() == burst_incr);
             self.address_held.d.next = true;
-            self.address_good.d.next = self.is_good_address.val();
             self.id.d.next = self.s_axi_push.awid.val();
         }
 
@@ -108,7 +105,7 @@ impl<const W: usize, const K: usize> Logic for CommandPush<W, K> {
             self.answer.d.next = false;
         }
         if self.take_beat.val() & self.s_axi_push.wlast.val() {
-            self.push.next = self.is_good_address.val()
+            self.push.next = self.address_good.q.val()
                 & self.is_good_data.val()
                 & (self.beats_now.val() == entry_beats);
             self.answer.d.next = true;

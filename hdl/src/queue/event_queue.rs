@@ -183,6 +183,10 @@ pub struct EventQueue {
     room_rx_by_promise: [Signal<Local, Bit>; PROMISES],
     room_tx_by_promise: [Signal<Local, Bit>; PROMISES],
     open: Signal<Local, Bit>,
+    /// What would be taken, if the queue is open: so many bits do not wait for whether it is.
+    wants_stop: Signal<Local, Bit>,
+    picks_tx: Signal<Local, Bit>,
+    is_draining: Signal<Local, Bit>,
     take_stop: Signal<Local, Bit>,
     take_rx: Signal<Local, Bit>,
     take_tx: Signal<Local, Bit>,
@@ -213,10 +217,9 @@ impl Logic for EventQueue {
 
         // Whose turn it is. First what is left of a frame, then the event that says that the queue has stopped.
         self.open.next = self.opens.q.val() & self.queue_enable.val() & self.placed.s_ready.val();
-        self.take_stop.next = self.open.val()
-            & self.room_tx.q.val()
-            & self.stop_waits.q.val()
-            & !self.within_frame.q.val();
+        self.wants_stop.next =
+            self.room_tx.q.val() & self.stop_waits.q.val() & !self.within_frame.q.val();
+        self.take_stop.next = self.open.val() & self.wants_stop.val();
         self.rx_event_ready.next = self.open.val()
             & !self.take_stop.val()
             & (self.within_frame.q.val()
@@ -236,9 +239,9 @@ impl Logic for EventQueue {
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
         self.is_quiet.d.next = self.outstanding.q.val() == 0;
         self.retry_ready.d.next = (self.retry.q.val() == RetryState::Drain) & self.is_quiet.q.val();
-        self.take_retry.next = (self.retry.q.val() == RetryState::Drain)
-            & self.retry_ready.q.val()
-            & self.queue_enable.val();
+        self.is_draining.next = self.retry.q.val() == RetryState::Drain;
+        self.take_retry.next =
+            self.is_draining.val() & self.retry_ready.q.val() & self.queue_enable.val();
 
         // Room. A consumer index that is ahead of the events written, which is the host's mistake, makes the ring look full. Places that
         // are promised show in `spare` three cycles later; until then they are counted in `recent_three`.
@@ -280,12 +283,16 @@ impl Logic for EventQueue {
         self.rx_room.next = self.room_rx.q.val() & (self.clearing.q.val() == 0);
 
         // The event, its place and its phase: 1 on the first pass.
+        self.picks_tx.next = !self.within_frame.q.val()
+            & self.room_tx.q.val()
+            & self.tx_event_valid.val()
+            & (self.tx_turn.q.val() | !self.rx_event_valid.val());
         self.chosen.next = self.rx_event_data.val().into();
-        if self.take_tx.val() {
+        if self.picks_tx.val() {
             self.chosen.next = self.tx_event_data.val().into();
         }
         self.shown_place.next = bit_cast::<64, 16>(self.place.q.val());
-        if self.take_stop.val() | self.take_retry.val() {
+        if self.wants_stop.val() | self.is_draining.val() {
             self.chosen.next = bits::<512>(0).into();
             self.chosen.next.kind = stopped_kind;
             self.chosen.next.status = self.stop_status.q.val();
@@ -293,7 +300,7 @@ impl Logic for EventQueue {
             self.chosen.next.timestamp = self.now.val();
         }
         self.chosen.next.phase = self.phase.q.val();
-        if self.take_retry.val() {
+        if self.is_draining.val() {
             self.chosen.next.phase =
                 (bit_cast::<16, 32>(self.refused_index.q.val()) & self.size.val()) == 0;
             self.shown_place.next = bit_cast::<64, 16>(

@@ -19,7 +19,7 @@
 //! depends on registers alone.
 //!
 //! Latency: 1 cycle from `decoded_valid` to `event_valid` for a frame without payload when no event waits, else 3; 1 to the trimmer's and the
-//! writer's commands; 1 from `done_valid` to `event_valid`. Throughput: one frame a cycle, one more with addresses and one more with SACK, if the trimmer gets rid of it as fast. One clock; reset forgets everything.
+//! writer's commands; 1 from `done_valid` to `event_valid`. Throughput: one frame a cycle, one more with a slot (its payload takes the writer as long), one more with addresses and one more with SACK, if the trimmer gets rid of it as fast. One clock; reset forgets everything.
 //!
 //! When the bus refuses a payload, or the queue stops for another reason, the events that wait are not delivered: each frame counts as a `Disabled` drop, and so
 //! do frames that come before the last one is gone. A frame of which the ring has taken an event is delivered to its end. Counters: `count_drop` with
@@ -107,7 +107,7 @@ pub struct Dispatch<const A: usize, const N: usize> {
     pub slot_number: Signal<In, Bits<16>>,
     /// Its I/O address.
     pub slot_addr: Signal<In, Bits<64>>,
-    /// The slot that is shown is taken at this clock edge.
+    /// The slot that is shown is taken at this clock edge: a cycle after its frame was, and no frame is in between.
     pub slot_take: Signal<Out, Bit>,
     /// To the trimmer: where the frame's bytes begin that are wanted.
     pub trim_skip_bytes: Signal<Out, Bits<16>>,
@@ -187,6 +187,8 @@ pub struct Dispatch<const A: usize, const N: usize> {
     discards: DFF<Bit>,
     /// The oldest event is shown to the ring, or one of its frame's events went there.
     committed: DFF<Bit>,
+    /// The slot that is shown was used in the last cycle.
+    slot_pulse: DFF<Bit>,
     drop_pulse: DFF<Bit>,
     drop_pulse_reason: DFF<Bits<8>>,
     runs: Signal<Local, Bit>,
@@ -209,6 +211,7 @@ pub struct Dispatch<const A: usize, const N: usize> {
     load: Signal<Local, Bit>,
     picks_address: Signal<Local, Bit>,
     picks_sack: Signal<Local, Bit>,
+    has_more: Signal<Local, Bit>,
     loaded: Signal<Local, Bits<512>>,
     wanted_bytes: Signal<Local, Bits<16>>,
     /// The frame may have its slot, if it needs one.
@@ -361,14 +364,21 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         self.shows_next.d.next = !self.has_entries.d.val();
 
         // Whether it goes on at this clock edge.
-        self.open.next =
-            self.next_free.val() & self.trims.s_ready.val() & self.requests.s_ready.val();
+        self.open.next = self.next_free.val()
+            & self.trims.s_ready.val()
+            & self.requests.s_ready.val()
+            & !self.slot_pulse.q.val();
         self.goes.next = self.open.val() & self.decoded_valid.val();
         self.rx_reserve.next = 0.into();
         // The event to load: one choice for all its bits, made as if there were one.
         self.picks_address.next = self.is_first.val() & self.has_address.val();
         self.picks_sack.next = (self.step.q.val() == DispatchStep::Sack)
             | (self.is_first.val() & !self.has_address.val() & self.has_sack.val());
+        // More events follow it; told anew, as the choice above has hundreds of bits to carry.
+        self.has_more.next = self.is_first.val() & (self.has_address.val() | self.has_sack.val());
+        if self.step.q.val() == DispatchStep::Sack {
+            self.has_more.next = true;
+        }
         self.loaded.next = self.event_out.val().into();
         if self.picks_address.val() {
             self.loaded.next = self.decoded_address.val().into();
@@ -381,8 +391,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.next_event.d.next = self.loaded.val();
         }
         self.load.next = self.goes.val() & self.has_event.val();
-        self.decoded_ready.next = self.open.val()
-            & !(self.has_event.val() & (self.picks_address.val() | self.picks_sack.val()));
+        self.decoded_ready.next = self.open.val() & !(self.has_event.val() & self.has_more.val());
         match self.step.q.val() {
             // A frame with neither addresses nor SACK goes in one step.
             DispatchStep::First => {
@@ -421,10 +430,11 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         }
 
         // Slot, writer and trimmer: the trimmer hands the bytes that are wanted to the writer, and drops the rest.
-        self.slot_take.next = self.take.val() & self.uses_slot.val();
+        self.slot_pulse.d.next = self.take.val() & self.uses_slot.val();
+        self.slot_take.next = self.slot_pulse.q.val();
         self.requests.s_data.next.addr = self.slot_addr.val();
         self.requests.s_data.next.len_bytes = self.wanted_bytes.val();
-        self.requests.s_valid.next = self.slot_take.val();
+        self.requests.s_valid.next = self.take.val() & self.uses_slot.val();
         self.trims.s_data.next.skip_bytes = self.payload_at_bytes.val();
         if self.is_raw.val() {
             self.trims.s_data.next.skip_bytes = 0.into();
@@ -500,6 +510,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             | (self.step.q.val() != DispatchStep::First)
             | self.trims.m_valid.val()
             | self.requests.m_valid.val()
+            | self.slot_pulse.q.val()
             | self.drop_pulse.q.val();
 
         if self.rst.val() {
@@ -515,6 +526,7 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
             self.has_failed.d.next = false;
             self.discards.d.next = true;
             self.committed.d.next = false;
+            self.slot_pulse.d.next = false;
             self.drop_pulse.d.next = false;
         }
     }

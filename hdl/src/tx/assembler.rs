@@ -139,6 +139,9 @@ pub struct Assembler<const W: usize, const K: usize, const S: usize> {
     output_valid: DFF<Bit>,
     output_is_segment: DFF<Bit>,
     output_completes: DFF<Bit>,
+    /// The completion's register was free a cycle ago, and whether it has been taken since.
+    was_free: DFF<Bit>,
+    was_taken: DFF<Bit>,
     may_complete: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     /// There is a beat to send.
@@ -192,7 +195,10 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
         }
 
         // Where in the frame the next beat is.
-        self.may_complete.next = self.done_ready.val() | !self.held_has_completion.q.val();
+        self.was_free.d.next = self.done_ready.val();
+        self.was_taken.d.next = self.done_valid.val();
+        self.may_complete.next =
+            (self.was_free.q.val() & !self.was_taken.q.val()) | !self.held_has_completion.q.val();
         self.has_beat.next = false;
         self.ends_without.next = false;
         self.emit.next = false;
@@ -367,6 +373,8 @@ impl<const W: usize, const K: usize, const S: usize> Logic for Assembler<W, K, S
 
         if self.rst.val() {
             self.state.d.next = AssemblerState::Idle;
+            self.was_free.d.next = false;
+            self.was_taken.d.next = false;
             self.output_valid.d.next = false;
             self.rotated_valid.d.next = false;
             self.has_more_words.d.next = false;
