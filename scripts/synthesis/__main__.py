@@ -80,20 +80,21 @@ def blocks(arguments):
 
 
 def core(arguments):
-    """The whole core: by hierarchy, flat at W = 64, placed if that is asked for; hdl/PERFORMANCE.md gets what came out."""
+    """The whole core: by hierarchy and flat, placed at W = 64 if that is asked for; hdl/PERFORMANCE.md gets what came out."""
     verilog = core_verilog(arguments)
     netlists = core_netlists(verilog, flat_too=True)
     sections = {}
     for width in verilog:
         family = FAMILIES[width]
-        hierarchy, flat = netlists[width, False], netlists.get((width, True))
+        hierarchy, flat = netlists[width, False], netlists[width, True]
         rows = report.by_hierarchy(hierarchy, family)
-        if flat:
+        if family == "ecp5":
             blocks_alone = [synthesise(verilog[width], width, block, flat=True) for block in report.HEADER_BLOCKS]
-            rows += report.header_path(blocks_alone, family) + [report.whole(flat, family)]
-        sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat or hierarchy.joined())])
+            rows += report.header_path(blocks_alone, family)
+        rows.append(report.whole(flat, family))
+        sections[f"area-w{width}"] = "\n\n".join([report.goals(rows, family), report.table(rows, family), report.levels(flat)])
         print(f"\nW = {width}, {family}\n{sections[f'area-w{width}']}")
-        if arguments.place and flat:
+        if arguments.place and family == "ecp5":
             sections["clock"] = place.told(place.runs(flat, OUTPUT, arguments.speed, arguments.seeds))
             print(sections["clock"])
     snapshot.renew(SNAPSHOT, sections)
@@ -106,8 +107,8 @@ def core_verilog(arguments):
 
 
 def core_netlists(verilog, flat_too):
-    """{(width, whether flat): netlist}, as many at once as there are processors. Flat, W = 512 takes longer than one likes to wait."""
-    wanted = [(width, False) for width in verilog] + [(width, True) for width in verilog if flat_too and FAMILIES[width] == "ecp5"]
+    """{(width, whether flat): netlist}, as many at once as there are processors."""
+    wanted = [(width, False) for width in verilog] + [(width, True) for width in verilog if flat_too]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(wanted, pool.map(lambda one: synthesise(verilog[one[0]], one[0], "", flat=one[1]), wanted)))
 
