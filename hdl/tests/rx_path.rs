@@ -574,6 +574,38 @@ fn commands_change_what_frames_match() {
     });
 }
 
+/// A long frame leaves its place in the headers behind: the flow table must see the next frame's lookup come all the same, and hash no command under it.
+#[test]
+fn commands_never_take_a_lookup_from_a_frame() {
+    both(|mut bench| {
+        // Of two flows, so that no answer passes for the one before it.
+        let (data, syn) = (frame("data_64"), frame("syn"));
+        bench.traffic.idle = 0.05;
+        bench.slots = u64::MAX;
+        for _ in 0..200 {
+            bench.send(&data, false);
+            bench.send(&syn, false);
+        }
+        let mut commands = 0;
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        while bench.counter("rx_frames") < 400 {
+            // At any beat of a frame.
+            for _ in 0..rng.random_range(0..20) {
+                bench.cycle();
+            }
+            assert_eq!(bench.flow_command(false, CONNECTION), Status::Ok as u64);
+            commands += 1;
+        }
+        bench.run();
+        assert!(commands > 20, "{commands}");
+        let verdicts: Vec<u8> = bench.received.iter().map(|r| r.event.verdict).collect();
+        assert_eq!(
+            verdicts,
+            [Verdict::Flow as u8, Verdict::Listen as u8].repeat(200)
+        );
+    });
+}
+
 #[test]
 fn a_refused_payload_is_a_disabled_drop_without_event() {
     both(|mut bench| {
