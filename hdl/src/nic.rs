@@ -237,6 +237,7 @@ impl<
             | self.event_queue.busy.val()
             | self.slot_queue.busy.val()
             | self.interrupt.busy.val()
+            | self.counters.busy.val()
             | self.reader.busy.val()
             | self.writer.busy.val()
             | self.narrow.busy.val()

@@ -32,6 +32,8 @@ macro_rules! counters_block {
             /// For this `DropReason`.
             pub count_drop_reason: Signal<In, Bits<8>>,
             $(#[doc = $doc] pub $input: Signal<In, Bit>,)*
+            /// A pulse has not been counted yet.
+            pub busy: Signal<Out, Bit>,
             /// The counters, by their number.
             pub value: [Signal<Out, Bits<32>>; COUNTER_COUNT],
             counter: [DFF<Bits<32>>; COUNTER_COUNT],
@@ -56,6 +58,7 @@ macro_rules! counters_block {
                     }
                 )*
                 self.increments.d.next = self.pulses.val();
+                self.busy.next = self.increments.q.val().any();
                 if self.rst.val() {
                     self.increments.d.next = 0.into();
                 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Up to the judgement everything takes a fixed number of cycles, and nothing waits. Headers and judgements then queue; the frame that leaves them goes into the registers on the right, where
-//! options that are not usual are walked through, one list at a time (what that costs: see [`usual_options`](crate::rx::usual_options)).
+//! options that are not usual are walked through, one list at a time, from the next cycle on (what that costs: see [`usual_options`](crate::rx::usual_options)).
 //!
 //! Latency from `frame_valid` to `decoded_valid` with usual options and no frame before it: 4 cycles at W = 64 and W = 512. Throughput: one frame a cycle at W = 512, one in two at W = 64; a frame with rare options as
 //! the walker says. One clock; reset drops every frame and clears both tables. No errors: the verdict and the event
