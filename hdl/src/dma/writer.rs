@@ -114,7 +114,10 @@ pub struct Writer<const D: usize, const K: usize, const S: usize, const A: usize
     /// The next burst can begin at this clock edge.
     open: Signal<Local, Bit>,
     payload_waits: Signal<Local, Bit>,
+    /// A payload waits, and it is its turn.
+    payload_first: Signal<Local, Bit>,
     picks_event: Signal<Local, Bit>,
+    /// A burst begins at this clock edge, of either client.
     begins: Signal<Local, Bit>,
     take_event: Signal<Local, Bit>,
     take_payload: Signal<Local, Bit>,
@@ -179,11 +182,10 @@ impl<const D: usize, const K: usize, const S: usize, const A: usize, const N: us
         self.payload_waits.next = self.splitter.burst_valid.val()
             & self.payload.tvalid.val()
             & (!self.active.q.val() | self.is_event.q.val());
-        self.event_ready.next =
-            self.open.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
+        self.payload_first.next = self.payload_turn.q.val() & self.payload_waits.val();
+        self.event_ready.next = self.open.val() & !self.payload_first.val();
         // Which of them, if one can begin: so the wide choices do not wait for whether it can.
-        self.picks_event.next =
-            self.event_valid.val() & !(self.payload_turn.q.val() & self.payload_waits.val());
+        self.picks_event.next = self.event_valid.val() & !self.payload_first.val();
         self.begins.next = self.open.val() & (self.event_valid.val() | self.payload_waits.val());
         self.take_event.next = self.open.val() & self.picks_event.val();
         self.take_payload.next =

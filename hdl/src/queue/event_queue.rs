@@ -185,7 +185,7 @@ pub struct EventQueue {
     open: Signal<Local, Bit>,
     /// What would be taken, if the queue is open: so many bits do not wait for whether it is.
     wants_stop: Signal<Local, Bit>,
-    picks_tx: Signal<Local, Bit>,
+    may_tx: Signal<Local, Bit>,
     is_draining: Signal<Local, Bit>,
     take_stop: Signal<Local, Bit>,
     take_rx: Signal<Local, Bit>,
@@ -226,11 +226,10 @@ impl Logic for EventQueue {
                 | !self.tx_turn.q.val()
                 | !self.tx_event_valid.val()
                 | !self.room_tx.q.val());
-        self.tx_event_ready.next = self.open.val()
-            & self.room_tx.q.val()
-            & !self.take_stop.val()
+        self.may_tx.next = self.room_tx.q.val()
             & !self.within_frame.q.val()
             & (self.tx_turn.q.val() | !self.rx_event_valid.val());
+        self.tx_event_ready.next = self.open.val() & !self.take_stop.val() & self.may_tx.val();
         if !self.queue_enable.val() {
             self.rx_event_ready.next = true;
             self.tx_event_ready.next = true;
@@ -238,8 +237,8 @@ impl Logic for EventQueue {
         self.take_rx.next = self.rx_event_valid.val() & self.rx_event_ready.val();
         self.take_tx.next = self.tx_event_valid.val() & self.tx_event_ready.val();
         self.is_quiet.d.next = self.outstanding.q.val() == 0;
-        self.retry_ready.d.next = (self.retry.q.val() == RetryState::Drain) & self.is_quiet.q.val();
         self.is_draining.next = self.retry.q.val() == RetryState::Drain;
+        self.retry_ready.d.next = self.is_draining.val() & self.is_quiet.q.val();
         self.take_retry.next =
             self.is_draining.val() & self.retry_ready.q.val() & self.queue_enable.val();
 
@@ -283,12 +282,8 @@ impl Logic for EventQueue {
         self.rx_room.next = self.room_rx.q.val() & (self.clearing.q.val() == 0);
 
         // The event, its place and its phase: 1 on the first pass.
-        self.picks_tx.next = !self.within_frame.q.val()
-            & self.room_tx.q.val()
-            & self.tx_event_valid.val()
-            & (self.tx_turn.q.val() | !self.rx_event_valid.val());
         self.chosen.next = self.rx_event_data.val().into();
-        if self.picks_tx.val() {
+        if self.may_tx.val() & self.tx_event_valid.val() {
             self.chosen.next = self.tx_event_data.val().into();
         }
         self.shown_place.next = bit_cast::<64, 16>(self.place.q.val());
@@ -418,7 +413,7 @@ impl Logic for EventQueue {
             | self.has_moved.q.val()
             | self.settling.q.val().any()
             | self.recent_three.q.val().any()
-            | (self.retry.q.val() == RetryState::Drain)
+            | self.is_draining.val()
             | (self.stop_waits.q.val() & self.room_tx.q.val() & self.open.val());
 
         self.opens.d.next = self.queue_enable.val()

@@ -3,7 +3,7 @@
 //! ```text
 //!  arm_write, arm_index ──> armed, index ─┐
 //!  events_written ──────────── later? ────┤
-//!  now - not_before >= 0 ─────────────────┴──> request ──> msix_vector, msix_valid
+//!  now >= not_before, half by half ────────┴──> request ──> msix_vector, msix_valid
 //! ```
 //!
 //! One arming gives at most one message (register INTERRUPT_ARM). There is no timer: when a message goes, the time of the next one is kept, and

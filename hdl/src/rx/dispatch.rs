@@ -430,11 +430,11 @@ impl<const A: usize, const N: usize> Logic for Dispatch<A, N> {
         }
 
         // Slot, writer and trimmer: the trimmer hands the bytes that are wanted to the writer, and drops the rest.
-        self.slot_pulse.d.next = self.take.val() & self.uses_slot.val();
-        self.slot_take.next = self.slot_pulse.q.val();
         self.requests.s_data.next.addr = self.slot_addr.val();
         self.requests.s_data.next.len_bytes = self.wanted_bytes.val();
         self.requests.s_valid.next = self.take.val() & self.uses_slot.val();
+        self.slot_pulse.d.next = self.requests.s_valid.val();
+        self.slot_take.next = self.slot_pulse.q.val();
         self.trims.s_data.next.skip_bytes = self.payload_at_bytes.val();
         if self.is_raw.val() {
             self.trims.s_data.next.skip_bytes = 0.into();

@@ -21,7 +21,6 @@
 
 use crate::rx::frame::FrameEnd;
 use crate::stream::{PacketFifo, RegisterSlice, StreamSink, StreamSource};
-use handclasp_layout::register::SLOT_BYTES_LOG2_DEFAULT;
 use handclasp_verilog::{block, kernel};
 use rust_hdl::prelude::*;
 
@@ -95,10 +94,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
     fn update(&mut self) {
         let lanes_log2: Bits<16> = K.ilog2() as usize;
         let most_beats: Bits<16> = 0x10000 / K;
-        // log2 of the beats of the smallest slot.
         let one: Bits<16> = 1;
-        let least_log2: Bits<4> = SLOT_BYTES_LOG2_DEFAULT;
-        let slot_beats_log2: Bits<16> = SLOT_BYTES_LOG2_DEFAULT - K.ilog2() as usize;
         let most_frames: Bits<16> = 1_usize << FRAMES_LOG2;
 
         // First cycle: keep the beat, and find the number of its last byte.
@@ -117,7 +113,7 @@ impl<const W: usize, const K: usize, const A: usize, const N: usize> Logic for I
         }
         // A beat behind a whole slot's is one too many.
         self.last_slot_beat.d.next =
-            ((one << slot_beats_log2) << (self.slot_bytes_log2.val() - least_log2)) - 1;
+            (one << (bit_cast::<16, 4>(self.slot_bytes_log2.val()) - lanes_log2)) - 1;
         self.beat_valid.d.next = self.s.tvalid.val();
         // What does not fit a slot is never delivered: it shall not take room from other frames.
         self.stores.d.next = self.s.tvalid.val() & (!self.is_over.q.val() | self.s.tlast.val());
